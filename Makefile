@@ -1,0 +1,37 @@
+# Every target sets up what it needs on a fresh machine: Python 3.11+ and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test lint setup setup-dev clean
+
+demo: setup
+	@$(BIN)/python starter.py demo $(ARGS)
+
+test: setup-dev lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements.lock
+	@scripts/setup $(PYTHON) $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock
+	@scripts/setup $(PYTHON) $(VENV) requirements-dev.lock
+	@touch $@ $(VENV)/.runtime
+
+lock:
+	uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .holdfast

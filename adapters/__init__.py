@@ -1,0 +1,1 @@
+"""Everything that touches the outside: practice systems, messaging, the ledger."""

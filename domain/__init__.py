@@ -1,0 +1,1 @@
+"""What Holdfast knows about booking, free of I/O, clocks and frameworks."""

@@ -1,0 +1,101 @@
+"""The states of a booking, and what can be said about one."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from domain.base import Value
+from domain.slot import Slot
+
+
+class Status(StrEnum):
+    RECEIVED = "received"
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
+    NEEDS_STAFF = "needs_staff"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED, Status.DECLINED)
+
+
+class Reason(StrEnum):
+    """Why a booking needs a person, or why it was declined."""
+
+    # needs a person
+    PATIENT_AMBIGUOUS = "patient_ambiguous"
+    """Several charts fit, or one fits doubtfully."""
+    PATIENT_NOT_FOUND = "patient_not_found"
+    """Says "returning", but no chart fits."""
+    PATIENT_EXISTS = "patient_exists"
+    """Says "new", but a chart fits."""
+    CONTACT_MISMATCH = "contact_mismatch"
+    """Name and birth date fit a chart that has other contact details."""
+    CHART_INACTIVE = "chart_inactive"
+    SPECIAL_REQUEST = "special_request"
+    """The patient wrote a note that somebody must read."""
+    APPROVAL = "approval"
+    """The service is confirmed by staff."""
+    SLOT_TAKEN = "slot_taken"
+    """An appointment or another booking has the time."""
+    SLOT_BLOCKED = "slot_blocked"
+    """The practice blocked the time."""
+    HOLD_CHANGED = "hold_changed"
+    """Somebody moved, broke or deleted our hold before it was confirmed."""
+    HOLD_EXPIRED = "hold_expired"
+    NOT_LANDED = "not_landed"
+    """The practice system could not be reached, or its answer stayed unknown, until the deadline."""
+    REFUSED_BY_SYSTEM = "refused_by_system"
+    NOT_REACHED = "not_reached"
+    """Confirmed, but the patient could not be told."""
+    # declined
+    CALL_ONLY = "call_only"
+    OUTSIDE_RULES = "outside_rules"
+    NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
+    DECLINED_BY_STAFF = "declined_by_staff"
+    WITHDRAWN = "withdrawn"
+    """The patient took the request back."""
+    EXPIRED = "expired"
+    """Nobody acted before the visit would have begun."""
+
+
+class MessageState(Value):
+    """One message we sent or tried to send; no address, no text."""
+
+    kind: str
+    channel: str
+    version: int
+    state: str
+
+
+class BookingView(Value):
+    """What may be shown of a booking to the practice's staff. Holds no name, phone, email or birth date."""
+
+    id: str
+    request_id: str
+    reference: str
+    status: Status
+    reason: Reason | None = None
+    detail: str | None = None
+    """One plain sentence for a receptionist; no patient data."""
+    location: str
+    service: str
+    start: AwareDatetime
+    end: AwareDatetime | None = None
+    provider: str | None = None
+    operatory: str | None = None
+    appointment_id: str | None = None
+    patient_candidates: tuple[str, ...] = ()
+    """Chart ids that fit, when a person must choose."""
+    alternatives: tuple[Slot, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    """What a person may do about it now."""
+    deadline: AwareDatetime | None = None
+    """When the open exception is escalated or the hold expires."""
+    messages: tuple[MessageState, ...] = ()
+    updated_at: datetime

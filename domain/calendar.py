@@ -1,0 +1,74 @@
+"""What a practice system's calendar holds, in our words whatever the system."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from domain.base import Value
+from domain.interval import Interval
+
+
+class AppointmentStatus(StrEnum):
+    TENTATIVE = "tentative"
+    """Ours, written and not yet finalized, or any system's "not confirmed yet"."""
+    CONFIRMED = "confirmed"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    BROKEN = "broken"
+    NO_SHOW = "no_show"
+
+    @property
+    def occupies_chair(self) -> bool:
+        return self not in (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
+
+
+class Appointment(Value):
+    """One appointment in the practice system. Ids are the practice system's own, as text."""
+
+    id: str
+    time: Interval
+    provider: str
+    other_provider: str | None = None
+    operatory: str
+    patient: str
+    status: AppointmentStatus
+    reference: str | None = None
+    """Our marker, where the note carries one: this appointment was written by a booking of ours."""
+    last_modified: AwareDatetime | None = None
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        return (self.provider,) if self.other_provider is None else (self.provider, self.other_provider)
+
+    def order(self) -> tuple[int, str]:
+        """Sort key that puts the appointment written first in front: ids rise, numerically."""
+        return (int(self.id), "") if self.id.isdecimal() else (0, self.id)
+
+
+class Block(Value):
+    """Time the practice closed: a lunch, a meeting, a holiday. ``None`` closes all of that kind."""
+
+    time: Interval
+    operatory: str | None = None
+    provider: str | None = None
+
+
+class Window(Value):
+    """Time the practice's own schedule template opens for online booking in one operatory."""
+
+    time: Interval
+    operatory: str
+    providers: tuple[str, ...] = ()
+    """Who works in it; empty: anybody."""
+    reasons: tuple[str, ...] = ()
+    """Visit reasons it is meant for; empty: any."""
+
+
+class Calendar(Value):
+    """All that is known about one location over ``span``: one live reading of the practice system."""
+
+    span: Interval
+    appointments: tuple[Appointment, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    windows: tuple[Window, ...] | None = None
+    """``None`` where the practice system has no templates or the practice does not use them."""

@@ -1,0 +1,42 @@
+"""People, as the request gives them and as the practice system's charts hold them."""
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import Field
+
+from domain.base import Value
+
+
+class Address(Value):
+    line1: str = Field(min_length=1, max_length=100)
+    line2: str | None = Field(default=None, max_length=100)
+    city: str = Field(min_length=1, max_length=60)
+    state: str = Field(pattern=r"^[A-Z]{2}$")
+    postal_code: str = Field(pattern=r"^\d{5}(-\d{4})?$")
+
+
+class ChartStatus(StrEnum):
+    ACTIVE = "active"
+    NEW = "new"
+    INACTIVE = "inactive"
+    NON_PATIENT = "non_patient"
+    DUPLICATE = "duplicate"
+
+
+class Chart(Value):
+    """One patient record in the practice system."""
+
+    id: str
+    first_name: str = Field(repr=False)
+    last_name: str = Field(repr=False)
+    preferred_name: str | None = Field(default=None, repr=False)
+    name_suffix: str | None = Field(default=None, repr=False)
+    date_of_birth: date | None = Field(default=None, repr=False)
+    email: str | None = Field(default=None, repr=False)
+    phones: tuple[str, ...] = Field(default=(), repr=False)
+    """As stored, in any form."""
+    status: ChartStatus = ChartStatus.ACTIVE
+    location: str | None = None
+    """Preferred location, practice-system id."""
+    duplicate_of: str | None = None

@@ -1,0 +1,84 @@
+"""One patient's request, as it arrives at the edge and travels as the workflow's input."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import phonenumbers
+from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
+
+from domain.base import Value
+from domain.patient import Address
+
+
+def _printable(text: str) -> str:
+    if any(not (c.isprintable() or c in "\n\t") for c in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("control characters and line breaks are not allowed")
+    return text
+
+
+def _mobile(text: str) -> str:
+    try:
+        number = phonenumbers.parse(text, "US")
+    except phonenumbers.NumberParseException:
+        raise ValueError("not a phone number; give it as +15105550123") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("not a possible phone number; give it as +15105550123")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_one_line),
+]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
+Mobile = Annotated[str, Field(max_length=40), AfterValidator(_mobile)]
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""An opaque id: letters, digits, dot, dash and underscore, at most 64; it must say nothing about a person."""
+
+
+class Sex(StrEnum):
+    FEMALE = "F"
+    MALE = "M"
+    OTHER = "O"
+
+
+class Consent(Value):
+    email: bool = False
+    sms: bool = False
+
+
+class Person(Value):
+    """The patient as typed into the form."""
+
+    first_name: Name = Field(repr=False)
+    last_name: Name = Field(repr=False)
+    date_of_birth: date = Field(repr=False)
+    email: EmailStr | None = Field(default=None, repr=False)
+    mobile: Mobile | None = Field(default=None, repr=False)
+    sex: Sex | None = None
+    address: Address | None = Field(default=None, repr=False)
+
+
+class BookingRequest(Value):
+    """What a patient asks for. ``start`` keeps the offset it was sent with; compare instants, not text."""
+
+    request_id: Key
+    location: Key
+    service: Key
+    start: AwareDatetime
+    provider: Key | None = None
+    """Name of the provider in ``practice.toml``, or ``None`` for anybody who performs the service."""
+    patient: Person
+    returning: bool | None = None
+    """Whether the patient says to have been here before; ``None``: not asked."""
+    note: Note = Field(default="", repr=False)
+    consent: Consent = Consent()
+    language: Literal["en", "es"] = "en"

@@ -1,0 +1,54 @@
+"""A bookable (start, provider, operatory) and the reasons why one is not."""
+
+from enum import StrEnum
+
+from domain.base import Value
+from domain.interval import Interval
+
+
+class Slot(Value):
+    """Time with one provider in one operatory."""
+
+    time: Interval
+    provider: str
+    operatory: str
+
+
+class Cause(StrEnum):
+    """Why a slot is not free."""
+
+    APPOINTMENT = "appointment"
+    """The operatory has an appointment in the way."""
+    PROVIDER_ELSEWHERE = "provider_elsewhere"
+    """The provider has an appointment in another operatory."""
+    BLOCK = "block"
+    CLAIM = "claim"
+    """Another booking of ours is being written there at this moment."""
+    BUFFER = "buffer"
+    NOTICE = "notice"
+    HORIZON = "horizon"
+    CUTOFF = "cutoff"
+    CAP = "cap"
+    HOURS = "hours"
+    WINDOW = "window"
+    STEP = "step"
+    RULE = "rule"
+    """The provider or operatory does not perform this service here, or it is by phone only."""
+
+    @property
+    def is_rule(self) -> bool:
+        """True where the practice's own rules say no, whatever the calendar holds."""
+        return self in _RULES
+
+
+_RULES = frozenset({Cause.NOTICE, Cause.HORIZON, Cause.CUTOFF, Cause.HOURS, Cause.WINDOW, Cause.STEP, Cause.RULE})
+
+
+class Conflict(Value):
+    cause: Cause
+    time: Interval | None = None
+    """What is in the way, when it is something with a time."""
+    resource: str | None = None
+    """The provider or operatory concerned."""
+    appointment: str | None = None
+    """The practice system's id of the appointment in the way."""
