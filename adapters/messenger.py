@@ -16,7 +16,7 @@ class Channel(StrEnum):
 
 class OutgoingMessage(Value):
     key: str
-    """Opaque 128-bit key of this message, the same at every attempt; the only thing of ours a provider may store."""
+    """Opaque 128-bit key, the same at every attempt; the only thing of ours a provider may store."""
     to: str = Field(repr=False)
     subject: str = Field(default="", repr=False)
     """Email only."""
