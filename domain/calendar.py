@@ -6,6 +6,7 @@ from pydantic import AwareDatetime
 
 from domain.base import Value
 from domain.interval import Interval
+from domain.slot import Slot
 
 
 class AppointmentStatus(StrEnum):
@@ -35,6 +36,10 @@ class Appointment(Value):
     reference: str | None = None
     """Our marker, where the note carries one: this appointment was written by a booking of ours."""
     last_modified: AwareDatetime | None = None
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(time=self.time, provider=self.provider, operatory=self.operatory)
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -1,0 +1,68 @@
+"""What the activities work with, put together once at start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from adapters.ledger import Ledger
+from adapters.practice_system import PracticeSystem
+from domain.calendar import Calendar
+from domain.interval import Interval
+from domain.local_time import local_day
+from domain.practice import Location, Practice
+from domain.rules import ServiceRule
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A location together with the practice system that keeps its calendar."""
+
+    location: Location
+    system: PracticeSystem
+    neighbours: tuple[str, ...]
+    """Practice-system ids of other locations on this connection that share a provider with this one."""
+    consistency_delay: timedelta
+    """How long the practice system may take to show what it has accepted."""
+
+    @property
+    def id(self) -> str:
+        return self.location.practice_system_id
+
+    def day_of(self, instant: datetime) -> date:
+        return instant.astimezone(self.location.tz).date()
+
+    async def live_day(self, instant: datetime, rule: ServiceRule) -> Calendar:
+        """The location's whole local day around ``instant``, read now."""
+        return await self.live(local_day(self.day_of(instant), self.location.tz), rule)
+
+    async def live(self, span: Interval, rule: ServiceRule) -> Calendar:
+        """The location's calendar, and where its providers are when they work elsewhere, read now."""
+        own = await self.system.calendar(self.id, span, reason=rule.reason)
+        appointments = list(own.appointments)
+        for neighbour in self.neighbours:
+            other = await self.system.calendar(neighbour, span)
+            appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
+        return own.model_copy(update={"appointments": tuple(appointments)})
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Every practice system by connection name, the rules, and the ledger."""
+
+    practice: Practice
+    systems: Mapping[str, PracticeSystem]
+    ledger: Ledger
+
+    def site(self, location: str) -> Site:
+        """Raises UnknownName for a location this worker's practice file does not have."""
+        place = self.practice.location(location)
+        return Site(
+            location=place,
+            system=self.systems[place.connection],
+            neighbours=self.practice.sharing_providers(location),
+            consistency_delay=self.practice.connection(place.connection).consistency_delay,
+        )

@@ -1,0 +1,217 @@
+"""Writing the hold, and never trusting the write."""
+
+import asyncio
+
+from pydantic import AwareDatetime
+from temporalio import activity
+
+from activities.connections import Connections, Site, utc_now
+from adapters.errors import NotFound, OutcomeUnknown, Refused
+from adapters.ledger import ClaimLost
+from adapters.practice_system import Hold
+from domain.base import Value
+from domain.calendar import Appointment, AppointmentStatus, Calendar
+from domain.rules import ServiceRule
+from domain.schedule import overlapping
+from domain.slot import Cause, Conflict, Slot
+
+
+class HoldToWrite(Value):
+    reference: str
+    location: str
+    service: str
+    slot: Slot
+    patient: str
+    new_patient: bool = False
+    note: str = ""
+    look_first: bool = False
+    """An earlier write of this booking may have been committed."""
+    not_these: tuple[str, ...] = ()
+    """Appointments that this booking has already taken back; a slow calendar may still show them."""
+
+
+class HoldWritten(Value):
+    appointment: Appointment | None = None
+    """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given."""
+    conflicts: tuple[Conflict, ...] = ()
+    ambiguous: bool = False
+    """Some attempt's outcome was unknown: a late twin may still appear."""
+
+
+class HoldToConfirm(HoldToWrite):
+    appointment_id: str
+
+
+class HoldConfirmed(Value):
+    appointment: Appointment | None = None
+    """As the practice system has it now; ``None``: somebody deleted or broke it."""
+
+
+class HoldToWithdraw(Value):
+    reference: str
+    location: str
+    start: AwareDatetime
+    appointment_id: str | None = None
+    confirmed: bool = False
+    """Break it and keep its history, rather than undo a tentative write."""
+    keep_claim: bool = False
+    """The booking goes on, at another time that is claimed already."""
+
+
+class AppointmentToRead(Value):
+    location: str
+    appointment_id: str
+
+
+class HoldActivities:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @activity.defn
+    async def write_hold(self, given: HoldToWrite) -> HoldWritten:
+        """Write the tentative appointment once, read it back, and settle who keeps the chair.
+
+        An attempt that may follow a committed write first looks for our reference, waits for the practice
+        system to catch up, and looks again; only then it writes. Immediately before the write the claim is
+        asserted under this attempt's fence, so that an attempt that slept past its time fails there.
+        """
+        site = self._connections.site(given.location)
+        claims = self._connections.ledger.claims
+        ambiguous = given.look_first or activity.info().attempt > 1
+        placed = await self._find_ours(site, given) if ambiguous else None
+        if placed is None:
+            try:
+                renewal = await claims.renew(given.reference, utc_now())
+                if renewal.written and not ambiguous:
+                    ambiguous = True
+                    placed = await self._find_ours(site, given)
+                if placed is None:
+                    await claims.begin_write(given.reference, renewal.fence, utc_now())
+                    placed = await site.system.place_hold(self._hold(site, given))
+            except ClaimLost:
+                return HoldWritten(conflicts=(Conflict(cause=Cause.CLAIM, time=given.slot.time),))
+        kept, rivals = await self._read_back(site, given, placed)
+        if rivals:
+            await claims.release(given.reference)
+            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
+        return HoldWritten(appointment=kept, ambiguous=ambiguous)
+
+    @activity.defn
+    async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
+        """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported."""
+        site = self._connections.site(given.location)
+        try:
+            confirmed = await site.system.confirm_hold(given.appointment_id, self._hold(site, given))
+        except NotFound:
+            return HoldConfirmed()
+        except Refused as refusal:
+            if refusal.code in ("broken", "reference_gone"):
+                return HoldConfirmed()
+            raise
+        now = utc_now()
+        await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
+        return HoldConfirmed(appointment=confirmed)
+
+    @activity.defn
+    async def withdraw_hold(self, given: HoldToWithdraw) -> None:
+        """Take back all that this booking wrote, found by id and by reference, and free its claim."""
+        site = self._connections.site(given.location)
+        found = await site.system.find_by_reference(given.reference, site.id, given.start)
+        ids = {a.id for a in found} | ({given.appointment_id} if given.appointment_id else set())
+        for appointment_id in sorted(ids):
+            if given.confirmed:
+                await site.system.cancel(appointment_id, given.reference, "Cancelled online")
+            else:
+                await site.system.withdraw(appointment_id, given.reference)
+        if not given.keep_claim:
+            await self._connections.ledger.claims.release(given.reference)
+
+    @activity.defn
+    async def sweep_twins(self, given: HoldToWithdraw) -> int:
+        """Withdraw whatever a late commit added beside the appointment we keep; returns how many."""
+        site = self._connections.site(given.location)
+        found = await site.system.find_by_reference(given.reference, site.id, given.start)
+        twins = [a for a in found if a.id != given.appointment_id]
+        for twin in twins:
+            await site.system.withdraw(twin.id, given.reference)
+        return len(twins)
+
+    @activity.defn
+    async def read_outcome(self, given: AppointmentToRead) -> AppointmentStatus:
+        """What became of the visit; a deleted appointment counts as broken."""
+        site = self._connections.site(given.location)
+        try:
+            return (await site.system.get_appointment(given.appointment_id)).status
+        except NotFound:
+            return AppointmentStatus.BROKEN
+
+    def _hold(self, site: Site, given: HoldToWrite) -> Hold:
+        rule = self._rule(given)
+        return Hold(
+            reference=given.reference,
+            location=site.id,
+            slot=given.slot,
+            patient=given.patient,
+            title=rule.label,
+            reason=rule.reason,
+            procedures=rule.procedures,
+            new_patient=given.new_patient,
+            note=given.note,
+        )
+
+    def _rule(self, given: HoldToWrite) -> ServiceRule:
+        return self._connections.practice.rule(given.location, given.service)
+
+    async def _find_ours(self, site: Site, given: HoldToWrite) -> Appointment | None:
+        for wait in (0.0, site.consistency_delay.total_seconds()):
+            await asyncio.sleep(wait)
+            found = await site.system.find_by_reference(given.reference, site.id, given.slot.time.start)
+            ours = [a for a in found if a.id not in given.not_these]
+            if ours:
+                return ours[0]
+        return None
+
+    async def _read_back(
+        self, site: Site, given: HoldToWrite, placed: Appointment
+    ) -> tuple[Appointment, tuple[Conflict, ...]]:
+        """Ours as the calendar shows it, and what overlaps it with an older right to the chair."""
+        calendar, mine = await self._until_visible(site, given, placed)
+        for twin in mine[1:]:
+            await site.system.withdraw(twin.id, given.reference)
+        kept = mine[0]
+        if kept.slot != given.slot:
+            return kept, ()  # somebody at the desk has already moved it: theirs to decide
+        rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))
+        if rivals:
+            await site.system.withdraw(kept.id, given.reference)
+        return kept, rivals
+
+    async def _until_visible(
+        self, site: Site, given: HoldToWrite, placed: Appointment
+    ) -> tuple[Calendar, list[Appointment]]:
+        rule = self._rule(given)
+        for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
+            await asyncio.sleep(wait)
+            calendar = await site.live_day(given.slot.time.start, rule)
+            mine = [
+                a
+                for a in calendar.appointments
+                if a.reference == given.reference and a.status.occupies_chair and a.id not in given.not_these
+            ]
+            if mine:
+                return calendar, sorted(mine, key=Appointment.order)
+        try:
+            current = await site.system.get_appointment(placed.id)
+        except NotFound:
+            raise OutcomeUnknown("the hold was accepted but the calendar does not show it") from None
+        return calendar, [current]
+
+
+def _rivals(kept: Appointment, calendar: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
+    """Overlaps that win against ours: all that the desk put there, and holds of ours written before it."""
+    younger = {
+        a.id
+        for a in calendar.appointments
+        if a.reference is not None and a.id not in mine and a.order() > kept.order()
+    }
+    return overlapping(kept.slot, calendar, ignoring=mine | younger)

@@ -1,0 +1,174 @@
+"""Telling the patient and the desk, each thing at most once a channel."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import AwareDatetime, Field
+from temporalio import activity
+
+from activities.connections import Connections, utc_now
+from adapters.errors import OutcomeUnknown, OutsideError, Refused, Undeliverable
+from adapters.ledger import Action, Attempt, MessageId
+from adapters.messenger import Channel, Messenger, OutgoingMessage
+from domain.base import Value
+from domain.booking import MessageState, Reason
+from domain.keyed_hash import KeyedHash
+from domain.messages import Kind, MessageFacts, compose
+from domain.practice import Location
+
+MOST_A_DAY = 12
+"""Messages one address may get in 24 hours from all bookings together."""
+OPTED_OUT_AT_PROVIDER = "21610"
+
+
+class Notice(Value):
+    """One message to a patient."""
+
+    reference: str
+    location: str
+    kind: Kind
+    version: int
+    channel: Channel
+    to: str = Field(repr=False)
+    language: str
+    start: AwareDatetime
+
+
+class DeskNotice(Value):
+    """One message to the front desk about a booking that needs a person."""
+
+    reference: str
+    location: str
+    kind: Kind
+    version: int
+    reason: Reason
+    start: AwareDatetime
+
+
+class MessageActivities:
+    def __init__(
+        self,
+        connections: Connections,
+        messengers: Mapping[Channel, Messenger],
+        hashed: KeyedHash,
+        public_base_url: str | None,
+        ambiguous_wait: timedelta = timedelta(seconds=20),
+    ) -> None:
+        self._connections = connections
+        self._messengers = messengers
+        self._hashed = hashed
+        self._public_base_url = public_base_url
+        self._ambiguous_wait = ambiguous_wait
+
+    @activity.defn
+    async def notify(self, notice: Notice) -> MessageState:
+        """Send one message to a patient, unless that was done, or the person opted out."""
+        location = self._connections.practice.location(notice.location)
+        facts = self._facts(location, notice.start)
+        text = compose(notice.kind, notice.channel, notice.language, facts, location.email_content)
+        identity = MessageId(
+            reference=notice.reference,
+            kind=notice.kind,
+            version=notice.version,
+            channel=notice.channel,
+        )
+        state = await self._once(identity, notice.to, text.subject, text.text, notice.start)
+        return MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state=state)
+
+    @activity.defn
+    async def tell_desk(self, notice: DeskNotice) -> MessageState:
+        """Tell the desk that a booking waits for a person, without saying whose."""
+        location = self._connections.practice.location(notice.location)
+        to = location.desk_email
+        if notice.kind is Kind.DESK_ESCALATION and location.escalation_email:
+            to = location.escalation_email
+        state = "no_address"
+        if to:
+            facts = self._facts(location, notice.start).model_copy(
+                update={"reference": notice.reference, "reason": notice.reason}
+            )
+            text = compose(notice.kind, Channel.EMAIL, "en", facts, location.email_content)
+            identity = MessageId(
+                reference=notice.reference,
+                kind=notice.kind,
+                version=notice.version,
+                channel=Channel.EMAIL,
+            )
+            state = await self._once(identity, to, text.subject, text.text, None)
+        return MessageState(kind=notice.kind, channel=Channel.EMAIL, version=notice.version, state=state)
+
+    def _facts(self, location: Location, start: AwareDatetime) -> MessageFacts:
+        return MessageFacts(
+            practice_name=location.name,
+            practice_phone=location.phone,
+            zone=location.time_zone,
+            start=start,
+            link=self._public_base_url,
+        )
+
+    async def _once(
+        self,
+        identity: MessageId,
+        to: str,
+        subject: str,
+        text: str,
+        deliver_before: AwareDatetime | None,
+    ) -> str:
+        messenger = self._messengers.get(Channel(identity.channel))
+        if messenger is None:
+            return "channel_off"
+        ledger = self._connections.ledger
+        address = self._hashed("address", f"{identity.channel}:{to}")
+        if await ledger.consent.is_opted_out(address, identity.channel):
+            return "opted_out"
+        now = utc_now()
+        attempt = await ledger.messages.begin(identity, address, now)
+        if attempt.action is Action.ALREADY:
+            return "accepted"
+        if attempt.action is Action.GIVE_UP:
+            return "uncertain"
+        if await ledger.messages.sent_today(address, now - timedelta(days=1)) >= MOST_A_DAY:
+            await ledger.messages.failed(identity, "daily_limit", now)
+            return "daily_limit"
+        message = OutgoingMessage(
+            key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before
+        )
+        if attempt.action is Action.RECONCILE and await self._was_sent(messenger, identity, message, attempt):
+            return "accepted"
+        return await self._send(messenger, identity, address, message)
+
+    async def _was_sent(
+        self, messenger: Messenger, identity: MessageId, message: OutgoingMessage, attempt: Attempt
+    ) -> bool:
+        """An earlier attempt may have gone out: ask the provider; where it cannot tell, one more send is due."""
+        await asyncio.sleep(self._ambiguous_wait.total_seconds())
+        provider_id = await messenger.find_sent(message, attempt.first_started_at)
+        if provider_id is not None:
+            await self._connections.ledger.messages.accepted(identity, provider_id, utc_now())
+            return True
+        await self._connections.ledger.messages.mark_resent(identity, utc_now())
+        return False
+
+    async def _send(
+        self, messenger: Messenger, identity: MessageId, address: str, message: OutgoingMessage
+    ) -> str:
+        ledger = self._connections.ledger
+        try:
+            provider_id = await messenger.send(message)
+        except OutcomeUnknown:
+            await ledger.messages.uncertain(identity, utc_now())
+            raise
+        except Undeliverable as refusal:
+            if refusal.code == OPTED_OUT_AT_PROVIDER:
+                await ledger.consent.opt_out(address, identity.channel, "provider", utc_now())
+            await ledger.messages.failed(identity, refusal.code or "undeliverable", utc_now())
+            return "undeliverable"
+        except Refused as refusal:
+            await ledger.messages.failed(identity, refusal.code or "refused", utc_now())
+            raise
+        except OutsideError:
+            await ledger.messages.not_sent(identity, utc_now())
+            raise
+        await ledger.messages.accepted(identity, provider_id, utc_now())
+        return "accepted"

@@ -1,0 +1,131 @@
+"""Whether the slot is really free: our claim on it first, then the practice system's live calendar."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from pydantic import AwareDatetime
+from temporalio import activity
+
+from activities.connections import Connections, Site, utc_now
+from adapters.ledger import Claim, Grant, SlotClaimed, TooManyClaims
+from domain.base import Value
+from domain.interval import Interval
+from domain.keyed_hash import KeyedHash
+from domain.rules import ServiceRule
+from domain.schedule import Facts, alternatives, candidates, conflicts
+from domain.slot import Cause, Conflict, Slot
+
+ALTERNATIVES_WITHIN = timedelta(days=7)
+
+
+class SlotWanted(Value):
+    reference: str
+    location: str
+    service: str
+    start: AwareDatetime
+    provider: str | None = None
+    """Practice-system id, or ``None`` for anybody."""
+    operatory: str | None = None
+    contact: str | None = None
+    """Phone or email by which open claims are bounded."""
+    claim_until: AwareDatetime
+
+
+class SlotCheck(Value):
+    slot: Slot | None = None
+    """Claimed and free; ``None``: not to be had, for the causes given."""
+    conflicts: tuple[Conflict, ...] = ()
+    alternatives: tuple[Slot, ...] = ()
+    too_many_open: bool = False
+    """This contact already has as many open requests as one may."""
+
+
+class SlotActivities:
+    def __init__(self, connections: Connections, hashed: KeyedHash) -> None:
+        self._connections = connections
+        self._hashed = hashed
+
+    @activity.defn
+    async def recheck_slot(self, wanted: SlotWanted) -> SlotCheck:
+        """Claim, then read the live day and ask the conflict engine; with "any provider" try each in turn.
+
+        The reading that says "free" is always younger than the claim it is read under, so of two bookings
+        that want the same chair at most one can be told so.
+        """
+        site = self._connections.site(wanted.location)
+        rule = self._connections.practice.rule(wanted.location, wanted.service)
+        reasons: tuple[Conflict, ...] = (Conflict(cause=Cause.RULE),)
+        options = list(candidates(wanted.start, rule, wanted.provider, wanted.operatory))
+        while options:
+            slot = options.pop(0)
+            try:
+                grant = await self._claim(site, wanted, slot)
+            except SlotClaimed:
+                reasons = (Conflict(cause=Cause.CLAIM, time=slot.time),)
+                continue
+            except TooManyClaims:
+                return SlotCheck(too_many_open=True)
+            facts = await self._facts(site, rule, slot, grant)
+            problems = conflicts(slot, facts, ignoring_reference=wanted.reference)
+            if not problems:
+                return SlotCheck(slot=slot)
+            reasons = problems
+            options = [o for o in options if not conflicts(o, facts, ignoring_reference=wanted.reference)]
+        await self._connections.ledger.claims.release(wanted.reference)
+        return SlotCheck(conflicts=reasons, alternatives=await self._alternatives(site, rule, wanted))
+
+    @activity.defn
+    async def release_claim(self, reference: str) -> None:
+        await self._connections.ledger.claims.release(reference)
+
+    async def _claim(self, site: Site, wanted: SlotWanted, slot: Slot) -> Grant:
+        now = utc_now()
+        claim = Claim(
+            reference=wanted.reference,
+            connection=site.location.connection,
+            location=site.location.id,
+            service=wanted.service,
+            local_day=site.day_of(slot.time.start),
+            slot=slot,
+            expires_at=wanted.claim_until,
+            contact=self._hashed("contact", wanted.contact) if wanted.contact else None,
+        )
+        return await self._connections.ledger.claims.take(claim, now)
+
+    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant) -> Facts:
+        day = site.day_of(slot.time.start)
+        return Facts(
+            rule=rule,
+            calendar=await site.live_day(slot.time.start, rule),
+            claims=grant.earlier,
+            now=utc_now(),
+            booked={day: grant.booked},
+        )
+
+    async def _alternatives(self, site: Site, rule: ServiceRule, wanted: SlotWanted) -> tuple[Slot, ...]:
+        begin = max(wanted.start, utc_now())
+        facts = await outlook(
+            self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN
+        )
+        return alternatives(begin, facts, provider=wanted.provider)
+
+
+async def outlook(
+    connections: Connections, site: Site, rule: ServiceRule, begin: AwareDatetime, end: AwareDatetime
+) -> Facts:
+    """The facts from which openings are offered between two instants, read now."""
+    now = utc_now()
+    stretch = Interval(start=max(begin, now - timedelta(days=1)), end=max(end, now))
+    claims: Sequence[Slot] = await connections.ledger.claims.live(
+        site.location.connection, site.location.id, stretch, now
+    )
+    booked: dict[date, int] = await connections.ledger.claims.booked(
+        site.location.id, rule.service, site.day_of(stretch.start), site.day_of(stretch.end), now
+    )
+    return Facts(
+        rule=rule,
+        calendar=await site.live(stretch, rule),
+        claims=tuple(claims),
+        now=now,
+        booked=booked,
+    )

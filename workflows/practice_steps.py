@@ -1,0 +1,99 @@
+"""The steps that touch the practice system, with their budgets of time and what their failures mean."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+with workflow.unsafe.imports_passed_through():
+    from activities.queues import practice_queue
+    from adapters.errors import REFUSALS
+    from domain.booking import Reason
+    from workflows.state import NeedsStaff, Withdrawn
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+ONE_ATTEMPT = timedelta(seconds=100)
+"""Longer than an attempt can take: looking twice, one write and three readings, each within its HTTP timeout."""
+SILENCE = timedelta(seconds=15)
+"""A worker that died is noticed after so long without a heartbeat."""
+LANDING_DEADLINE = timedelta(minutes=15)
+"""A booking that could not be written for so long goes to a person."""
+URGENT = Priority(priority_key=1)
+IN_THE_BACKGROUND = Priority(priority_key=5)
+
+PATIENTLY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
+)
+BRISKLY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=20)
+)
+
+
+class PracticeSteps:
+    """Runs activities on the queue of one connection, so that an office that hangs holds up only itself."""
+
+    def __init__(self, connection: str) -> None:
+        self._queue = practice_queue(connection)
+        self._running: set[ActivityHandle[Any]] = set()
+        self._withdrawn = False
+
+    def stop(self) -> None:
+        """The patient withdrew: end what is running; it and later urgent steps raise Withdrawn."""
+        self._withdrawn = True
+        for handle in self._running:
+            handle.cancel()
+
+    async def urgent(self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str) -> Result:
+        """A step on the way to the answer. Raises NeedsStaff when it can't be done, Withdrawn when not wanted."""
+        if self._withdrawn:
+            raise Withdrawn
+        handle = workflow.start_activity_method(
+            step,
+            given,
+            task_queue=self._queue,
+            start_to_close_timeout=ONE_ATTEMPT,
+            schedule_to_close_timeout=LANDING_DEADLINE,
+            heartbeat_timeout=SILENCE,
+            retry_policy=BRISKLY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            priority=URGENT,
+            summary=summary,
+        )
+        self._running.add(handle)
+        try:
+            return await handle
+        except ActivityError as failure:
+            if self._withdrawn:
+                raise Withdrawn from failure
+            raise _need(failure) from failure
+        finally:
+            self._running.discard(handle)
+
+    async def cleanup(self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str) -> Result:
+        """A step that must happen in the end, however long the office is away. Raises NeedsStaff if refused."""
+        try:
+            return await workflow.execute_activity_method(
+                step,
+                given,
+                task_queue=self._queue,
+                start_to_close_timeout=ONE_ATTEMPT,
+                heartbeat_timeout=SILENCE,
+                retry_policy=PATIENTLY,
+                priority=IN_THE_BACKGROUND,
+                summary=summary,
+            )
+        except ActivityError as failure:
+            raise _need(failure) from failure
+
+
+def _need(failure: ActivityError) -> Exception:
+    if is_cancelled_exception(failure):
+        return failure
+    refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
+    return NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED)

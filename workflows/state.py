@@ -1,0 +1,191 @@
+"""Where a booking stands."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain.booking import BookingView, MessageState, Reason, Status
+from domain.calendar import Appointment
+from domain.matching import Match, Verdict
+from domain.messages import plain_reason
+from domain.slot import Slot
+from workflows.contracts import BY_PATIENT, BookingInput, NewTime, Resolution, ResolutionKind, workflow_id
+
+PATIENT_REASONS = frozenset(
+    {
+        Reason.PATIENT_AMBIGUOUS,
+        Reason.PATIENT_NOT_FOUND,
+        Reason.PATIENT_EXISTS,
+        Reason.CONTACT_MISMATCH,
+        Reason.CHART_INACTIVE,
+    }
+)
+SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED})
+GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
+
+
+class NeedsStaff(Exception):
+    """The booking can't go on by itself."""
+
+    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = ()) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.alternatives = alternatives
+
+
+class Declined(Exception):
+    """The answer is no."""
+
+    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = ()) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.alternatives = alternatives
+
+
+class Withdrawn(Exception):
+    """The patient took the request back."""
+
+
+@dataclass
+class BookingState:
+    given: BookingInput
+    updated_at: datetime
+    status: Status = Status.RECEIVED
+    reason: Reason | None = None
+    wanted: NewTime = field(init=False)
+    match: Match | None = None
+    not_these: tuple[str, ...] = ()
+    """Charts that staff found to be somebody else."""
+    slot: Slot | None = None
+    appointment: Appointment | None = None
+    held_at: datetime | None = None
+    withdrawn_ids: tuple[str, ...] = ()
+    moving: bool = False
+    """A person chose another time: the hold stands until the new one is secured."""
+    write_begun: bool = False
+    """A write was started: whatever happened to it must be looked for."""
+    confirm_begun: bool = False
+    """The hold may be final already: taking it back means breaking it, not undoing it."""
+    twins_possible: bool = False
+    """Some write's outcome was unknown: a late commit may still add a second appointment."""
+    approved: bool = False
+    need: NeedsStaff | None = None
+    """The open exception."""
+    deadline: datetime | None = None
+    alternatives: tuple[Slot, ...] = ()
+    messages: list[MessageState] = field(default_factory=list)
+    version: int = 1
+    """Of the agreed time: rises when it changes, so that patients are told anew."""
+
+    def __post_init__(self) -> None:
+        self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
+
+    @property
+    def settled(self) -> bool:
+        return self.status is Status.CONFIRMED or self.status.is_final
+
+    @property
+    def decided(self) -> bool:
+        return self.settled or self.need is not None
+
+    @property
+    def doubt(self) -> Reason | None:
+        """Why the patient is not settled, or ``None``."""
+        if self.match is None or self.match.verdict is not Verdict.ASK:
+            return None
+        return self.match.reason or Reason.PATIENT_AMBIGUOUS
+
+    @property
+    def start(self) -> datetime:
+        if self.appointment is not None:
+            return self.appointment.time.start
+        return self.slot.time.start if self.slot is not None else self.wanted.start
+
+    def apply(self, decision: Resolution) -> None:
+        """Take a person's decision over; raises Declined when it is no."""
+        match = self.match
+        if decision.kind is ResolutionKind.DECLINE:
+            raise Declined(Reason.DECLINED_BY_STAFF)
+        self.close_exception()
+        self.approved |= decision.by != BY_PATIENT
+        if decision.kind is ResolutionKind.PATIENT:
+            self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
+        elif decision.kind is ResolutionKind.NEW_PATIENT:
+            self.not_these = match.candidates if match is not None else ()
+            self.match = Match(verdict=Verdict.NEW, because=("staff",))
+        elif decision.kind is ResolutionKind.START:
+            assert decision.start is not None
+            self.wanted = NewTime(start=decision.start, provider=decision.provider, operatory=decision.operatory)
+            self.slot = None
+            self.moving = self.appointment is not None
+            self.version += 1
+        elif decision.kind is ResolutionKind.RETRY:
+            self.match = match if match is not None and match.verdict is Verdict.MATCHED else None
+            self.slot = self.slot if self.appointment is not None else None
+        else:
+            self._accept_as_it_stands()
+
+    def _accept_as_it_stands(self) -> None:
+        if self.doubt is not None and self.match is not None:
+            self.match = Match(verdict=Verdict.MATCHED, chart=self.match.candidates[0], because=("staff",))
+        if self.appointment is not None:
+            self.moving = False
+            self.slot = self.appointment.slot
+
+    def close_exception(self) -> None:
+        self.need = None
+        self.deadline = None
+
+    def hold_expires(self) -> datetime | None:
+        if self.appointment is None or self.held_at is None or self.status is Status.CONFIRMED:
+            return None
+        return self.held_at + self.given.policy.hold_expiry
+
+    def resolutions(self) -> tuple[ResolutionKind, ...]:
+        """What a person may decide about the open exception."""
+        if self.need is None:
+            return ()
+        reason, kinds = self.need.reason, ResolutionKind
+        if reason is Reason.NOT_REACHED:
+            return (kinds.APPROVE,)
+        if self.status.is_final:
+            return (kinds.APPROVE, kinds.RETRY)
+        allowed = [kinds.DECLINE, kinds.START, kinds.RETRY]
+        if reason in PATIENT_REASONS or reason is Reason.NOT_FOR_NEW_PATIENTS:
+            allowed = [kinds.PATIENT, kinds.NEW_PATIENT, *allowed]
+        candidates = self.match.candidates if self.match is not None else ()
+        accepts_only_chart = reason in PATIENT_REASONS and len(candidates) == 1
+        if reason in GATES or accepts_only_chart or self.appointment is not None:
+            allowed = [kinds.APPROVE, *allowed]
+        if reason in PATIENT_REASONS and not accepts_only_chart:
+            allowed = [kind for kind in allowed if kind is not kinds.APPROVE]
+        return tuple(allowed)
+
+    def view(self) -> BookingView:
+        place = self.appointment or self.slot
+        policy = self.given.policy
+        asks_for_person = self.need is not None and self.need.reason in PATIENT_REASONS
+        return BookingView(
+            id=workflow_id(self.given.request.request_id),
+            request_id=self.given.request.request_id,
+            reference=self.given.reference,
+            status=self.status,
+            reason=self.reason,
+            detail=plain_reason(self.reason) if self.reason else None,
+            location=policy.location,
+            service=policy.service,
+            start=self.start,
+            end=place.time.end if place else self.start + policy.duration,
+            provider=place.provider if place else None,
+            operatory=place.operatory if place else None,
+            appointment_id=self.appointment.id if self.appointment else None,
+            patient_candidates=self.match.candidates if self.match and asks_for_person else (),
+            alternatives=self.alternatives,
+            resolutions=self.resolutions(),
+            deadline=self.deadline,
+            messages=tuple(self.messages),
+            updated_at=self.updated_at,
+        )
+
+
+def until(deadline: datetime, now: datetime) -> timedelta:
+    return max(deadline - now, timedelta(0))
