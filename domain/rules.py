@@ -19,13 +19,6 @@ class HoursSpan(Value):
     close: time
 
 
-class BufferRule(StrEnum):
-    ADD = "add"
-    """The earlier visit's after-buffer and the later one's before-buffer both apply, one after the other."""
-    LARGER = "larger"
-    """They may share the same minutes: the larger of the two applies."""
-
-
 class ServiceRule(Value):
     """The effective rule of one (location, service). Ids are the practice system's, as text."""
 
@@ -45,7 +38,6 @@ class ServiceRule(Value):
     closed_on: frozenset[date] = frozenset()
     buffer_before: timedelta = timedelta(0)
     buffer_after: timedelta = timedelta(0)
-    buffer_rule: BufferRule = BufferRule.ADD
     minimum_notice: timedelta = timedelta(0)
     horizon: timedelta = timedelta(days=60)
     same_day_cutoff: time | None = None

@@ -208,6 +208,11 @@ class BookingWorkflow:
     def view(self) -> BookingView:
         return self._state.view()
 
+    @workflow.query
+    def digest(self) -> str:
+        """Of the request this booking was started with."""
+        return self._given.digest
+
     @workflow.update
     async def wait_for_decision(self) -> Answer:
         """The answer in one round trip: the decision, or honestly "received" when it takes longer."""

@@ -1,0 +1,207 @@
+"""Bookings as a web backend sees them: submit, show, list, resolve, cancel."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from client.edge import BadRequest, prepare
+from domain.booking import BookingView, Status
+from domain.practice import Practice
+from domain.request import BookingRequest
+from workflows.booking import BookingWorkflow
+from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, NewTime, Resolution, workflow_id
+from workflows.search_attributes import (
+    APPOINTMENT_START,
+    BOOKING_LOCATION,
+    BOOKING_SERVICE,
+    BOOKING_STATUS,
+)
+
+RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
+POLL_EVERY = timedelta(milliseconds=250)
+
+
+class NoSuchBooking(LookupError):
+    """No booking has this id."""
+
+
+class NotPossible(RuntimeError):
+    """The booking's state does not allow it; the text says why and what is."""
+
+
+class BookingClient:
+    """Starts bookings and speaks to them. Holds no state of its own; share one per process."""
+
+    def __init__(self, client: Client, practice: Practice, task_queue: str) -> None:
+        self._client = client
+        self._practice = practice
+        self._task_queue = task_queue
+
+    async def submit(self, request: BookingRequest) -> BookingView:
+        """Start the booking, or attach to the one with this request id, and return the decision or ``received``.
+
+        The request is durable once the server has it: an answer that is late or lost changes nothing, and
+        the same request may be sent again. Raises BadRequest where it is refused, also for an id that was
+        used for other content.
+        """
+        given = prepare(request, self._practice, datetime.now(UTC))
+        try:
+            answer = await self._start_and_ask(given)
+        except WorkflowAlreadyStartedError:
+            answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return _received(given)
+        if answer.digest != given.digest:
+            raise BadRequest(["request_id: already used for a request with other content; use a new one"])
+        return answer.view
+
+    async def wait(self, request_id: str, seconds: float) -> BookingView:
+        """The booking once it is decided, or as it stands after ``seconds``."""
+        end = datetime.now(UTC) + timedelta(seconds=seconds)
+        handle = self._handle(request_id)
+        view = await self.show(request_id)
+        while view.status is Status.RECEIVED and datetime.now(UTC) < end:
+            try:
+                answer = await handle.execute_update(
+                    BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
+                )
+                view = answer.view
+            except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
+                view = await self.show(request_id)
+        return view
+
+    async def show(self, request_id: str) -> BookingView:
+        """Where the booking stands. Raises NoSuchBooking."""
+        try:
+            return await self._handle(request_id).query(BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            raise _translated(error, request_id) from error
+
+    async def find(
+        self,
+        *,
+        status: Status | None = None,
+        location: str | None = None,
+        open_exceptions: bool = False,
+        limit: int = 100,
+    ) -> list[BookingView]:
+        """Bookings by status and location, soonest visit first. The listing lags by some milliseconds."""
+        clauses = ["WorkflowType = 'BookingWorkflow'"]
+        if status is not None:
+            clauses.append(f"BookingStatus = '{status.value}'")
+        if location is not None:
+            self._practice.location(location)
+            clauses.append(f"BookingLocation = '{location}'")
+        if open_exceptions:
+            clauses.append("ExceptionReason IS NOT NULL")
+        views = [view async for view in self._views(" AND ".join(clauses), limit)]
+        return sorted(views, key=lambda view: view.start)
+
+    async def resolve(self, request_id: str, decision: Resolution) -> BookingView:
+        """A person's decision on an open exception. Raises NotPossible, NoSuchBooking."""
+        return await self._update(request_id, BookingWorkflow.resolve_exception, decision)
+
+    async def reschedule(self, request_id: str, time: NewTime) -> BookingView:
+        """The patient picks another time while the first could not be had."""
+        return await self._update(request_id, BookingWorkflow.reschedule, time)
+
+    async def cancel(self, request_id: str) -> BookingView:
+        """The patient takes the request or the visit back."""
+        return await self._update(request_id, BookingWorkflow.cancel)
+
+    async def _start_and_ask(self, given: BookingInput) -> Answer:
+        start = WithStartWorkflowOperation(
+            BookingWorkflow.run,
+            given,
+            id=workflow_id(given.request.request_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
+                    SearchAttributePair(BOOKING_LOCATION, given.request.location),
+                    SearchAttributePair(BOOKING_SERVICE, given.request.service),
+                    SearchAttributePair(APPOINTMENT_START, given.request.start),
+                ]
+            ),
+            static_summary=f"{given.policy.label} at {given.policy.location}",
+        )
+        try:
+            return await self._client.execute_update_with_start_workflow(
+                BookingWorkflow.wait_for_decision,
+                start_workflow_operation=start,
+                id=uuid4().hex,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except BaseException:
+            start.workflow_handle().close()
+            raise
+
+    async def _digest_of(self, given: BookingInput) -> str:
+        handle = self._handle(given.request.request_id)
+        return await handle.query(BookingWorkflow.digest, rpc_timeout=RPC_TIMEOUT)
+
+    async def _views(self, query: str, limit: int) -> AsyncIterator[BookingView]:
+        async for execution in self._client.list_workflows(query, limit=limit):
+            yield await self._client.get_workflow_handle_for(BookingWorkflow.run, execution.id).query(
+                BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT
+            )
+
+    async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
+        try:
+            view: BookingView = await self._handle(request_id).execute_update(
+                update, *args, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
+            )
+            return view
+        except WorkflowUpdateFailedError as refusal:
+            cause = refusal.cause
+            raise NotPossible(cause.message if isinstance(cause, ApplicationError) else "refused") from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return await self.show(request_id)
+        except RPCError as error:
+            view = await self.show(request_id)
+            raise NotPossible(f"the booking is already {view.status}") from error
+
+    def _handle(self, request_id: str) -> WorkflowHandle[BookingWorkflow, BookingView]:
+        return self._client.get_workflow_handle_for(
+            BookingWorkflow.run, workflow_id(request_id.removeprefix("booking-"))
+        )
+
+
+def _received(given: BookingInput) -> BookingView:
+    """What can honestly be said when the server has the request and no worker has answered yet."""
+    request = given.request
+    return BookingView(
+        id=workflow_id(request.request_id),
+        request_id=request.request_id,
+        reference=given.reference,
+        status=Status.RECEIVED,
+        location=request.location,
+        service=request.service,
+        start=request.start,
+        updated_at=datetime.now(UTC),
+    )
+
+
+def _translated(error: RPCError, request_id: str) -> Exception:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return NoSuchBooking(f"no booking has the id {request_id}")
+    return error

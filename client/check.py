@@ -1,0 +1,105 @@
+"""What a new practice must mend before its first patient finds out."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from adapters.build import connections, messengers
+from adapters.errors import OutsideError
+from adapters.practice_file import PracticeFileError, read_practice
+from adapters.practice_system import PracticeSystem
+from domain.practice import Practice
+from runtime.client import connect
+from runtime.plugin import holdfast_plugin
+from settings import ConfigurationError, Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    ok: bool
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def run_checks() -> list[Finding]:
+    """Settings, practice file, every connection and channel, and Temporal: each looked at, none skipped in silence."""
+    try:
+        settings = load_settings()
+    except ConfigurationError as wrong:
+        return [Finding("settings", False, problem) for problem in wrong.problems]
+    try:
+        practice = read_practice(settings.practice_file)
+    except PracticeFileError as wrong:
+        return [Finding(str(settings.practice_file), False, problem) for problem in wrong.problems]
+    found = [
+        Finding("settings", True),
+        Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
+    ]
+    found += await _practice_systems(settings, practice)
+    found += await _channels(settings)
+    found.append(await _temporal(settings))
+    return found
+
+
+async def _practice_systems(settings: Settings, practice: Practice) -> list[Finding]:
+    found = []
+    async with connections(settings, practice) as (systems, _):
+        for name, system in systems.items():
+            found += _findings(f"connection {name}", await _problems(name, system, practice))
+    return found
+
+
+async def _problems(name: str, system: PracticeSystem, practice: Practice) -> list[str]:
+    try:
+        return await system.check() + await _unknown_ids(name, system, practice)
+    except OutsideError as failure:
+        return [str(failure)]
+
+
+async def _unknown_ids(name: str, system: PracticeSystem, practice: Practice) -> list[str]:
+    """Ids in the practice file that the practice system does not know, or knows as inactive or elsewhere."""
+    known = await system.reference_data()
+    problems = []
+    for location in practice.locations:
+        if location.connection != name:
+            continue
+        place = known.locations.get(location.practice_system_id)
+        if place is None:
+            problems.append(f"{location.id}: the practice system has no location {location.practice_system_id}")
+        elif place.zone and place.zone != location.time_zone:
+            problems.append(f"{location.id}: time_zone is {location.time_zone}, the practice system says {place.zone}")
+        for key, provider in location.providers.items():
+            if not getattr(known.providers.get(provider), "active", False):
+                problems.append(f"{location.id}: provider {key} ({provider}) is unknown or inactive there")
+        for key, operatory in location.operatories.items():
+            chair = known.operatories.get(operatory)
+            if chair is None or not chair.active or chair.location != location.practice_system_id:
+                problems.append(f"{location.id}: operatory {key} ({operatory}) is unknown, inactive or elsewhere")
+    return problems
+
+
+async def _channels(settings: Settings) -> list[Finding]:
+    found = []
+    async with messengers(settings) as channels:
+        for channel, messenger in channels.items():
+            try:
+                problems = await messenger.check()
+            except OutsideError as failure:
+                problems = [str(failure)]
+            found += _findings(f"channel {channel}", problems)
+    return found
+
+
+async def _temporal(settings: Settings) -> Finding:
+    plugin = holdfast_plugin(settings.payload_keys, settings.temporal_namespace)
+    try:
+        await connect(settings, plugin)
+    except ConnectionError as unreachable:
+        return Finding("Temporal", False, str(unreachable))
+    return Finding("Temporal", True)
+
+
+def _findings(what: str, problems: list[str]) -> list[Finding]:
+    return [Finding(what, False, problem) for problem in problems] or [Finding(what, True)]

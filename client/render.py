@@ -1,0 +1,90 @@
+"""Bookings, openings and findings for people at a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from client.check import Finding
+from domain.booking import BookingView, Status
+from domain.slot import Slot
+
+STYLES = {
+    Status.RECEIVED: "yellow",
+    Status.HELD: "cyan",
+    Status.CONFIRMED: "green",
+    Status.COMPLETED: "green",
+    Status.NEEDS_STAFF: "magenta",
+    Status.DECLINED: "red",
+    Status.CANCELLED: "red",
+    Status.NO_SHOW: "red",
+}
+
+
+def status(value: Status) -> str:
+    return f"[{STYLES[value]}]{value.value}[/]"
+
+
+def booking(console: Console, view: BookingView) -> None:
+    """One booking, all that staff may see of it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("status", status(view.status))
+    if view.detail:
+        table.add_row("", view.detail)
+    table.add_row("service", f"{view.service} at {view.location}")
+    table.add_row("time", f"{view.start:%a %d %b %Y %H:%M %z}")
+    if view.provider:
+        table.add_row("where", f"provider {view.provider}, operatory {view.operatory}")
+    if view.appointment_id:
+        table.add_row("appointment", view.appointment_id)
+    table.add_row("reference", view.reference)
+    if view.patient_candidates:
+        table.add_row("charts that fit", ", ".join(view.patient_candidates))
+    if view.alternatives:
+        table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %H:%M %z}" for s in view.alternatives))
+    if view.resolutions:
+        table.add_row("you may", ", ".join(view.resolutions))
+    if view.deadline:
+        table.add_row("until", f"{view.deadline:%a %d %b %H:%M %z}")
+    for message in view.messages:
+        table.add_row("message", f"{message.kind} by {message.channel}: {message.state}")
+    console.print(Panel(table, title=view.id, title_align="left", expand=False))
+
+
+def bookings(console: Console, views: Sequence[BookingView], title: str) -> None:
+    table = Table(title=f"{title} ({len(views)})", title_justify="left")
+    for column in ("booking", "status", "why", "location", "service", "time", "you may"):
+        table.add_column(column, overflow="fold")
+    for view in views:
+        table.add_row(
+            view.id,
+            status(view.status),
+            view.reason.value if view.reason else "",
+            view.location,
+            view.service,
+            f"{view.start:%a %d %b %H:%M %z}",
+            ", ".join(view.resolutions),
+        )
+    console.print(table)
+
+
+def openings(console: Console, slots: Sequence[Slot], location: str, service: str) -> None:
+    """By day; several providers at one time are one opening to a patient."""
+    table = Table(title=f"Openings for {service} at {location}", title_justify="left", show_lines=False)
+    table.add_column("day")
+    table.add_column("times", overflow="fold")
+    days: dict[str, dict[str, None]] = {}
+    for slot in slots:
+        days.setdefault(f"{slot.time.start:%a %d %b}", {})[f"{slot.time.start:%H:%M}"] = None
+    for day, times in days.items():
+        table.add_row(day, " ".join(times))
+    console.print(table if days else f"No openings for {service} at {location} in these days.")
+
+
+def findings(console: Console, found: Sequence[Finding]) -> None:
+    for finding in found:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        console.print(f"{mark} {finding.what}", highlight=False)
+        if finding.remedy:
+            console.print(f"    {finding.remedy}", style="dim", highlight=False)

@@ -1,0 +1,213 @@
+"""The embedded default: Temporal's dev server, the sandbox and the worker as child processes, kept running."""
+
+import ctypes
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTS_WITHIN = 60.0
+
+
+class StackError(RuntimeError):
+    """A part could not be brought up; the text says which, and where its log is."""
+
+
+@dataclass
+class Part:
+    name: str
+    command: list[str]
+    ready: Callable[[], bool]
+    process: subprocess.Popen[bytes] | None = None
+
+
+@dataclass
+class Stack:
+    """Everything a morning needs. A part that dies is started again; all end with this process."""
+
+    state_dir: Path
+    say: Callable[[str], None]
+    environment: dict[str, str] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    _lock: IO[str] | None = None
+    _ending: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.state_dir / "demo.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"a demo is already running on {self.state_dir}; end it first") from None
+        self._plan()
+        try:
+            for part in self.parts:
+                self._start(part)
+        except BaseException:
+            self._end()
+            raise
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def sandbox_url(self) -> str:
+        return self.environment["ASCEND_BASE_URL"]
+
+    @property
+    def temporal_ui(self) -> str:
+        return self.environment["CODEC_ORIGIN"]
+
+    def _plan(self) -> None:
+        grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
+        sandbox_url = f"http://127.0.0.1:{sandbox}"
+        self.environment = {
+            **os.environ,
+            **_sandbox_settings(sandbox_url),
+            "APP_ENV": "development",
+            "STATE_DIR": str(self.state_dir),
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
+            "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}",
+            "CODEC_ORIGIN": f"http://127.0.0.1:{ui}",
+            "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
+        }
+        os.environ.update(self.environment)
+        self.parts = [
+            Part(
+                "temporal",
+                temporal_command(self.state_dir / "temporal.db", grpc, ui, f"http://127.0.0.1:{ops}/codec"),
+                lambda: _answers(f"http://127.0.0.1:{ui}"),
+            ),
+            Part(
+                "sandbox",
+                [sys.executable, "-m", "sandbox", "--port", str(sandbox), "--db", str(self.state_dir / "sandbox.db")],
+                lambda: _answers(f"{sandbox_url}/_control/state"),
+            ),
+            Part(
+                "worker",
+                [sys.executable, "worker.py"],
+                lambda: _answers(f"http://127.0.0.1:{ops}/ready"),
+            ),
+        ]
+
+    def _start(self, part: Part) -> None:
+        log = (self.state_dir / f"{part.name}.log").open("ab")
+        part.process = subprocess.Popen(  # noqa: S603
+            part.command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,
+        )
+        end = time.monotonic() + STARTS_WITHIN
+        while not part.ready():
+            if part.process.poll() is not None or time.monotonic() > end:
+                raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
+            time.sleep(0.1)
+        self.say(f"{part.name} is up")
+
+    def _watch(self) -> None:
+        while not self._ending.wait(0.5):
+            for part in self.parts:
+                if part.process is not None and part.process.poll() is not None and not self._ending.is_set():
+                    self.say(f"[yellow]{part.name} died; starting it again[/]")
+                    self._start(part)
+
+    def _end(self) -> None:
+        self._ending.set()
+        for part in reversed(self.parts):
+            if part.process is None or part.process.poll() is not None:
+                continue
+            part.process.send_signal(signal.SIGTERM)
+            try:
+                part.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                part.process.kill()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
+    dynamic = {"matching.enableFairness": "true", "history.transferProcessorMaxPollRPS": "2000"}
+    attributes = {
+        "BookingStatus": "Keyword",
+        "BookingLocation": "Keyword",
+        "BookingService": "Keyword",
+        "ExceptionReason": "Keyword",
+        "AppointmentStart": "Datetime",
+    }
+    command = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--log-level", "warn"]
+    command += ["--ip", "127.0.0.1", "--port", str(grpc), "--ui-port", str(ui), "--ui-codec-endpoint", codec]
+    command += ["--db-filename", str(database)]
+    command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
+    for key, value in dynamic.items():
+        command += ["--dynamic-config-value", f"{key}={value}"]
+    for name, kind in attributes.items():
+        command += ["--search-attribute", f"{name}={kind}"]
+    return command
+
+
+def _sandbox_settings(url: str) -> Mapping[str, str]:
+    return {
+        "ASCEND_BASE_URL": url,
+        "ASCEND_CLIENT_ID": "sandbox-client",
+        "ASCEND_CLIENT_SECRET": "sandbox-secret",
+        "ASCEND_ORGANIZATION_ID": "5f0000000000000000000001",
+        "ASCEND_READ_TIMEOUT": "4",
+        "SENDGRID_BASE_URL": url,
+        "SENDGRID_API_KEY": "SG.sandbox",
+        "SENDGRID_FROM": "bookings@practice.example",
+        "TWILIO_BASE_URL": url,
+        "TWILIO_ACCOUNT_SID": "AC" + "1".rjust(32, "0"),
+        "TWILIO_API_KEY_SID": "SK" + "1".rjust(32, "0"),
+        "TWILIO_API_KEY_SECRET": "sandbox-twilio",
+        "TWILIO_MESSAGING_SERVICE_SID": "MG" + "1".rjust(32, "0"),
+    }
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` where nobody listens on it, else any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def new_seed() -> str:
+    return secrets.token_hex(8)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1, trust_env=False).status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+def _die_with_parent() -> None:
+    """On Linux a child ends when this process is killed; elsewhere it must be ended by hand."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -1,0 +1,137 @@
+"""A practice as its file describes it, every rule resolved."""
+
+import difflib
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from domain.base import Value
+from domain.patient import Address
+from domain.policy import BookingPolicy, EmailContent
+from domain.rules import ServiceRule
+
+Found = TypeVar("Found")
+
+
+class UnknownName(ValueError):
+    """A name the practice file does not have; the text names the field and what is allowed."""
+
+    def __init__(self, field: str, value: str, allowed: Collection[str]) -> None:
+        near = difflib.get_close_matches(value, allowed, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        super().__init__(f"{field}: unknown; allowed: {', '.join(sorted(allowed)) or 'none'}{hint}")
+        self.field = field
+
+
+class Connection(Value):
+    """One account with a practice system."""
+
+    name: str
+    system: str
+    confirmed_status: str = "CONFIRMED"
+    requests_per_second: float = 8
+    page_size: int = 500
+    longest_appointment: timedelta = timedelta(hours=12)
+    consistency_delay: timedelta = timedelta(seconds=3)
+
+
+class Location(Value):
+    id: str
+    name: str
+    connection: str
+    practice_system_id: str
+    time_zone: str
+    address: Address
+    phone: str
+    desk_email: str | None = None
+    escalation_email: str | None = None
+    placeholder_patient: str | None = None
+    email_content: EmailContent = EmailContent.NOTICE
+    providers: Mapping[str, str]
+    """Our name → the practice system's id."""
+    operatories: Mapping[str, str]
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def provider_id(self, key: str) -> str:
+        return _found("provider", key, self.providers)
+
+    def operatory_id(self, key: str) -> str:
+        return _found("operatory", key, self.operatories)
+
+
+class Service(Value):
+    rule: ServiceRule
+    staff_deadline: timedelta
+    origins: Mapping[str, str]
+    """Rule key → where its value came from."""
+
+
+class Practice(Value):
+    name: str
+    version: str
+    """Short hash of the content: which rules a booking was offered under."""
+    connections: tuple[Connection, ...]
+    locations: tuple[Location, ...]
+    services: Mapping[str, Mapping[str, Service]]
+    """Location id → service id → service."""
+
+    def location(self, location: str) -> Location:
+        return _found("location", location, {place.id: place for place in self.locations})
+
+    def connection(self, name: str) -> Connection:
+        return _found("connection", name, {connection.name: connection for connection in self.connections})
+
+    def service(self, location: str, service: str) -> Service:
+        self.location(location)
+        return _found("service", service, self.services[location])
+
+    def rule(self, location: str, service: str) -> ServiceRule:
+        return self.service(location, service).rule
+
+    def explain(self, location: str, service: str) -> list[tuple[str, Any, str]]:
+        """Every rule of a (location, service): key, value, and where the value came from."""
+        found = self.service(location, service)
+        values = {**dict(found.rule), "staff_deadline": found.staff_deadline}
+        return [(key, value, found.origins.get(key, "built in")) for key, value in values.items()]
+
+    def policy(self, location: str, service: str) -> BookingPolicy:
+        """What a booking of this service carries along. Raises UnknownName."""
+        place, found = self.location(location), self.service(location, service)
+        rule = found.rule
+        return BookingPolicy(
+            rules_version=self.version,
+            location=place.id,
+            service=rule.service,
+            label=rule.label,
+            connection=place.connection,
+            zone=place.time_zone,
+            duration=rule.duration,
+            call_only=rule.call_only,
+            confirmation=rule.confirmation,
+            hold_expiry=rule.hold_expiry,
+            staff_deadline=found.staff_deadline,
+            new_patients=rule.new_patients,
+            existing_patients=rule.existing_patients,
+            placeholder_patient=place.placeholder_patient,
+        )
+
+    def sharing_providers(self, location: str) -> tuple[str, ...]:
+        """Practice-system ids of other locations on the same connection where this location's providers work too."""
+        here = self.location(location)
+        ours = set(here.providers.values())
+        return tuple(
+            other.practice_system_id
+            for other in self.locations
+            if other.id != here.id and other.connection == here.connection and ours & set(other.providers.values())
+        )
+
+
+def _found(field: str, key: str, among: Mapping[str, Found]) -> Found:
+    try:
+        return among[key]
+    except KeyError:
+        raise UnknownName(field, key, among.keys()) from None

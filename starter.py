@@ -1,0 +1,279 @@
+"""The command line: submit and follow bookings, work the front desk's queue, check a practice, run the demo.
+
+Exit codes: 0 done, 1 refused with a reason, 2 wrong usage. With ``--json`` the last line on standard output is
+one JSON object; everything else goes to standard error. Web backends use ``client.bookings`` directly.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from adapters.practice_file import PracticeFileError
+from client import render
+from client.bookings import BookingClient, NoSuchBooking, NotPossible
+from client.check import run_checks
+from client.edge import BadRequest, parse_request
+from client.openings import find_openings
+from client.session import Session, open_session
+from domain.booking import BookingView, Status
+from domain.practice import UnknownName
+from settings import ConfigurationError
+from workflows.contracts import NewTime, Resolution, ResolutionKind
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+err = Console(stderr=True)
+Result = TypeVar("Result")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on standard output.")]
+Id = Annotated[str, typer.Argument(help="Request id, with or without 'booking-' in front.")]
+Location = Annotated[str | None, typer.Option(help="Only this location.")]
+
+
+@app.command()
+def submit(
+    file: Annotated[str, typer.Argument(help="File with a booking request in JSON, or - for standard input.")],
+    wait: Annotated[float, typer.Option(help="Wait so many seconds for a decision.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Submit a booking request; submitting the same one again returns the same booking."""
+
+    async def work(session: Session) -> BookingView:
+        view = await session.bookings.submit(parse_request(raw))
+        if wait and view.status is Status.RECEIVED:
+            view = await session.bookings.wait(view.request_id, wait)
+        return view
+
+    raw = _read(file)
+    _one_booking(work, as_json)
+
+
+@app.command()
+def show(booking: Id, as_json: Json = False) -> None:
+    """Where a booking stands."""
+    _one_booking(lambda session: session.bookings.show(booking), as_json)
+
+
+@app.command("list")
+def list_(status: Annotated[Status | None, typer.Option()] = None, location: Location = None, as_json: Json = False) -> None:
+    """Bookings, soonest visit first."""
+
+    async def work(session: Session) -> list[BookingView]:
+        return await session.bookings.find(status=status, location=location)
+
+    _many_bookings(work, as_json, "Bookings")
+
+
+@app.command()
+def exceptions(location: Location = None, as_json: Json = False) -> None:
+    """The front desk's queue: what waits for a person, and what may be done."""
+
+    async def work(session: Session) -> list[BookingView]:
+        return await session.bookings.find(location=location, open_exceptions=True)
+
+    _many_bookings(work, as_json, "Front desk's queue")
+
+
+@app.command()
+def openings(
+    location: Annotated[str, typer.Option(help="The location's id in the practice file.")],
+    service: Annotated[str, typer.Option(help="The service's id in the practice file.")],
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=60, help="So many days.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """What can be booked, from the live calendar."""
+
+    async def work(session: Session) -> Any:
+        day: date | None = first.date() if first else None
+        return await find_openings(session.settings, session.practice, location, service, day, days)
+
+    found = _run(work, as_json, needs_temporal=False)
+    if as_json:
+        _emit([slot.model_dump(mode="json") for slot in found], key="openings")
+    else:
+        render.openings(Console(), found, location, service)
+
+
+@app.command()
+def resolve(
+    booking: Id,
+    approve: Annotated[bool, typer.Option("--approve", help="Accept it as it stands.")] = False,
+    decline: Annotated[str | None, typer.Option(metavar="REASON", help="Say no, and why.")] = None,
+    patient: Annotated[str | None, typer.Option(metavar="PID", help="It is this chart.")] = None,
+    new_patient: Annotated[bool, typer.Option("--new-patient", help="It is nobody we know.")] = False,
+    start: Annotated[str | None, typer.Option(metavar="ISO", help="Book this time instead.")] = None,
+    provider: Annotated[str | None, typer.Option(help="With --start.")] = None,
+    operatory: Annotated[str | None, typer.Option(help="With --start.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again as it is.")] = False,
+    by: Annotated[str, typer.Option(help="Who decides.")] = "staff",
+    as_json: Json = False,
+) -> None:
+    """Decide on what waits for a person."""
+    chosen = {
+        ResolutionKind.APPROVE: approve,
+        ResolutionKind.DECLINE: decline is not None,
+        ResolutionKind.PATIENT: patient is not None,
+        ResolutionKind.NEW_PATIENT: new_patient,
+        ResolutionKind.START: start is not None,
+        ResolutionKind.RETRY: retry,
+    }
+    kinds = [kind for kind, picked in chosen.items() if picked]
+    if len(kinds) != 1:
+        raise typer.BadParameter(
+            "give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry"
+        )
+
+    async def work(session: Session) -> BookingView:
+        place = await _place(session, booking, provider, operatory)
+        decision = Resolution(
+            kind=kinds[0], by=by, patient=patient, note=decline or "", start=_instant(start), **place
+        )
+        return await session.bookings.resolve(booking, decision)
+
+    _one_booking(work, as_json)
+
+
+@app.command()
+def cancel(booking: Id, as_json: Json = False) -> None:
+    """Take a request or a visit back for the patient."""
+    _one_booking(lambda session: session.bookings.cancel(booking), as_json)
+
+
+@app.command()
+def reschedule(
+    booking: Id,
+    start: Annotated[str, typer.Option(metavar="ISO", help="The new time, with offset.")],
+    as_json: Json = False,
+) -> None:
+    """Pick another time for the patient while the first could not be had."""
+
+    async def work(session: Session) -> BookingView:
+        time = _instant(start)
+        assert time is not None
+        return await session.bookings.reschedule(booking, NewTime(start=time))
+
+    _one_booking(work, as_json)
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Settings, rules and connections, against the live systems: what is wrong before the first patient finds out."""
+    findings = asyncio.run(run_checks())
+    if as_json:
+        _emit({"ok": all(f.ok for f in findings), "findings": [f.as_dict() for f in findings]})
+    else:
+        render.findings(Console(), findings)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play the morning, then end.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last morning and begin a new one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring everything up on an embedded default and play a practice's morning."""
+    from demo.morning import run_demo
+
+    raise typer.Exit(run_demo(once=once, fresh=fresh, as_json=as_json))
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as wrong:
+        raise typer.BadParameter(f"cannot read {file}: {wrong.strerror}") from None
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("--start: must be a date and time as in 2026-12-01T09:00:00-08:00") from None
+    if instant.tzinfo is None:
+        raise typer.BadParameter("--start: needs an offset from UTC, as in 2026-12-01T09:00:00-08:00")
+    return instant
+
+
+async def _place(session: Session, booking: str, provider: str | None, operatory: str | None) -> dict[str, Any]:
+    if provider is None and operatory is None:
+        return {}
+    location = session.practice.location((await session.bookings.show(booking)).location)
+    return {
+        "provider": location.provider_id(provider) if provider else None,
+        "operatory": location.operatory_id(operatory) if operatory else None,
+    }
+
+
+def _run(work: Callable[[Session], Awaitable[Result]], as_json: bool, *, needs_temporal: bool = True) -> Result:
+    async def inside() -> Result:
+        async with open_session(connect=needs_temporal) as session:
+            return await work(session)
+
+    try:
+        return asyncio.run(inside())
+    except BadRequest as refused:
+        _refuse(as_json, refused.problems)
+    except (ConfigurationError, PracticeFileError) as wrong:
+        _refuse(as_json, wrong.problems)
+    except (NoSuchBooking, NotPossible, UnknownName, ConnectionError) as refused:
+        _refuse(as_json, [str(refused)])
+
+
+
+def _refuse(as_json: bool, problems: Any) -> NoReturn:
+    for problem in problems:
+        err.print(problem, style="red", markup=False, highlight=False)
+    if as_json:
+        _emit({"error": "; ".join(problems), "problems": list(problems)})
+    raise typer.Exit(1)
+
+
+def _one_booking(work: Callable[[Session], Coroutine[Any, Any, BookingView]], as_json: bool) -> None:
+    view = _run(work, as_json)
+    if as_json:
+        _emit(view.model_dump(mode="json"))
+    else:
+        render.booking(Console(), view)
+
+
+def _many_bookings(
+    work: Callable[[Session], Coroutine[Any, Any, list[BookingView]]], as_json: bool, title: str
+) -> None:
+    views = _run(work, as_json)
+    if as_json:
+        _emit([view.model_dump(mode="json") for view in views], key="bookings")
+    else:
+        render.bookings(Console(), views, title)
+
+
+def _emit(content: Any, key: str | None = None) -> None:
+    print(json.dumps({key: content} if key else content, ensure_ascii=False))
+
+
+def main() -> None:
+    try:
+        app()
+        code: Any = 0
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)  # the SDK may crash an orderly interpreter exit
+
+
+if __name__ == "__main__":
+    main()
+
+__all__ = ["BookingClient", "app", "main"]

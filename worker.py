@@ -1,0 +1,164 @@
+"""The Temporal worker: connects, puts the parts together, runs until told to stop."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.connections import Connections
+from activities.holds import HoldActivities
+from activities.messages import MessageActivities
+from activities.patients import PatientActivities
+from activities.queues import messages_queue, practice_queue
+from activities.slots import SlotActivities
+from adapters.build import build_messengers, build_practice_system
+from adapters.ledger import Ledger
+from adapters.practice_file import PracticeFileError, read_practice
+from domain.keyed_hash import KeyedHash
+from runtime.client import connect
+from runtime.logs import configure_logging
+from runtime.ops import ops_app, serve
+from runtime.plugin import holdfast_plugin
+from settings import ConfigurationError, Settings, load_settings
+from workflows.booking import BookingWorkflow
+
+log = structlog.get_logger("worker")
+
+GRACE = timedelta(seconds=25)
+"""After SIGTERM activities that run may finish for so long; the container's stop grace must be longer."""
+CALLS_AT_ONCE = 8
+"""Activities at a time on one connection: an office that hangs ties up no more than these."""
+
+
+@asynccontextmanager
+async def connections(settings: Settings) -> AsyncIterator[Connections]:
+    """The rules, the ledger (migrated) and every practice system; closed again at the end."""
+    practice = read_practice(settings.practice_file)
+    async with AsyncExitStack() as stack:
+        ledger = Ledger(settings.ledger_url)
+        stack.push_async_callback(ledger.close)
+        await ledger.migrate()
+        systems = {}
+        for connection in practice.connections:
+            system = build_practice_system(connection, settings)
+            stack.push_async_callback(system.close)
+            systems[connection.name] = system
+        yield Connections(practice=practice, systems=systems, ledger=ledger)
+
+
+@asynccontextmanager
+async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
+    """One worker for workflows, one for messages and one a connection, all in this process."""
+    hashed = KeyedHash(settings.link_keys.primary)
+    patients = PatientActivities(parts, hashed)
+    slots = SlotActivities(parts, hashed)
+    holds = HoldActivities(parts)
+    async with AsyncExitStack() as stack:
+        messengers = await stack.enter_async_context(build_messengers(settings))
+        messages = MessageActivities(parts, messengers, hashed, settings.public_base_url)
+        queue = settings.booking_task_queue
+        running = [
+            Worker(
+                client,
+                task_queue=queue,
+                workflows=[BookingWorkflow],
+                workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+                graceful_shutdown_timeout=GRACE,
+            ),
+            Worker(
+                client,
+                task_queue=messages_queue(queue),
+                activities=[messages.notify, messages.tell_desk],
+                max_concurrent_activities=20,
+                graceful_shutdown_timeout=GRACE,
+            ),
+        ]
+        for connection in parts.practice.connections:
+            running.append(
+                Worker(
+                    client,
+                    task_queue=practice_queue(connection.name),
+                    activities=[
+                        patients.match_patient,
+                        patients.create_chart,
+                        slots.recheck_slot,
+                        slots.release_claim,
+                        holds.write_hold,
+                        holds.confirm_hold,
+                        holds.withdraw_hold,
+                        holds.sweep_twins,
+                        holds.read_outcome,
+                    ],
+                    max_concurrent_activities=CALLS_AT_ONCE,
+                    graceful_shutdown_timeout=GRACE,
+                )
+            )
+        for worker in running:
+            await stack.enter_async_context(worker)
+        yield running
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set, then finish what is running."""
+    plugin = holdfast_plugin(
+        settings.payload_keys, settings.temporal_namespace, require_encrypted=settings.is_production
+    )
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(connections(settings))
+        client = await connect(settings, plugin, runtime=_runtime(settings))
+        running = await stack.enter_async_context(workers(client, parts, settings))
+
+        async def ready() -> bool:
+            return not stop.is_set() and all(worker.is_running for worker in running)
+
+        if settings.worker_http_address:
+            app = ops_app(ready=ready, settings=settings)
+            await stack.enter_async_context(serve(app, settings.worker_http_address))
+        log.info("worker ready", locations=len(parts.practice.locations), connections=len(parts.systems))
+        await stop.wait()
+        log.info("worker stopping")
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    if not settings.metrics_address:
+        return None
+    metrics = PrometheusConfig(
+        bind_address=settings.metrics_address,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+    )
+    return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+
+
+async def main() -> int:
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_format, settings.log_level)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run(settings, stop)
+    except (ConfigurationError, PracticeFileError) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    except ConnectionError as unreachable:
+        print(unreachable, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = asyncio.run(main())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done
