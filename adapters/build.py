@@ -2,15 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 
-from adapters.ascend import AscendConfig, AscendSystem
 from adapters.ledger import Ledger
-from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
-from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import Channel, Messenger
 from adapters.practice_system import PracticeSystem
-from domain.practice import Connection, Practice
+from domain.practice import Practice
 from settings import Settings
 
 

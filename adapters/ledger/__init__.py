@@ -1,0 +1,23 @@
+"""What bookings share: claims on time, what was sent to whom, and who opted out."""
+
+from adapters.ledger.claims import Claim, ClaimLost, Claims, Grant, Renewal, SlotClaimed, TooManyClaims
+from adapters.ledger.database import LedgerUnavailable
+from adapters.ledger.ledger import Ledger
+from adapters.ledger.messages import Action, Attempt, MessageId, MessageLedger, OptOuts
+
+__all__ = [
+    "Action",
+    "Attempt",
+    "Claim",
+    "ClaimLost",
+    "Claims",
+    "Grant",
+    "Ledger",
+    "LedgerUnavailable",
+    "MessageId",
+    "MessageLedger",
+    "OptOuts",
+    "Renewal",
+    "SlotClaimed",
+    "TooManyClaims",
+]

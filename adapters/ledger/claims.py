@@ -1,0 +1,252 @@
+"""Our own short-lived reservations of provider and operatory time, so that two bookings never race."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pydantic import AwareDatetime
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from adapters.ledger.database import Database
+from adapters.ledger.schema import claims, leases
+from domain.base import Value
+from domain.interval import Interval
+from domain.slot import Slot
+
+CONTACT_LIMIT = 5
+"""Live claims one contact may have, so that nobody can fill a day."""
+
+
+class SlotClaimed(Exception):
+    """Another booking has a live claim on the provider or the operatory."""
+
+
+class TooManyClaims(Exception):
+    """This contact has as many live claims as one may."""
+
+
+class ClaimLost(Exception):
+    """The claim is gone, was taken over, or a newer attempt holds its fence."""
+
+
+class Claim(Value):
+    reference: str
+    connection: str
+    location: str
+    service: str
+    local_day: date
+    slot: Slot
+    expires_at: AwareDatetime
+    contact: str | None = None
+    """Opaque key of the phone or email."""
+
+
+class Grant(Value):
+    fence: int
+    earlier: tuple[Slot, ...]
+    """Live claims at this location that were there before ours: theirs is the older right."""
+    booked: int
+    """Other bookings of this service on this local day that came through us."""
+
+
+class Renewal(Value):
+    fence: int
+    written: bool
+    """A write under this claim was begun before: look for it."""
+
+
+class Claims:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self, claim: Claim, now: datetime, contact_limit: int = CONTACT_LIMIT) -> Grant:
+        """Claim provider and operatory together, or neither; the same reference replaces its own claim.
+
+        Raises SlotClaimed, TooManyClaims, LedgerUnavailable.
+        """
+        try:
+            return await self._database.run(lambda c: _take(c, claim, now.timestamp(), contact_limit))
+        except IntegrityError:
+            raise SlotClaimed from None
+
+    async def renew(self, reference: str, now: datetime) -> Renewal:
+        """A new fence for this attempt; an expired claim that nobody opposes lives again. Raises ClaimLost."""
+        try:
+            return await self._database.run(lambda c: _renew(c, reference, now.timestamp()))
+        except IntegrityError:
+            raise ClaimLost from None
+
+    async def begin_write(self, reference: str, fence: int, now: datetime) -> None:
+        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest."""
+
+        def work(c: Connection) -> bool:
+            mine = and_(
+                claims.c.reference == reference,
+                claims.c.fence == fence,
+                claims.c.live,
+                claims.c.expires_at > now.timestamp(),
+            )
+            return c.execute(update(claims).where(mine).values(written=True)).rowcount == 1
+
+        if not await self._database.run(work):
+            raise ClaimLost
+
+    async def landed(self, reference: str, keep_until: datetime, now: datetime) -> None:
+        """The appointment is in the calendar: the claim blocks until ``keep_until``, then only counts for the cap."""
+        values = {"landed": True, "expires_at": keep_until.timestamp()}
+        await self._database.run(
+            lambda c: c.execute(update(claims).where(claims.c.reference == reference).values(**values))
+        )
+
+    async def release(self, reference: str) -> None:
+        await self._database.run(lambda c: c.execute(delete(claims).where(claims.c.reference == reference)))
+
+    async def live(self, connection: str, location: str, span: Interval, now: datetime) -> list[Slot]:
+        """Live claims at a location that touch ``span``."""
+
+        def work(c: Connection) -> list[Slot]:
+            rows = c.execute(
+                select(claims).where(
+                    claims.c.connection == connection,
+                    claims.c.location == location,
+                    _blocking(now.timestamp()),
+                    claims.c.start_at < span.end.timestamp(),
+                    claims.c.end_at > span.start.timestamp(),
+                )
+            )
+            return [_slot(row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def booked(self, location: str, service: str, first: date, last: date, now: datetime) -> dict[date, int]:
+        """Bookings of a service through us by local day, landed or on their way."""
+
+        def work(c: Connection) -> dict[date, int]:
+            rows = c.execute(
+                select(claims.c.local_day, func.count())
+                .where(
+                    claims.c.location == location,
+                    claims.c.service == service,
+                    claims.c.local_day.between(first, last),
+                    or_(claims.c.landed, _blocking(now.timestamp())),
+                )
+                .group_by(claims.c.local_day)
+            )
+            return {day: count for day, count in rows}
+
+        return await self._database.run(work)
+
+    async def lease(self, key: str, holder: str, until: datetime, now: datetime) -> bool:
+        """An exclusive short lease; its holder may set its end anew. False where another holds it."""
+
+        def work(c: Connection) -> bool:
+            c.execute(delete(leases).where(leases.c.key == key, leases.c.until <= now.timestamp()))
+            mine = leases.c.key == key, leases.c.holder == holder
+            if c.execute(update(leases).where(*mine).values(until=until.timestamp())).rowcount:
+                return True
+            if c.execute(select(leases.c.key).where(leases.c.key == key)).first():
+                return False
+            c.execute(insert(leases).values(key=key, holder=holder, until=until.timestamp()))
+            return True
+
+        try:
+            return await self._database.run(work)
+        except IntegrityError:
+            return False
+
+
+def _blocking(now: float) -> Any:
+    return and_(claims.c.live, claims.c.expires_at > now)
+
+
+def _slot(row: Any) -> Slot:
+    time = Interval(start=datetime.fromtimestamp(row.start_at, UTC), end=datetime.fromtimestamp(row.end_at, UTC))
+    return Slot(time=time, provider=row.provider, operatory=row.operatory)
+
+
+def _opposed(row: dict[str, Any], now: float) -> Any:
+    """Another reference's live claim on the same provider or operatory at an overlapping time."""
+    return and_(
+        claims.c.connection == row["connection"],
+        claims.c.reference != row["reference"],
+        or_(claims.c.provider == row["provider"], claims.c.operatory == row["operatory"]),
+        claims.c.start_at < row["end_at"],
+        claims.c.end_at > row["start_at"],
+        _blocking(now),
+    )
+
+
+def _retire_expired(c: Connection, now: float) -> None:
+    c.execute(update(claims).where(claims.c.live, claims.c.expires_at <= now).values(live=False))
+
+
+def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
+    _retire_expired(c, now)
+    row = {
+        "reference": claim.reference,
+        "connection": claim.connection,
+        "location": claim.location,
+        "service": claim.service,
+        "local_day": claim.local_day,
+        "provider": claim.slot.provider,
+        "operatory": claim.slot.operatory,
+        "start_at": int(claim.slot.time.start.timestamp()),
+        "end_at": int(claim.slot.time.end.timestamp()),
+        "expires_at": claim.expires_at.timestamp(),
+        "contact": claim.contact,
+    }
+    if c.execute(select(claims.c.id).where(_opposed(row, now)).limit(1)).first():
+        raise SlotClaimed
+    before = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
+    if before is None and claim.contact is not None:
+        held = select(func.count()).where(claims.c.contact == claim.contact, _blocking(now), ~claims.c.landed)
+        if c.execute(held).scalar_one() >= contact_limit:
+            raise TooManyClaims
+    fence = before.fence + 1 if before else 1
+    c.execute(delete(claims).where(claims.c.reference == claim.reference))
+    written = bool(before and before.written)
+    c.execute(insert(claims).values(**row, fence=fence, live=True, landed=False, written=written))
+    return Grant(fence=fence, earlier=_earlier(c, claim, now), booked=_booked_by_others(c, claim, now))
+
+
+def _earlier(c: Connection, claim: Claim, now: float) -> tuple[Slot, ...]:
+    around = claim.slot.time.widened(timedelta(days=1), timedelta(days=1))
+    rows = c.execute(
+        select(claims).where(
+            claims.c.connection == claim.connection,
+            claims.c.location == claim.location,
+            claims.c.reference != claim.reference,
+            ~claims.c.landed,
+            _blocking(now),
+            claims.c.start_at < around.end.timestamp(),
+            claims.c.end_at > around.start.timestamp(),
+        )
+    )
+    return tuple(_slot(row) for row in rows)
+
+
+def _booked_by_others(c: Connection, claim: Claim, now: float) -> int:
+    count = select(func.count()).where(
+        claims.c.location == claim.location,
+        claims.c.service == claim.service,
+        claims.c.local_day == claim.local_day,
+        claims.c.reference != claim.reference,
+        or_(claims.c.landed, _blocking(now)),
+    )
+    return int(c.execute(count).scalar_one())
+
+
+def _renew(c: Connection, reference: str, now: float) -> Renewal:
+    _retire_expired(c, now)
+    row = c.execute(select(claims).where(claims.c.reference == reference)).mappings().first()
+    if row is None or c.execute(select(claims.c.id).where(_opposed(dict(row), now)).limit(1)).first():
+        raise ClaimLost
+    fence = row["fence"] + 1
+    values: dict[str, Any] = {"fence": fence}
+    if not row["live"]:
+        values |= {"live": True, "expires_at": now + LIVES_AGAIN_FOR.total_seconds()}
+    c.execute(update(claims).where(claims.c.reference == reference).values(**values))
+    return Renewal(fence=fence, written=row["written"])
+
+
+LIVES_AGAIN_FOR = timedelta(minutes=10)

@@ -1,0 +1,55 @@
+"""Short transactions on SQLite or PostgreSQL, off the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from adapters.errors import Unavailable
+
+Result = TypeVar("Result")
+
+
+class LedgerUnavailable(Unavailable):
+    """The ledger's database is locked, full or away; nothing was written."""
+
+
+class Database:
+    def __init__(self, url: str) -> None:
+        self.url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        self.engine = create_engine(self.url, pool_pre_ping=True)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _tune_sqlite)
+            event.listen(self.engine, "begin", _begin_immediate)
+
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """``work`` inside one transaction. Raises LedgerUnavailable; integrity errors pass through."""
+        return await asyncio.to_thread(self._run, work)
+
+    def _run(self, work: Callable[[Connection], Result]) -> Result:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except IntegrityError:
+            raise
+        except (OperationalError, DBAPIError) as failure:
+            raise LedgerUnavailable(f"the ledger is unavailable: {type(failure.orig).__name__}") from None
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.engine.dispose)
+
+
+def _tune_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Writers queue at the start of a transaction, where waiting is safe, instead of failing in the middle."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

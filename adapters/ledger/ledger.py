@@ -1,0 +1,39 @@
+"""The ledger as a whole."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from adapters.ledger.claims import Claims
+from adapters.ledger.database import Database
+from adapters.ledger.messages import MessageLedger, OptOuts
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Ledger:
+    """SQLite or PostgreSQL, by URL."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.claims = Claims(self._database)
+        self.messages = MessageLedger(self._database)
+        self.consent = OptOuts(self._database)
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version; safe to call from several processes."""
+        await asyncio.to_thread(self._migrate)
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self._database.engine.begin() as connection:
+            if not self._database.is_sqlite:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4711)")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    async def close(self) -> None:
+        await self._database.close()

@@ -1,0 +1,67 @@
+"""The ledger's tables. Instants are UTC seconds since 1970."""
+
+from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+metadata = MetaData()
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reference", String(40), nullable=False, unique=True),
+    Column("connection", String(64), nullable=False),
+    Column("location", String(64), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("local_day", Date, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("operatory", String(64), nullable=False),
+    Column("start_at", Integer, nullable=False),
+    Column("end_at", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("landed", Boolean, nullable=False),
+    Column("written", Boolean, nullable=False),
+    Column("contact", String(64)),
+    Index("claims_by_day", "connection", "location", "local_day"),
+    Index("claims_by_contact", "contact"),
+    sqlite_autoincrement=True,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reference", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("key", String(40), nullable=False, unique=True),
+    Column("address_hash", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("code", String(40)),
+    Column("provider_id", String(100)),
+    Column("attempts", Integer, nullable=False),
+    Column("resent", Boolean, nullable=False),
+    Column("first_started_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    UniqueConstraint("reference", "kind", "version", "channel"),
+    Index("messages_by_address", "address_hash"),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("address_hash", String(64), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("source", String(40), nullable=False),
+    Column("since", Float, nullable=False),
+)
