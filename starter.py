@@ -62,7 +62,9 @@ def show(booking: Id, as_json: Json = False) -> None:
 
 
 @app.command("list")
-def list_(status: Annotated[Status | None, typer.Option()] = None, location: Location = None, as_json: Json = False) -> None:
+def list_(
+    status: Annotated[Status | None, typer.Option()] = None, location: Location = None, as_json: Json = False
+) -> None:
     """Bookings, soonest visit first."""
 
     async def work(session: Session) -> list[BookingView]:
@@ -127,15 +129,11 @@ def resolve(
     }
     kinds = [kind for kind, picked in chosen.items() if picked]
     if len(kinds) != 1:
-        raise typer.BadParameter(
-            "give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry"
-        )
+        raise typer.BadParameter("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
 
     async def work(session: Session) -> BookingView:
         place = await _place(session, booking, provider, operatory)
-        decision = Resolution(
-            kind=kinds[0], by=by, patient=patient, note=decline or "", start=_instant(start), **place
-        )
+        decision = Resolution(kind=kinds[0], by=by, patient=patient, note=decline or "", start=_instant(start), **place)
         return await session.bookings.resolve(booking, decision)
 
     _one_booking(work, as_json)
@@ -229,7 +227,6 @@ def _run(work: Callable[[Session], Awaitable[Result]], as_json: bool, *, needs_t
         _refuse(as_json, wrong.problems)
     except (NoSuchBooking, NotPossible, UnknownName, ConnectionError) as refused:
         _refuse(as_json, [str(refused)])
-
 
 
 def _refuse(as_json: bool, problems: Any) -> NoReturn:

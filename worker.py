@@ -19,16 +19,17 @@ from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import messages_queue, practice_queue
 from activities.slots import SlotActivities
-from adapters.build import build_messengers, build_practice_system
-from adapters.ledger import Ledger
 from adapters.practice_file import PracticeFileError, read_practice
 from domain.keyed_hash import KeyedHash
-from runtime.client import connect
+from runtime.build import connections, messengers
+from runtime.client import connect, ensure_search_attributes
+from runtime.codec import EncryptionCodec
 from runtime.logs import configure_logging
 from runtime.ops import ops_app, serve
 from runtime.plugin import holdfast_plugin
 from settings import ConfigurationError, Settings, load_settings
 from workflows.booking import BookingWorkflow
+from workflows.search_attributes import ALL
 
 log = structlog.get_logger("worker")
 
@@ -39,31 +40,15 @@ CALLS_AT_ONCE = 8
 
 
 @asynccontextmanager
-async def connections(settings: Settings) -> AsyncIterator[Connections]:
-    """The rules, the ledger (migrated) and every practice system; closed again at the end."""
-    practice = read_practice(settings.practice_file)
-    async with AsyncExitStack() as stack:
-        ledger = Ledger(settings.ledger_url)
-        stack.push_async_callback(ledger.close)
-        await ledger.migrate()
-        systems = {}
-        for connection in practice.connections:
-            system = build_practice_system(connection, settings)
-            stack.push_async_callback(system.close)
-            systems[connection.name] = system
-        yield Connections(practice=practice, systems=systems, ledger=ledger)
-
-
-@asynccontextmanager
 async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
     """One worker for workflows, one for messages and one a connection, all in this process."""
-    hashed = KeyedHash(settings.link_keys.primary)
+    hashed = KeyedHash(settings.link_keyring.primary)
     patients = PatientActivities(parts, hashed)
     slots = SlotActivities(parts, hashed)
     holds = HoldActivities(parts)
     async with AsyncExitStack() as stack:
-        messengers = await stack.enter_async_context(build_messengers(settings))
-        messages = MessageActivities(parts, messengers, hashed, settings.public_base_url)
+        channels = await stack.enter_async_context(messengers(settings, parts.practice.name))
+        messages = MessageActivities(parts, channels, hashed, settings.public_base_url or None)
         queue = settings.booking_task_queue
         running = [
             Worker(
@@ -108,19 +93,22 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then finish what is running."""
-    plugin = holdfast_plugin(
-        settings.payload_keys, settings.temporal_namespace, require_encrypted=settings.is_production
-    )
+    keyring, namespace = settings.payload_keyring, settings.temporal_namespace
+    plugin = holdfast_plugin(keyring, namespace, require_encrypted=settings.is_production)
+    practice = read_practice(settings.practice_file)
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(connections(settings))
+        systems, ledger = await stack.enter_async_context(connections(settings, practice))
+        parts = Connections(practice=practice, systems=systems, ledger=ledger)
         client = await connect(settings, plugin, runtime=_runtime(settings))
+        await ensure_search_attributes(client, ALL)
         running = await stack.enter_async_context(workers(client, parts, settings))
-
-        async def ready() -> bool:
-            return not stop.is_set() and all(worker.is_running for worker in running)
-
         if settings.worker_http_address:
-            app = ops_app(ready=ready, settings=settings)
+            app = ops_app(
+                EncryptionCodec(keyring, namespace),
+                ready=lambda: not stop.is_set() and all(worker.is_running for worker in running),
+                origin=settings.codec_origin,
+                token=settings.codec_token.get_secret_value(),
+            )
             await stack.enter_async_context(serve(app, settings.worker_http_address))
         log.info("worker ready", locations=len(parts.practice.locations), connections=len(parts.systems))
         await stop.wait()

@@ -210,8 +210,6 @@ class HoldActivities:
 def _rivals(kept: Appointment, calendar: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
     """Overlaps that win against ours: all that the desk put there, and holds of ours written before it."""
     younger = {
-        a.id
-        for a in calendar.appointments
-        if a.reference is not None and a.id not in mine and a.order() > kept.order()
+        a.id for a in calendar.appointments if a.reference is not None and a.id not in mine and a.order() > kept.order()
     }
     return overlapping(kept.slot, calendar, ignoring=mine | younger)

@@ -131,9 +131,7 @@ class MessageActivities:
         if await ledger.messages.sent_today(address, now - timedelta(days=1)) >= MOST_A_DAY:
             await ledger.messages.failed(identity, "daily_limit", now)
             return "daily_limit"
-        message = OutgoingMessage(
-            key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before
-        )
+        message = OutgoingMessage(key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before)
         if attempt.action is Action.RECONCILE and await self._was_sent(messenger, identity, message, attempt):
             return "accepted"
         return await self._send(messenger, identity, address, message)
@@ -150,9 +148,7 @@ class MessageActivities:
         await self._connections.ledger.messages.mark_resent(identity, utc_now())
         return False
 
-    async def _send(
-        self, messenger: Messenger, identity: MessageId, address: str, message: OutgoingMessage
-    ) -> str:
+    async def _send(self, messenger: Messenger, identity: MessageId, address: str, message: OutgoingMessage) -> str:
         ledger = self._connections.ledger
         try:
             provider_id = await messenger.send(message)

@@ -72,9 +72,7 @@ class PatientActivities:
         await leases.lease(key, given.reference, utc_now() + site.consistency_delay, utc_now())
         return Match(verdict=Verdict.MATCHED, chart=chart.id, because=("created",))
 
-    async def _match(
-        self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()
-    ) -> Match:
+    async def _match(self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()) -> Match:
         query = PatientQuery(
             last_name=person.last_name, first_name=person.first_name, date_of_birth=person.date_of_birth
         )

@@ -104,9 +104,7 @@ class SlotActivities:
 
     async def _alternatives(self, site: Site, rule: ServiceRule, wanted: SlotWanted) -> tuple[Slot, ...]:
         begin = max(wanted.start, utc_now())
-        facts = await outlook(
-            self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN
-        )
+        facts = await outlook(self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN)
         return alternatives(begin, facts, provider=wanted.provider)
 
 

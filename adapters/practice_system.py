@@ -55,6 +55,27 @@ class Hold(Value):
     """What the desk should read, without the reference: the adapter adds that."""
 
 
+class KnownLocation(Value):
+    zone: str | None
+
+
+class KnownProvider(Value):
+    active: bool
+
+
+class KnownOperatory(Value):
+    active: bool
+    location: str | None
+
+
+class ReferenceData(Value):
+    """What the practice system knows, by its own ids: to hold a practice file against."""
+
+    locations: dict[str, KnownLocation]
+    providers: dict[str, KnownProvider]
+    operatories: dict[str, KnownOperatory]
+
+
 class PracticeSystem(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
@@ -94,6 +115,8 @@ class PracticeSystem(Protocol):
     async def cancel(self, appointment_id: str, reference: str, reason: str) -> None:
         """Break a confirmed appointment of ours, keeping its history. Idempotent; gone is fine."""
         ...
+
+    async def reference_data(self) -> ReferenceData: ...
 
     async def check(self) -> list[str]:
         """Problems a practice must mend before its first patient, in plain words; empty when all is well."""

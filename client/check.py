@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from adapters.build import connections, messengers
 from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import PracticeSystem
 from domain.practice import Practice
+from runtime.build import connections, messengers
 from runtime.client import connect
 from runtime.plugin import holdfast_plugin
 from settings import ConfigurationError, Settings, load_settings
@@ -38,7 +38,7 @@ async def run_checks() -> list[Finding]:
         Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
     ]
     found += await _practice_systems(settings, practice)
-    found += await _channels(settings)
+    found += await _channels(settings, practice)
     found.append(await _temporal(settings))
     return found
 
@@ -80,9 +80,9 @@ async def _unknown_ids(name: str, system: PracticeSystem, practice: Practice) ->
     return problems
 
 
-async def _channels(settings: Settings) -> list[Finding]:
+async def _channels(settings: Settings, practice: Practice) -> list[Finding]:
     found = []
-    async with messengers(settings) as channels:
+    async with messengers(settings, practice.name) as channels:
         for channel, messenger in channels.items():
             try:
                 problems = await messenger.check()
@@ -93,7 +93,7 @@ async def _channels(settings: Settings) -> list[Finding]:
 
 
 async def _temporal(settings: Settings) -> Finding:
-    plugin = holdfast_plugin(settings.payload_keys, settings.temporal_namespace)
+    plugin = holdfast_plugin(settings.payload_keyring, settings.temporal_namespace)
     try:
         await connect(settings, plugin)
     except ConnectionError as unreachable:

@@ -4,11 +4,11 @@ from datetime import date, timedelta
 
 from activities.connections import Connections, utc_now
 from activities.slots import outlook
-from adapters.build import connections
 from domain.local_time import local_day
 from domain.practice import Practice
 from domain.schedule import openings
 from domain.slot import Slot
+from runtime.build import connections
 from settings import Settings
 
 

@@ -34,6 +34,6 @@ async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
 
 async def _bookings(settings: Settings, practice: Practice) -> BookingClient:
     plugin = holdfast_plugin(
-        settings.payload_keys, settings.temporal_namespace, require_encrypted=settings.is_production
+        settings.payload_keyring, settings.temporal_namespace, require_encrypted=settings.is_production
     )
     return BookingClient(await connect_temporal(settings, plugin), practice, settings.booking_task_queue)

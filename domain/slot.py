@@ -1,6 +1,7 @@
 """A bookable (start, provider, operatory) and the reasons why one is not."""
 
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from domain.base import Value
 from domain.interval import Interval
@@ -12,6 +13,11 @@ class Slot(Value):
     time: Interval
     provider: str
     operatory: str
+
+    def in_zone(self, tz: ZoneInfo) -> "Slot":
+        """The same slot, told on this zone's clock."""
+        time = Interval(start=self.time.start.astimezone(tz), end=self.time.end.astimezone(tz))
+        return self.model_copy(update={"time": time})
 
 
 class Cause(StrEnum):

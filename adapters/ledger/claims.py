@@ -132,7 +132,7 @@ class Claims:
                 )
                 .group_by(claims.c.local_day)
             )
-            return {day: count for day, count in rows}
+            return {row[0]: row[1] for row in rows}
 
         return await self._database.run(work)
 

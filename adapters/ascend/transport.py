@@ -1,0 +1,158 @@
+"""Calls to Ascend: token, headers, pace, and what each answer means."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import structlog
+from aiolimiter import AsyncLimiter
+
+from adapters.ascend.config import AscendConfig
+from adapters.errors import (
+    NotAuthorized,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+from adapters.http import NOT_SENT, http_client, retry_after
+
+log = structlog.get_logger(__name__)
+
+API = "/ascend-gateway/api"
+REFRESH_EARLY = 120.0
+"""Seconds before its end at which a token is replaced."""
+
+
+class Transport:
+    def __init__(self, config: AscendConfig) -> None:
+        self._config = config
+        self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
+        self._limiter = AsyncLimiter(max(1, config.requests_per_second), 1)
+        self._token: str | None = None
+        self._token_ends = 0.0
+        self._refreshing = asyncio.Lock()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def read(self, path: str, **params: str) -> Any:
+        """The decoded body of a GET. Raises the error family; whatever is unclear is Unavailable."""
+        try:
+            return await self._call("GET", path, params, None)
+        except OutcomeUnknown as unclear:
+            raise Unavailable(str(unclear)) from None
+
+    async def write(self, method: str, path: str, body: Any = None) -> Any:
+        """The decoded body of a write. Raises OutcomeUnknown whenever the answer proves nothing."""
+        return await self._call(method, path, {}, body)
+
+    async def linked_organizations(self) -> list[str]:
+        response = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
+        body = _decoded(response, "GET /orgmapper/LinkedOrgs")
+        found = body.get("organizations") if isinstance(body, dict) else None
+        return [str(org) for org in found] if isinstance(found, list) else []
+
+    async def _call(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
+        name = f"{method} {_anonymous(path)}"
+        response = await self._send(method, API + path, params, body)
+        if response.status_code == 401:
+            # Refused before it was processed, so that even a write may be sent again with a new token.
+            self._token = None
+            response = await self._send(method, API + path, params, body)
+        _raise_for(response, name)
+        if method == "DELETE":
+            return None
+        return _decoded(response, name)
+
+    async def _send(self, method: str, path: str, params: dict[str, str], body: Any) -> httpx.Response:
+        headers = {
+            "Authorization": await self._authorization(),
+            "Organization-ID": self._config.organization_id,
+            "Accept": "application/json",
+        }
+        name = f"{method} {_anonymous(path.removeprefix(API))}"
+        await self._limiter.acquire()
+        begun = time.monotonic()
+        try:
+            response = await self._http.request(method, path, params=params or None, json=body, headers=headers)
+        except NOT_SENT:
+            raise Unavailable(f"{name}: no connection") from None
+        except httpx.HTTPError as failure:
+            raise OutcomeUnknown(f"{name}: {type(failure).__name__}") from None
+        log.debug("ascend", call=name, status=response.status_code, seconds=round(time.monotonic() - begun, 3))
+        return response
+
+    async def _authorization(self) -> str:
+        async with self._refreshing:
+            if self._token is None or time.monotonic() > self._token_ends:
+                await self._new_token()
+            return f"Bearer {self._token}"
+
+    async def _new_token(self) -> None:
+        name = "POST /oauth/client_credential/accesstoken"
+        try:
+            response = await self._http.post(
+                "/oauth/client_credential/accesstoken",
+                params={"grant_type": "client_credentials"},
+                data={"client_id": self._config.client_id, "client_secret": self._config.client_secret},
+            )
+        except httpx.HTTPError as failure:
+            raise Unavailable(f"{name}: {type(failure).__name__}") from None
+        if response.status_code == 429:
+            raise RateLimited(f"{name}: 429", retry_after(response))
+        if response.status_code in (400, 401, 403):
+            raise NotAuthorized(f"{name}: {response.status_code}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
+        try:
+            body = response.json()
+            self._token = str(body["access_token"])
+            lasts = float(body.get("expires_in") or 3600)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unavailable(f"{name}: {response.status_code} without a token") from None
+        self._token_ends = time.monotonic() + max(lasts - REFRESH_EARLY, lasts / 2)
+
+
+def _raise_for(response: httpx.Response, name: str) -> None:
+    status = response.status_code
+    if 200 <= status < 300:
+        return
+    what = f"{name}: {status}{_code(response)}"
+    if status == 404:
+        raise NotFound(what, code="404")
+    if status in (401, 403):
+        raise NotAuthorized(what, code=str(status))
+    if status == 429:
+        raise RateLimited(what, retry_after(response))
+    if status == 408 or status >= 500:
+        raise OutcomeUnknown(what)
+    raise Refused(what, code=str(status))
+
+
+def _decoded(response: httpx.Response, name: str) -> Any:
+    _raise_for(response, name)
+    try:
+        return response.json()
+    except ValueError:
+        raise OutcomeUnknown(f"{name}: {response.status_code} with an unreadable body") from None
+
+
+def _code(response: httpx.Response) -> str:
+    """The vendor's error code, from any of the shapes its errors come in; never a description, which may quote."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    errors = body if isinstance(body, list) else body.get("errors") if isinstance(body, dict) else None
+    found = errors[0].get("code") if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+    if found is None and isinstance(body, dict) and isinstance(body.get("fault"), dict):
+        detail = body["fault"].get("detail")
+        found = detail.get("errorcode") if isinstance(detail, dict) else None
+    text = "".join(c for c in str(found or "") if c.isascii() and (c.isalnum() or c in "._-"))[:60]
+    return f" {text}" if text else ""
+
+
+def _anonymous(path: str) -> str:
+    """A path without ids, for logs and error texts."""
+    return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

@@ -1,0 +1,226 @@
+"""Ascend's rows, read tolerantly, and ours, written as the vendor wants them."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from adapters.ascend.listing import instant_text
+from adapters.errors import Unavailable
+from adapters.practice_system import Hold, NewChart
+from domain.calendar import Appointment, AppointmentStatus, Block, Window
+from domain.interval import Interval, span
+from domain.local_time import instant
+from domain.patient import Chart, ChartStatus
+from domain.reference import reference_in
+
+TENTATIVE = "Online booking, tentative."
+CONFIRMED = "Online booking, confirmed."
+
+_STATUSES = {
+    "UNCONFIRMED": AppointmentStatus.TENTATIVE,
+    "LEFT_MESSAGE": AppointmentStatus.TENTATIVE,
+    "CONFIRMED": AppointmentStatus.CONFIRMED,
+    "LATE": AppointmentStatus.CONFIRMED,
+    "HERE": AppointmentStatus.ARRIVED,
+    "READY": AppointmentStatus.ARRIVED,
+    "CHAIR": AppointmentStatus.ARRIVED,
+    "CHECKOUT": AppointmentStatus.ARRIVED,
+    "COMPLETED": AppointmentStatus.COMPLETED,
+    "BROKEN": AppointmentStatus.BROKEN,
+    "NO_SHOW": AppointmentStatus.NO_SHOW,
+}
+_CHART_STATUSES = {
+    "NEW": ChartStatus.NEW,
+    "ACTIVE": ChartStatus.ACTIVE,
+    "NON-PATIENT": ChartStatus.NON_PATIENT,
+    "INACTIVE": ChartStatus.INACTIVE,
+    "DUPLICATE": ChartStatus.DUPLICATE,
+}
+_READ_ONLY = ("id", "type", "url", "created", "lastModified", "end", "statusId", "location")
+_WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+
+Row = dict[str, Any]
+
+
+def when(text: Any) -> datetime:
+    """An instant as Ascend writes it: UTC, with or without milliseconds. Raises Unavailable."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise Unavailable("a row with an unreadable time") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def ref(row: Row, field: str) -> str | None:
+    """The id in a reference, whether it comes as an object, a string or a number."""
+    value = row.get(field)
+    if isinstance(value, dict):
+        value = value.get("id")
+    return None if value is None else str(value)
+
+
+def appointment(row: Row) -> Appointment:
+    """Raises Unavailable for a row that lacks what every appointment has: guessing could double-book."""
+    start = when(row.get("start"))
+    time = span(start, int(row["duration"])) if row.get("duration") else Interval(start=start, end=when(row.get("end")))
+    provider, operatory = ref(row, "provider"), ref(row, "operatory")
+    if provider is None or operatory is None:
+        raise Unavailable("an appointment without provider or operatory")
+    note = row.get("note")
+    return Appointment(
+        id=str(row["id"]),
+        time=time,
+        provider=provider,
+        other_provider=ref(row, "otherProvider"),
+        operatory=operatory,
+        patient=ref(row, "patient") or "",
+        status=_STATUSES.get(str(row.get("status", "")).upper(), AppointmentStatus.TENTATIVE),
+        reference=reference_in(note if isinstance(note, str) else None),
+        last_modified=when(row["lastModified"]) if row.get("lastModified") else None,
+    )
+
+
+def chart(row: Row) -> Chart:
+    born = str(row.get("dateOfBirth") or "")[:10]
+    phones = row.get("phones") or []
+    return Chart(
+        id=str(row["id"]),
+        first_name=row.get("firstName") or "",
+        last_name=row.get("lastName") or "",
+        preferred_name=row.get("preferredName") or None,
+        name_suffix=row.get("nameSuffix") or row.get("suffix") or None,
+        date_of_birth=_date_or_none(born),
+        email=row.get("emailAddress") or None,
+        phones=tuple(str(p["number"]) for p in phones if isinstance(p, dict) and p.get("number")),
+        status=_CHART_STATUSES.get(str(row.get("patientStatus", "ACTIVE")).upper(), ChartStatus.ACTIVE),
+        location=ref(row, "preferredLocation"),
+        duplicate_of=ref(row, "duplicateOfPatient"),
+    )
+
+
+def new_appointment(hold: Hold) -> Row:
+    body: Row = {
+        "start": instant_text(hold.slot.time.start),
+        "duration": int(hold.slot.time.length.total_seconds() // 60),
+        "status": "UNCONFIRMED",
+        "patient": {"id": hold.patient, "type": "PatientV1"},
+        "provider": {"id": hold.slot.provider, "type": "ProviderV1"},
+        "operatory": {"id": hold.slot.operatory, "type": "OperatoryV1"},
+        "bookingType": "NEW_PATIENT" if hold.new_patient else "EXISTING_PATIENT",
+        "bookedOnline": True,
+        "needsFollowup": True,
+        "needsPremedicate": False,
+        "title": hold.title,
+        "other": hold.title,
+        "note": _note(hold),
+    }
+    if hold.procedures:
+        body["practiceProcedures"] = [{"id": p, "type": "PracticeProcedureV1"} for p in hold.procedures]
+    return body
+
+
+def _note(hold: Hold) -> str:
+    note = f"{TENTATIVE} ref:{hold.reference}"
+    return f"{note}\nPatient's note: {hold.note}" if hold.note else note
+
+
+def rewritten(row: Row, **changes: Any) -> Row:
+    """A full body for PUT: all that was read, less what is read-only, with the changes."""
+    body = {key: value for key, value in row.items() if key not in _READ_ONLY and value is not None}
+    spelt_otherwise = body.pop("needsFollowUp", None)
+    if spelt_otherwise is not None:
+        body.setdefault("needsFollowup", spelt_otherwise)
+    return body | changes
+
+
+def new_patient(new: NewChart) -> Row:
+    person = new.person
+    body: Row = {
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "dateOfBirth": person.date_of_birth.isoformat(),
+        "gender": person.sex.value if person.sex else "O",
+        "patientStatus": "NEW",
+        "contactMethod": "TEXT ME" if person.mobile else "EMAIL ME" if person.email else "CALL ME",
+        "languageType": "SPANISH" if new.language == "es" else "ENGLISH",
+        "preferredLocation": {"id": new.location, "type": "LocationV1"},
+        "address1": new.address.line1,
+        "city": new.address.city,
+        "state": new.address.state,
+        "postalCode": new.address.postal_code,
+    }
+    if new.address.line2:
+        body["address2"] = new.address.line2
+    if person.email:
+        body["emailAddress"] = person.email
+    if person.mobile:
+        number = str(phonenumbers.parse(person.mobile, "US").national_number)
+        body["phones"] = [{"number": number, "phoneType": "MOBILE", "sequence": 1}]
+    return body
+
+
+def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
+    """An event as the blocks it makes within a span; simple daily and weekly recurrences are expanded."""
+    start = when(row.get("start"))
+    end = when(row["end"]) if row.get("end") else start + timedelta(minutes=int(row.get("duration") or 0))
+    if row.get("allDay"):
+        first, last = start.astimezone(tz).date(), (end - timedelta(seconds=1)).astimezone(tz).date()
+        start, end = instant(first, time(0), tz), instant(max(first, last) + timedelta(days=1), time(0), tz)
+    found = []
+    for shift in _occurrences(row, start, around, tz):
+        occurrence = Interval(start=shift, end=shift + (end - start))
+        if occurrence.overlaps(around):
+            found.append(Block(time=occurrence, operatory=ref(row, "operatory"), provider=ref(row, "provider")))
+    return found
+
+
+def _occurrences(row: Row, start: datetime, around: Interval, tz: ZoneInfo) -> list[datetime]:
+    kind = str(row.get("recurrenceType") or "").upper()
+    step = {"DAILY": 1, "WEEKLY": 7}.get(kind)
+    if step is None:
+        return [start]
+    step *= max(1, int(row.get("recurrenceFrequency") or 1))
+    until = when(row["recurrenceEnd"]) if row.get("recurrenceEnd") else around.end
+    local = start.astimezone(tz)
+    found, day = [], local.date()
+    while (begin := instant(day, local.time().replace(tzinfo=None), tz)) < around.end and begin <= until:
+        found.append(begin)
+        day += timedelta(days=step)
+    return found
+
+
+def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
+    """A weekly schedule template as the online-booking windows it opens within a span."""
+    operatory = ref(row, "operatory")
+    if not row.get("bookOnline") or operatory is None or row.get("dayOfWeek") not in _WEEKDAYS:
+        return []
+    weekday = _WEEKDAYS.index(row["dayOfWeek"])
+    begins, ends = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])
+    found = []
+    day = around.start.astimezone(tz).date()
+    while day <= around.end.astimezone(tz).date():
+        if day.weekday() == weekday:
+            opened = Interval(start=instant(day, begins, tz), end=instant(day, ends, tz))
+            found.append(
+                Window(
+                    time=opened,
+                    operatory=operatory,
+                    providers=tuple(_ids(row.get("providers"))),
+                    reasons=tuple(_ids(row.get("reasons"))),
+                )
+            )
+        day += timedelta(days=1)
+    return found
+
+
+def _ids(references: Any) -> list[str]:
+    return [str(r["id"] if isinstance(r, dict) else r) for r in references or []]
+
+
+def _date_or_none(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,38 @@
+"""How we speak HTTP: explicit timeouts, no redirects, no proxies from the environment, no URLs in logs.
+
+The Ascend API takes birth dates in its query string; that text goes over TLS to the practice's own system and
+nowhere else, so the loggers that would write URLs are silenced here.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+    logging.getLogger(_name).disabled = True
+
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""The request certainly did not reach the other side."""
+
+
+def http_client(base_url: str, connect_timeout: float, read_timeout: float) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
+def retry_after(response: httpx.Response) -> timedelta | None:
+    """The ``Retry-After`` header, in seconds or as an HTTP date."""
+    value = response.headers.get("retry-after", "")
+    if value.isdecimal():
+        return timedelta(seconds=min(int(value), 3600))
+    try:
+        return max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""What makes Temporal ours: encryption, logging, interceptors, connecting."""

@@ -1,0 +1,84 @@
+"""Adapters as the settings and the practice file describe them, opened together and closed together."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from adapters.ascend import AscendConfig, AscendSystem
+from adapters.ledger import Ledger
+from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
+from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
+from adapters.messenger import Channel, Messenger
+from adapters.practice_system import PracticeSystem
+from domain.practice import Connection, Practice
+from settings import Settings, email_is_on, sms_is_on
+
+
+@asynccontextmanager
+async def connections(
+    settings: Settings, practice: Practice
+) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
+    """Every practice system by connection name, and the ledger, migrated."""
+    async with AsyncExitStack() as stack:
+        ledger = Ledger(settings.ledger)
+        stack.push_async_callback(ledger.close)
+        await ledger.migrate()
+        systems: dict[str, PracticeSystem] = {}
+        for connection in practice.connections:
+            system = _ascend(connection, settings)
+            stack.push_async_callback(system.close)
+            systems[connection.name] = system
+        yield systems, ledger
+
+
+@asynccontextmanager
+async def messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapping[Channel, Messenger]]:
+    """The messaging channels that are set up."""
+    async with AsyncExitStack() as stack:
+        channels: dict[Channel, Messenger] = {}
+        if email_is_on(settings):
+            channels[Channel.EMAIL] = _sendgrid(settings, sender_name)
+        if sms_is_on(settings):
+            channels[Channel.SMS] = _twilio(settings)
+        for messenger in channels.values():
+            stack.push_async_callback(messenger.close)
+        yield channels
+
+
+def _ascend(connection: Connection, settings: Settings) -> PracticeSystem:
+    return AscendSystem(
+        AscendConfig(
+            base_url=settings.ascend_base_url,
+            client_id=settings.ascend_client_id,
+            client_secret=settings.ascend_client_secret.get_secret_value(),
+            organization_id=settings.ascend_organization_id,
+            connect_timeout=settings.ascend_connect_timeout,
+            read_timeout=settings.ascend_read_timeout,
+            page_size=connection.page_size,
+            requests_per_second=connection.requests_per_second,
+            confirmed_status=connection.confirmed_status,
+            longest_appointment=connection.longest_appointment,
+        )
+    )
+
+
+def _sendgrid(settings: Settings, sender_name: str) -> Messenger:
+    return SendGridMessenger(
+        SendGridConfig(
+            base_url=settings.sendgrid_base_url,
+            api_key=settings.sendgrid_api_key.get_secret_value(),
+            sender=settings.sendgrid_from,
+            sender_name=sender_name,
+        )
+    )
+
+
+def _twilio(settings: Settings) -> Messenger:
+    return TwilioMessenger(
+        TwilioConfig(
+            base_url=settings.twilio_base_url,
+            account_sid=settings.twilio_account_sid,
+            api_key_sid=settings.twilio_api_key_sid,
+            api_key_secret=settings.twilio_api_key_secret.get_secret_value(),
+            messaging_service_sid=settings.twilio_messaging_service_sid,
+        )
+    )

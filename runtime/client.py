@@ -1,0 +1,47 @@
+"""The connection to Temporal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client, Plugin
+from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError
+
+from settings import Settings
+
+_KINDS = {
+    SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+
+
+async def connect(settings: Settings, plugin: Plugin, *, runtime: Runtime | None = None) -> Client:
+    """A client by the SDK's own environment variables. Raises ConnectionError naming the address."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "127.0.0.1:7233")
+    config["namespace"] = settings.temporal_namespace
+    try:
+        return await Client.connect(**config, plugins=[plugin], runtime=runtime)
+    except RuntimeError as failure:
+        raise ConnectionError(f"Temporal does not answer at {config['target_host']}; set TEMPORAL_ADDRESS") from failure
+
+
+async def ensure_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
+    """Register what is missing. Raises ConnectionError with the command to run where that is not permitted."""
+    operator = client.operator_service
+    try:
+        known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        missing = {key.name: _KINDS[key.indexed_value_type] for key in keys if key.name not in known.custom_attributes}
+        if missing:
+            await operator.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+    except RPCError as refusal:
+        names = " ".join(key.name for key in keys)
+        raise ConnectionError(
+            f"search attributes can't be registered ({refusal.status.name}); create them by hand: {names}"
+        ) from refusal

@@ -1,0 +1,83 @@
+"""The worker's own small HTTP endpoint: is it alive, is it ready, and decoding for Temporal's UI."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
+
+import structlog
+import uvicorn
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from temporalio.api.common.v1 import Payload, Payloads
+
+from runtime.codec import KEY_ID, DecryptionError, EncryptionCodec
+
+log = structlog.get_logger("ops")
+
+MOST_BYTES = 8 * 1024 * 1024
+Convert = Callable[[list[Payload]], Awaitable[list[Payload]]]
+
+
+def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, token: str = "") -> Starlette:
+    """``origin`` is the one web origin that may ask to decode; ``token``, where set, must come as a bearer."""
+
+    async def live(_: Request) -> JSONResponse:
+        return JSONResponse({"live": True})
+
+    async def is_ready(_: Request) -> JSONResponse:
+        ok = ready()
+        return JSONResponse({"ready": ok}, status_code=200 if ok else 503)
+
+    def endpoint(what: str, convert: Convert) -> Callable[[Request], Awaitable[JSONResponse]]:
+        async def handle(request: Request) -> JSONResponse:
+            if token and not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {token}"):
+                return JSONResponse({"error": "a bearer token is needed"}, status_code=401)
+            body = await request.body()
+            if len(body) > MOST_BYTES:
+                return JSONResponse({"error": "too large"}, status_code=413)
+            try:
+                given = ParseDict(await request.json(), Payloads(), ignore_unknown_fields=True)
+                answer = Payloads(payloads=await convert(list(given.payloads)))
+            except (ParseError, ValueError, DecryptionError) as wrong:
+                return JSONResponse({"error": type(wrong).__name__}, status_code=400)
+            keys = sorted({p.metadata.get(KEY_ID, b"").decode() for p in given.payloads})
+            client = request.client.host if request.client else ""
+            log.info(what, client=client, payloads=len(given.payloads), keys=keys)
+            return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
+
+        return handle
+
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=[origin],
+        allow_methods=["POST"],
+        allow_headers=["content-type", "x-namespace", "authorization"],
+        allow_credentials=True,
+    )
+    routes = [
+        Route("/live", live),
+        Route("/ready", is_ready),
+        Route("/codec/decode", endpoint("decoded", codec.decode), methods=["POST"]),
+        Route("/codec/encode", endpoint("encoded", codec.encode), methods=["POST"]),
+    ]
+    return Starlette(routes=routes, middleware=[cors])
+
+
+@asynccontextmanager
+async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
+    """Serve on ``host:port`` inside this event loop, leaving signals to the worker."""
+    host, _, port = address.rpartition(":")
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=int(port), log_level="warning", access_log=False))
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

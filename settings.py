@@ -1,0 +1,196 @@
+"""All settings, from the environment, judged together at start."""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.codec import Keyring
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ConfigurationError(ValueError):
+    """The settings can't be used; each problem names the variable and what is allowed, never a secret's value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Settings(BaseSettings):
+    """One field a variable; TEMPORAL_* beyond the namespace are read by the Temporal SDK itself."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    practice_file: Path = Path("practice.toml")
+    app_env: Literal["development", "production"] = "development"
+    state_dir: Path = Path(".holdfast")
+    ledger_url: str = ""
+    booking_task_queue: str = "bookings"
+    temporal_namespace: str = "default"
+    payload_keys: SecretStr = SecretStr("")
+    link_keys: SecretStr = SecretStr("")
+    ascend_base_url: str = "https://prod.hs1api.com"
+    ascend_client_id: str = ""
+    ascend_client_secret: SecretStr = SecretStr("")
+    ascend_organization_id: str = ""
+    ascend_connect_timeout: float = 5
+    ascend_read_timeout: float = 15
+    sendgrid_base_url: str = "https://api.sendgrid.com"
+    sendgrid_api_key: SecretStr = SecretStr("")
+    sendgrid_from: str = ""
+    twilio_base_url: str = "https://api.twilio.com"
+    twilio_account_sid: str = ""
+    twilio_api_key_sid: str = ""
+    twilio_api_key_secret: SecretStr = SecretStr("")
+    twilio_messaging_service_sid: str = ""
+    public_base_url: str = ""
+    worker_http_address: str = "127.0.0.1:8081"
+    metrics_address: str = ""
+    codec_token: SecretStr = SecretStr("")
+    codec_origin: str = "http://127.0.0.1:8233"
+    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def is_production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def ledger(self) -> str:
+        return self.ledger_url or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
+
+    @property
+    def payload_keyring(self) -> Keyring:
+        return _keyring("PAYLOAD_KEYS", self.payload_keys, self.state_dir / "payload.keys")
+
+    @property
+    def link_keyring(self) -> Keyring:
+        return _keyring("LINK_KEYS", self.link_keys, self.state_dir / "link.keys")
+
+
+def load_settings() -> Settings:
+    """Raises ConfigurationError with every problem at once."""
+    try:
+        settings = Settings()
+    except ValidationError as refusal:
+        raise ConfigurationError([f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in refusal.errors()]) from None
+    problems = [*_group_problems(settings), *_key_problems(settings), *_place_problems(settings)]
+    if settings.is_production:
+        problems += _production_problems(settings)
+    if problems:
+        raise ConfigurationError(problems)
+    if not settings.is_production:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def email_is_on(settings: Settings) -> bool:
+    return bool(settings.sendgrid_api_key.get_secret_value())
+
+
+def sms_is_on(settings: Settings) -> bool:
+    return bool(settings.twilio_account_sid)
+
+
+def _group_problems(settings: Settings) -> list[str]:
+    groups = {
+        "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
+        "email": ["sendgrid_api_key", "sendgrid_from"],
+        "SMS": [
+            "twilio_account_sid",
+            "twilio_api_key_sid",
+            "twilio_api_key_secret",
+            "twilio_messaging_service_sid",
+        ],
+    }
+    problems = []
+    for what, names in groups.items():
+        missing = [name for name in names if not _text(settings, name)]
+        if missing and (len(missing) < len(names) or what == "the Ascend connection"):
+            problems += [f"{name.upper()}: is missing; {what} needs it" for name in missing]
+    return problems
+
+
+def _key_problems(settings: Settings) -> list[str]:
+    problems = []
+    for name in ("payload_keys", "link_keys"):
+        try:
+            if _text(settings, name):
+                _parse_keys(_text(settings, name))
+        except ValueError as wrong:
+            problems.append(f"{name.upper()}: {wrong}")
+    return problems
+
+
+def _place_problems(settings: Settings) -> list[str]:
+    host = settings.worker_http_address.rpartition(":")[0]
+    if settings.worker_http_address and host not in LOOPBACK and not _text(settings, "codec_token"):
+        return ["CODEC_TOKEN: is missing; decoding away from loopback needs a token of 32 characters or more"]
+    return []
+
+
+def _production_problems(settings: Settings) -> list[str]:
+    problems = []
+    for name in ("ascend_base_url", "sendgrid_base_url", "twilio_base_url", "public_base_url"):
+        url = urlsplit(_text(settings, name))
+        if url.scheme != "https" or url.username or url.hostname in LOOPBACK:
+            problems.append(f"{name.upper()}: must be an https address without user info, not on this machine")
+    for name in ("payload_keys", "link_keys", "ledger_url"):
+        if not _text(settings, name):
+            problems.append(f"{name.upper()}: is missing; production makes none up")
+    for name in ("ascend_client_id", "sendgrid_api_key"):
+        if "sandbox" in _text(settings, name):
+            problems.append(f"{name.upper()}: is the sandbox's; production refuses it")
+    return problems
+
+
+def _text(settings: Settings, name: str) -> str:
+    value = getattr(settings, name)
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _keyring(name: str, value: SecretStr, path: Path) -> Keyring:
+    text = value.get_secret_value()
+    if not text:
+        text = _kept_key(path)
+    return Keyring(_parse_keys(text))
+
+
+def _kept_key(path: Path) -> str:
+    """Development's own key, made once and readable by this user alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"dev:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        scratch = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(scratch, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        try:
+            os.link(scratch, path)  # whoever is first wins; nobody's key is overwritten
+        except FileExistsError:
+            pass
+        finally:
+            scratch.unlink()
+    return path.read_text()
+
+
+def _parse_keys(text: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for entry in text.split(","):
+        key_id, _, encoded = entry.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not key_id or len(key) != 32:
+            raise ValueError("must be id:base64 of 32 bytes, several separated by commas; the first encrypts")
+        keys[key_id] = key
+    return keys
