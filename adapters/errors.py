@@ -57,7 +57,5 @@ class OutcomeUnknown(OutsideError):
     """The answer was lost: the write may have been committed."""
 
 
-REFUSALS = frozenset(
-    kind.__name__ for kind in (Refused, NotFound, Undeliverable, Misconfigured, NotAuthorized)
-)
+REFUSALS = frozenset(kind.__name__ for kind in (Refused, NotFound, Undeliverable, Misconfigured, NotAuthorized))
 """Names under which refusals travel through Temporal."""

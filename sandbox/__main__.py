@@ -1,0 +1,21 @@
+"""``python -m sandbox --port N --db PATH``: on this machine's loopback only."""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from sandbox.app import create_app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--db", type=Path, default=Path("sandbox.db"))
+    given = parser.parse_args()
+    uvicorn.run(create_app(given.db), host=given.host, port=given.port, log_level="critical", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What people at the front desk do in their own program, while nobody asks us."""
+
+from typing import Any
+
+from sandbox.ascend import Ascend, problem
+from sandbox.seed import patient
+from sandbox.store import Row, now_text
+
+
+def act(ascend: Ascend, given: dict[str, Any]) -> Row:
+    """One action by name; with ``key`` it is done once however often it is sent."""
+    what, key = given.pop("do", None), given.pop("key", None)
+    action = _ACTIONS.get(str(what))
+    if action is None:
+        raise problem(400, "unknown_action", "do")
+    if key is not None:
+        for kind in ("appointments", "events", "patients"):
+            for row in ascend.store.all(kind):
+                if row.get("deskKey") == key:
+                    return row
+        given["deskKey"] = key
+    return action(ascend, given)
+
+
+def _book(ascend: Ascend, given: Row) -> Row:
+    body = {
+        "start": given["start"],
+        "duration": given.get("duration", 30),
+        "status": "UNCONFIRMED",
+        "patient": {"id": given["patient"]},
+        "provider": {"id": given["provider"]},
+        "operatory": {"id": given["operatory"]},
+        "title": given.get("title", "Visit"),
+        "other": given.get("title", "Visit"),
+        "deskKey": given.get("deskKey"),
+    }
+    _, answer = ascend.create("appointments", body)
+    return dict(answer["data"])
+
+
+def _change(ascend: Ascend, given: Row) -> Row:
+    row = ascend.item("appointments", given["id"])["data"]
+    for name in ("operatory", "provider", "patient"):
+        if name in given:
+            row[name] = {"id": given[name]}
+    row.update({name: given[name] for name in ("start", "duration", "status", "note") if name in given})
+    return dict(ascend.update("appointments", given["id"], row)["data"])
+
+
+def _cancel(ascend: Ascend, given: Row) -> Row:
+    return _change(ascend, {"id": given["id"], "status": "BROKEN"})
+
+
+def _delete(ascend: Ascend, given: Row) -> Row:
+    ascend.delete("appointments", given["id"])
+    return {"id": given["id"]}
+
+
+def _block(ascend: Ascend, given: Row) -> Row:
+    stamp = {"created": now_text(), "lastModified": now_text()}
+    row = {
+        "type": "EventV1",
+        "title": given.get("title", "Blocked"),
+        "start": given["start"],
+        "end": given["end"],
+        "location": {"id": given["location"], "type": "LocationV1"},
+        "operatory": {"id": given["operatory"], "type": "OperatoryV1"} if given.get("operatory") else None,
+        "deskKey": given.get("deskKey"),
+    }
+    return ascend.store.add("events", row | stamp)
+
+
+def _unblock(ascend: Ascend, given: Row) -> Row:
+    ascend.store.delete("events", given["id"])
+    return {"id": given["id"]}
+
+
+def _patient(ascend: Ascend, given: Row) -> Row:
+    row = patient(
+        given["first"], given["last"], given["born"], given.get("email"), given.get("phone"), given["location"]
+    )
+    stamp = {"type": "PatientV1", "created": now_text(), "lastModified": now_text()}
+    return ascend.store.add("patients", {**row, **stamp, "deskKey": given.get("deskKey")})
+
+
+_ACTIONS = {
+    "book": _book,
+    "move": _change,
+    "set_status": _change,
+    "cancel": _cancel,
+    "delete": _delete,
+    "block": _block,
+    "unblock": _unblock,
+    "patient": _patient,
+}

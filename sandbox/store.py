@@ -1,0 +1,71 @@
+"""The sandbox's state: JSON rows by kind and id, on disk before anything is answered."""
+
+import json
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+FIRST_ID = 9_000_000_001_001
+
+
+def now_text() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS rows (kind TEXT, id INTEGER, body TEXT, PRIMARY KEY (kind, id))")
+        self._db.execute("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, body TEXT)")
+
+    @property
+    def empty(self) -> bool:
+        return self._db.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM rows")
+            self._db.execute("DELETE FROM log")
+
+    def all(self, kind: str) -> list[Row]:
+        """Rows by ascending id."""
+        with self._lock:
+            found = self._db.execute("SELECT body FROM rows WHERE kind = ? ORDER BY id", (kind,)).fetchall()
+        return [json.loads(body) for (body,) in found]
+
+    def get(self, kind: str, row_id: str) -> Row | None:
+        with self._lock:
+            found = self._db.execute(
+                "SELECT body FROM rows WHERE kind = ? AND id = ?", (kind, int(row_id) if row_id.isdecimal() else -1)
+            ).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def put(self, kind: str, row: Row) -> Row:
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (kind, int(row["id"]), json.dumps(row)))
+        return row
+
+    def add(self, kind: str, row: Row) -> Row:
+        """Store under the next id; ids rise over all kinds."""
+        with self._lock:
+            (highest,) = self._db.execute("SELECT max(id) FROM rows WHERE id < 10000000000000").fetchone()
+            row = {"id": str(max(FIRST_ID, (highest or 0) + 1)), **row}
+            return self.put(kind, row)
+
+    def delete(self, kind: str, row_id: str) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM rows WHERE kind = ? AND id = ?", (kind, int(row_id)))
+
+    def note(self, entry: Row) -> None:
+        with self._lock:
+            self._db.execute("INSERT INTO log (body) VALUES (?)", (json.dumps(entry),))
+
+    def log(self) -> list[Row]:
+        with self._lock:
+            return [json.loads(body) for (body,) in self._db.execute("SELECT body FROM log ORDER BY seq")]
