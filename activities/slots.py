@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.connections import Connections, Site, utc_now
 from adapters.ledger import Claim, Grant, SlotClaimed, TooManyClaims
 from domain.base import Value
+from domain.calendar import Calendar
 from domain.interval import Interval
 from domain.keyed_hash import KeyedHash
 from domain.rules import ServiceRule
@@ -54,8 +55,10 @@ class SlotActivities:
         """
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
-        reasons: tuple[Conflict, ...] = (Conflict(cause=Cause.RULE),)
         options = list(candidates(wanted.start, rule, wanted.provider, wanted.operatory))
+        reasons = _against_rules(options, rule)
+        if reasons:
+            options = []
         while options:
             slot = options.pop(0)
             try:
@@ -106,6 +109,16 @@ class SlotActivities:
         begin = max(wanted.start, utc_now())
         facts = await outlook(self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN)
         return alternatives(begin, facts, provider=wanted.provider)
+
+
+def _against_rules(options: list[Slot], rule: ServiceRule) -> tuple[Conflict, ...]:
+    """What the rules say against every option alike, before anything is claimed or read; empty: nothing."""
+    if not options:
+        return (Conflict(cause=Cause.RULE),)
+    nothing_known = Facts(rule=rule, calendar=Calendar(span=options[0].time), now=utc_now())
+    found = [conflicts(slot, nothing_known) for slot in options]
+    against = [tuple(c for c in these if c.cause is not Cause.WINDOW) for these in found]
+    return against[0] if all(against) else ()
 
 
 async def outlook(

@@ -9,6 +9,7 @@ from adapters.practice_system import PracticeSystem
 from domain.practice import Practice
 from runtime.build import connections, messengers
 from runtime.client import connect
+from runtime.logs import configure_logging
 from runtime.plugin import holdfast_plugin
 from settings import ConfigurationError, Settings, load_settings
 
@@ -29,6 +30,7 @@ async def run_checks() -> list[Finding]:
         settings = load_settings()
     except ConfigurationError as wrong:
         return [Finding("settings", False, problem) for problem in wrong.problems]
+    configure_logging(settings.log_format, "ERROR")
     try:
         practice = read_practice(settings.practice_file)
     except PracticeFileError as wrong:

@@ -33,7 +33,7 @@ def booking(console: Console, view: BookingView) -> None:
     if view.detail:
         table.add_row("", view.detail)
     table.add_row("service", f"{view.service} at {view.location}")
-    table.add_row("time", f"{view.start:%a %d %b %Y %H:%M %z}")
+    table.add_row("time", f"{view.start:%a %d %b %Y %H:%M} there")
     if view.provider:
         table.add_row("where", f"provider {view.provider}, operatory {view.operatory}")
     if view.appointment_id:
@@ -42,7 +42,7 @@ def booking(console: Console, view: BookingView) -> None:
     if view.patient_candidates:
         table.add_row("charts that fit", ", ".join(view.patient_candidates))
     if view.alternatives:
-        table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %H:%M %z}" for s in view.alternatives))
+        table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %H:%M}" for s in view.alternatives))
     if view.resolutions:
         table.add_row("you may", ", ".join(view.resolutions))
     if view.deadline:
@@ -55,7 +55,7 @@ def booking(console: Console, view: BookingView) -> None:
 def bookings(console: Console, views: Sequence[BookingView], title: str) -> None:
     table = Table(title=f"{title} ({len(views)})", title_justify="left")
     for column in ("booking", "status", "why", "location", "service", "time", "you may"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("status", "time"))
     for view in views:
         table.add_row(
             view.id,
@@ -63,7 +63,7 @@ def bookings(console: Console, views: Sequence[BookingView], title: str) -> None
             view.reason.value if view.reason else "",
             view.location,
             view.service,
-            f"{view.start:%a %d %b %H:%M %z}",
+            f"{view.start:%a %d %b %H:%M}",
             ", ".join(view.resolutions),
         )
     console.print(table)

@@ -8,6 +8,7 @@ from adapters.practice_file import read_practice
 from client.bookings import BookingClient
 from domain.practice import Practice
 from runtime.client import connect as connect_temporal
+from runtime.logs import configure_logging
 from runtime.plugin import holdfast_plugin
 from settings import Settings, load_settings
 
@@ -28,6 +29,7 @@ class Session:
 async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
     """Raises ConfigurationError, PracticeFileError, or ConnectionError when Temporal can't be reached."""
     settings = load_settings()
+    configure_logging(settings.log_format, "WARNING")
     practice = read_practice(settings.practice_file)
     yield Session(settings, practice, await _bookings(settings, practice) if connect else None)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import email_validator  # noqa: F401  pydantic loads it late, which the workflow sandbox would warn about
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -10,7 +11,18 @@ from runtime.codec import EncryptionCodec, Keyring
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
 
-PASSED_THROUGH = ("domain", "adapters", "activities", "structlog", "phonenumbers", "rapidfuzz", "nameparser")
+PASSED_THROUGH = (
+    "domain",
+    "adapters",
+    "activities",
+    "structlog",
+    "phonenumbers",
+    "rapidfuzz",
+    "nameparser",
+    "email_validator",
+    "dns",
+    "idna",
+)
 
 
 def holdfast_plugin(keyring: Keyring, namespace: str, *, require_encrypted: bool = False) -> SimplePlugin:

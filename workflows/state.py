@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView, MessageState, Reason, Status
 from domain.calendar import Appointment
@@ -163,6 +164,8 @@ class BookingState:
     def view(self) -> BookingView:
         place = self.appointment or self.slot
         policy = self.given.policy
+        tz = ZoneInfo(policy.zone)
+        end = place.time.end if place else self.start + policy.duration
         asks_for_person = self.need is not None and self.need.reason in PATIENT_REASONS
         return BookingView(
             id=workflow_id(self.given.request.request_id),
@@ -173,13 +176,13 @@ class BookingState:
             detail=plain_reason(self.reason) if self.reason else None,
             location=policy.location,
             service=policy.service,
-            start=self.start,
-            end=place.time.end if place else self.start + policy.duration,
+            start=self.start.astimezone(tz),
+            end=end.astimezone(tz),
             provider=place.provider if place else None,
             operatory=place.operatory if place else None,
             appointment_id=self.appointment.id if self.appointment else None,
             patient_candidates=self.match.candidates if self.match and asks_for_person else (),
-            alternatives=self.alternatives,
+            alternatives=tuple(slot.in_zone(tz) for slot in self.alternatives),
             resolutions=self.resolutions(),
             deadline=self.deadline,
             messages=tuple(self.messages),

@@ -22,6 +22,8 @@ from adapters.http import NOT_SENT, http_client, retry_after
 log = structlog.get_logger(__name__)
 
 API = "/ascend-gateway/api"
+BURST = 2.0
+"""Seconds' worth of calls that may be made at once."""
 REFRESH_EARLY = 120.0
 """Seconds before its end at which a token is replaced."""
 
@@ -30,7 +32,7 @@ class Transport:
     def __init__(self, config: AscendConfig) -> None:
         self._config = config
         self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
-        self._limiter = AsyncLimiter(max(1, config.requests_per_second), 1)
+        self._limiter = AsyncLimiter(max(1, config.requests_per_second * BURST), BURST)
         self._token: str | None = None
         self._token_ends = 0.0
         self._refreshing = asyncio.Lock()
