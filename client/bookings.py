@@ -1,5 +1,6 @@
 """Bookings as a web backend sees them: submit, show, list, resolve, cancel."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -152,7 +153,7 @@ class BookingClient:
                 rpc_timeout=RPC_TIMEOUT,
             )
         except BaseException:
-            start.workflow_handle().close()
+            _forget(start)
             raise
 
     async def _digest_of(self, given: BookingInput) -> str:
@@ -184,6 +185,12 @@ class BookingClient:
         return self._client.get_workflow_handle_for(
             BookingWorkflow.run, workflow_id(request_id.removeprefix("booking-"))
         )
+
+
+def _forget(start: WithStartWorkflowOperation[BookingWorkflow, BookingView]) -> None:
+    """The start's own outcome is of no interest any more; asyncio would complain if nobody looked at it."""
+    unused = asyncio.ensure_future(start.workflow_handle())
+    unused.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 def _received(given: BookingInput) -> BookingView:

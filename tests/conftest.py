@@ -1,0 +1,38 @@
+"""What all tests share."""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.sandbox import SandboxControl, running_sandbox
+
+_exit_status = 0
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxControl]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as control:
+        yield control
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxControl) -> SandboxControl:
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
+    global _exit_status
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: Any) -> None:
+    """The Temporal SDK's threads may crash an orderly interpreter exit after all tests are done."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)

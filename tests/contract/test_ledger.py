@@ -1,0 +1,153 @@
+"""The ledger on SQLite and, where one can be started, PostgreSQL."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims
+from demo.stack import free_port
+from domain.interval import span
+from domain.slot import Slot
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def claim(reference: str, provider: str = "p1", operatory: str = "o1", minute: int = 0, **more: object) -> Claim:
+    given = {
+        "reference": reference,
+        "connection": "main",
+        "location": "here",
+        "service": "cleaning",
+        "local_day": date(2026, 12, 8),
+        "slot": Slot(time=span(NOW + timedelta(days=7, minutes=minute), 30), provider=provider, operatory=operatory),
+        "expires_at": NOW + timedelta(minutes=10),
+        **more,
+    }
+    return Claim.model_validate(given)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        pytest.skip("no PostgreSQL server is installed")
+    binaries, home = found[-1].parent, tmp_path_factory.mktemp("postgres")
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 and shutil.which("runuser") else []
+    if as_user:
+        for path in (home, *home.parents[:3]):
+            path.chmod(0o755)
+        shutil.chown(home, "postgres")
+    port = free_port(0)
+    data = home / "data"
+    subprocess.run([*as_user, binaries / "initdb", "-A", "trust", "-U", "holdfast", "-D", data], check=True, stdout=-3)
+    place = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)]
+    command = [*as_user, str(binaries / "postgres"), *place]
+    server = subprocess.Popen(command, stdout=-3, stderr=-3)
+    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
+    for _ in range(60):
+        if subprocess.run(ready, stdout=-3).returncode == 0:
+            break
+    yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
+    server.terminate()
+    server.wait(timeout=20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+    sqlite = f"sqlite:///{tmp_path}/ledger.db"
+    url = sqlite if request.param == "sqlite" else request.getfixturevalue("postgres")
+    ledger = Ledger(url)
+    await ledger.migrate()
+    for reference in ("a", "b", "c", *(f"r{n}" for n in range(40))):
+        await ledger.claims.release(reference)
+    yield ledger
+    await ledger.close()
+
+
+async def test_one_claim_wins_and_the_other_resources_stay_free(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    for rival in (claim("b"), claim("b", provider="p2"), claim("b", operatory="o2"), claim("b", minute=29)):
+        with pytest.raises(SlotClaimed):
+            await ledger.claims.take(rival, NOW)
+    grant = await ledger.claims.take(claim("b", "p2", "o2"), NOW)
+    assert [slot.provider for slot in grant.earlier] == ["p1"]
+    await ledger.claims.take(claim("c", minute=30), NOW)
+
+
+async def test_of_many_at_once_exactly_one_gets_the_slot(ledger: Ledger) -> None:
+    async def attempt(number: int) -> bool:
+        try:
+            await ledger.claims.take(claim(f"r{number}"), NOW)
+        except SlotClaimed:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(attempt(n) for n in range(40)))) == 1
+
+
+async def test_an_expired_claim_blocks_nobody_and_lives_again_only_unopposed(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    later = NOW + timedelta(minutes=11)
+    assert (await ledger.claims.renew("a", later)).fence == 2
+    much_later = later + timedelta(hours=1)
+    await ledger.claims.take(claim("b", expires_at=much_later + timedelta(hours=1)), much_later)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.renew("a", much_later)
+
+
+async def test_an_attempt_that_slept_past_its_time_may_not_write(ledger: Ledger) -> None:
+    first = await ledger.claims.take(claim("a"), NOW)
+    second = await ledger.claims.renew("a", NOW)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.begin_write("a", first.fence, NOW)
+    await ledger.claims.begin_write("a", second.fence, NOW)
+    assert (await ledger.claims.renew("a", NOW)).written
+
+
+async def test_one_contact_cannot_fill_a_day(ledger: Ledger) -> None:
+    for n in range(5):
+        await ledger.claims.take(claim(f"r{n}", minute=30 * n, contact="c"), NOW)
+    with pytest.raises(TooManyClaims):
+        await ledger.claims.take(claim("r9", minute=300, contact="c"), NOW)
+
+
+async def test_a_landed_booking_counts_for_the_cap_after_its_claim_has_ended(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    await ledger.claims.landed("a", NOW + timedelta(seconds=10), NOW)
+    later = NOW + timedelta(hours=1)
+    assert (await ledger.claims.take(claim("b", expires_at=later + timedelta(hours=1)), later)).booked == 1
+
+
+async def test_a_lease_has_one_holder(ledger: Ledger) -> None:
+    until = NOW + timedelta(minutes=1)
+    key = os.urandom(8).hex()
+    assert await ledger.claims.lease(key, "one", until, NOW)
+    assert not await ledger.claims.lease(key, "two", until, NOW)
+    assert await ledger.claims.lease(key, "one", until, NOW)
+    assert await ledger.claims.lease(key, "two", until + timedelta(minutes=5), until)
+
+
+async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: Ledger) -> None:
+    message = MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms")
+    first = await ledger.messages.begin(message, "address", NOW)
+    assert first.action is Action.SEND
+    again = await ledger.messages.begin(message, "address", NOW)
+    assert (again.action, again.key) == (Action.RECONCILE, first.key)
+    await ledger.messages.mark_resent(message, NOW)
+    assert (await ledger.messages.begin(message, "address", NOW)).action is Action.GIVE_UP
+    await ledger.messages.accepted(message, "SM1", NOW)
+    assert (await ledger.messages.begin(message, "address", NOW)).action is Action.ALREADY
+
+
+async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
+    address = os.urandom(8).hex()
+    for _ in range(2):
+        await ledger.consent.opt_out(address, "sms", "provider", NOW)
+    assert await ledger.consent.is_opted_out(address, "sms")
+    assert not await ledger.consent.is_opted_out(address, "email")

@@ -1,0 +1,53 @@
+"""The sandbox as a process, and a hand on it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from demo.stack import ROOT, free_port
+
+
+class SandboxControl:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=f"{url}/_control/", timeout=10, trust_env=False)
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._http.get("state").raise_for_status().json())
+
+    def fault(self, **fault: Any) -> None:
+        self._http.post("faults", json=fault).raise_for_status()
+
+    def settings(self, **switches: Any) -> None:
+        self._http.post("settings", json=switches).raise_for_status()
+
+    def desk(self, **action: Any) -> dict[str, Any]:
+        return dict(self._http.post("desk", json=action).raise_for_status().json())
+
+    def reset(self) -> None:
+        self._http.post("reset", json={}).raise_for_status()
+
+
+@contextmanager
+def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
+    port = free_port(0)
+    command = [sys.executable, "-m", "sandbox", "--port", str(port), "--db", str(directory / "sandbox.db")]
+    process = subprocess.Popen(command, cwd=ROOT)
+    control = SandboxControl(f"http://127.0.0.1:{port}")
+    try:
+        for _ in range(200):
+            try:
+                control.state()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        yield control
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

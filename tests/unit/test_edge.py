@@ -1,0 +1,131 @@
+"""Bad input is refused at the edge, with the field and what is allowed, and never echoed."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.practice_file import read_practice
+from client.edge import BadRequest, parse_request, prepare
+from demo.stack import ROOT
+from domain.practice import Practice
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def practice() -> Practice:
+    return read_practice(ROOT / "practice.toml")
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    patient = {
+        "first_name": "Ana",
+        "last_name": "García",
+        "date_of_birth": "1988-04-02",
+        "email": "ana@example.com",
+        "mobile": "+15105550123",
+        "sex": "F",
+        "address": {"line1": "1 Main St", "city": "Oakland", "state": "CA", "postal_code": "94601"},
+    }
+    patient.update(changes.pop("patient", {}))
+    whole = {
+        "request_id": "0b1f",
+        "location": "oakland",
+        "service": "cleaning",
+        "start": "2026-12-08T09:00:00-08:00",
+        "provider": None,
+        "patient": patient,
+        "returning": None,
+        "note": "",
+        "consent": {"email": True, "sms": True},
+        "language": "en",
+    }
+    return whole | changes
+
+
+def refusal(practice: Practice, content: Any) -> str:
+    with pytest.raises(BadRequest) as refused:
+        prepare(parse_request(json.dumps(content)), practice, NOW)
+    return str(refused.value)
+
+
+def test_a_good_request_becomes_the_input_of_a_booking(practice: Practice) -> None:
+    given = prepare(parse_request(json.dumps(request())), practice, NOW)
+    assert given.policy.connection == "ascend-main"
+    assert given.reference.startswith("bk_") and len(given.reference) == 29  # noqa: PT018
+    again = prepare(parse_request(json.dumps(request())), practice, NOW)
+    assert given.digest == again.digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"colour": "red"}, "colour: is not a field"),
+        ({"patient": {"nickname": "x"}}, "patient.nickname: is not a field"),
+        ({"patient": {"date_of_birth": "1988-13-02"}}, "patient.date_of_birth: must be a date"),
+        ({"patient": {"date_of_birth": "2030-01-01"}}, "patient.date_of_birth: lies in the future"),
+        ({"start": "2026-12-08T09:00:00"}, "start: needs an offset"),
+        ({"start": "tomorrow"}, "start: must be a date and time"),
+        ({"start": "2020-12-08T09:00:00-08:00"}, "start: is in the past"),
+        ({"start": "2027-03-14T02:30:00-08:00"}, "start: 02:30 does not exist"),
+        ({"location": "atlantis"}, "location: unknown; allowed: brooklyn, denver, oakland"),
+        ({"service": "surgery"}, "service: unknown; allowed:"),
+        ({"provider": "nobody"}, "provider: unknown; allowed: hazel, maple"),
+        ({"patient": {"mobile": "call me"}}, "patient.mobile: not a"),
+        ({"patient": {"email": "nowhere"}}, "patient.email:"),
+        ({"patient": {"first_name": "A" * 500}}, "patient.first_name:"),
+        ({"patient": {"first_name": "A\u0000B"}}, "patient.first_name: control characters"),
+        ({"patient": {"last_name": "A\nB"}}, "patient.last_name: control characters"),
+        ({"request_id": "../etc"}, "request_id:"),
+        ({"language": "tlh"}, "language:"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_field(practice: Practice, changes: dict[str, Any], field: str) -> None:
+    assert field in refusal(practice, request(**changes))
+
+
+def test_several_problems_are_named_at_once_and_nothing_is_echoed(practice: Practice) -> None:
+    told = refusal(practice, request(patient={"email": "canarybird", "mobile": "canarybird"}, note="x" * 2000))
+    assert all(field in told for field in ("patient.email", "patient.mobile", "note"))
+    assert "canary" not in told
+
+
+@pytest.mark.parametrize("raw", ["", "{", "[]", "null", '"x"', '{"note": "' + "x" * 1_000_000 + '"}'])
+def test_what_is_no_request_is_refused(practice: Practice, raw: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_request(raw)
+
+
+def test_a_broken_practice_file_tells_every_problem_with_its_path(tmp_path: Path) -> None:
+    text = (ROOT / "practice.toml").read_text()
+    text = text.replace('time_zone = "America/Denver"', 'time_zone = "America/Denvr"')
+    text = text.replace('slot_step = "30m"', 'slot_stepp = "30m"').replace('duration = "90m"', 'duration = "long"')
+    broken = tmp_path / "practice.toml"
+    broken.write_text(text)
+    with pytest.raises(ValueError, match="slot_stepp") as refused:
+        read_practice(broken)
+    told = str(refused.value)
+    assert "did you mean slot_step?" in told
+    assert "locations[1].time_zone" in told
+    assert "locations[2].services[2].duration" in told
+
+
+def test_references_between_parts_of_a_practice_file_are_checked(tmp_path: Path) -> None:
+    text = (ROOT / "practice.toml").read_text().replace('offered_by = ["cedar"]', 'offered_by = ["ceder"]')
+    broken = tmp_path / "practice.toml"
+    broken.write_text(text.replace('connection = "ascend-main"', 'connection = "ascend"', 1))
+    with pytest.raises(ValueError, match="ceder is unknown; allowed: cedar, holly") as refused:
+        read_practice(broken)
+    assert "locations[0].connection: unknown; allowed: ascend-main" in str(refused.value)
+
+
+def test_the_effective_rule_says_where_each_value_came_from(practice: Practice) -> None:
+    origins = {key: origin for key, _, origin in practice.explain("denver", "cleaning")}
+    assert (origins["duration"], origins["hours"], origins["daily_cap"]) == (
+        "locations[1].services[0]",
+        "defaults",
+        "built in",
+    )

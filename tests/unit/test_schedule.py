@@ -1,0 +1,210 @@
+"""The conflict engine against an oracle that looks at every single minute."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
+from domain.interval import Interval, span
+from domain.local_time import check_start, local_day
+from domain.rules import HoursSpan, ServiceRule
+from domain.schedule import Facts, alternatives, candidates, conflicts, openings, overlapping
+from domain.schedule.conflicts import grid, hours_on
+from domain.slot import Cause, Slot
+
+DAY = date(2026, 12, 1)
+MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC)
+HOURS = {n: (HoursSpan(open=time(8), close=time(12)), HoursSpan(open=time(13), close=time(17))) for n in range(1, 8)}
+
+
+def rule(**changes: object) -> ServiceRule:
+    given = {
+        "location": "here",
+        "service": "cleaning",
+        "label": "Cleaning",
+        "zone": "UTC",
+        "duration": timedelta(minutes=45),
+        "providers": ("p1", "p2"),
+        "operatories": ("o1", "o2"),
+        "hours": HOURS,
+        **changes,
+    }
+    return ServiceRule.model_validate(given)
+
+
+def visit(
+    number: int, start: int, minutes: int, provider: str, operatory: str, status: str = "tentative"
+) -> Appointment:
+    return Appointment(
+        id=str(number),
+        time=span(MIDNIGHT + timedelta(minutes=start), minutes),
+        provider=provider,
+        operatory=operatory,
+        patient="x",
+        status=AppointmentStatus(status),
+    )
+
+
+def facts(the_rule: ServiceRule, *found: Appointment, blocks: tuple[Block, ...] = (), **more: object) -> Facts:
+    calendar = Calendar(span=local_day(DAY, the_rule.tz), appointments=found, blocks=blocks)
+    return Facts(rule=the_rule, calendar=calendar, now=MIDNIGHT - timedelta(days=1), **more)  # type: ignore[arg-type]
+
+
+visits = st.lists(
+    st.builds(
+        visit,
+        st.integers(1, 10**6),
+        st.integers(7 * 60, 17 * 60),
+        st.integers(1, 150),
+        st.sampled_from(["p1", "p2", "p3"]),
+        st.sampled_from(["o1", "o2", "o3"]),
+        st.sampled_from(["tentative", "confirmed", "broken", "no_show"]),
+    ),
+    max_size=8,
+)
+blocks = st.lists(
+    st.builds(
+        lambda start, minutes, operatory, provider: Block(
+            time=span(MIDNIGHT + timedelta(minutes=start), minutes), operatory=operatory, provider=provider
+        ),
+        st.integers(7 * 60, 17 * 60),
+        st.integers(1, 90),
+        st.sampled_from([None, "o1", "o2"]),
+        st.sampled_from([None, "p1"]),
+    ),
+    max_size=3,
+)
+
+
+def minute_by_minute(slot: Slot, known: Facts) -> bool:
+    """Free, by looking at each minute the visit needs."""
+    the_rule = known.rule
+    minute, end = slot.time.start - the_rule.buffer_before, slot.time.end + the_rule.buffer_after
+    while minute < end:
+        inside = slot.time.start <= minute < slot.time.end
+        for a in known.calendar.appointments:
+            takes = a.time.start <= minute < a.time.end and a.status.value not in ("broken", "no_show")
+            if takes and (a.operatory == slot.operatory or a.provider == slot.provider):
+                return False
+        for b in known.calendar.blocks:
+            takes = b.time.start <= minute < b.time.end
+            if inside and takes and b.operatory in (None, slot.operatory) and b.provider in (None, slot.provider):
+                return False
+        minute += timedelta(minutes=1)
+    return True
+
+
+@given(visits, blocks, st.sampled_from([0, 5, 10]), st.sampled_from([0, 15]))
+@settings(max_examples=150, deadline=None)
+def test_openings_are_exactly_the_grid_slots_that_a_minute_by_minute_look_finds_free(
+    found: list[Appointment], closed: list[Block], before: int, after: int
+) -> None:
+    the_rule = rule(buffer_before=timedelta(minutes=before), buffer_after=timedelta(minutes=after))
+    known = facts(the_rule, *found, blocks=tuple(closed))
+    offered = openings(known, DAY, 1)
+    expected = [
+        slot
+        for hours in hours_on(DAY, the_rule)
+        for start in grid(DAY, hours, the_rule)
+        for slot in candidates(start, the_rule)
+        if slot.time.end <= datetime.combine(DAY, hours.close, UTC) and minute_by_minute(slot, known)
+    ]
+    assert list(offered) == expected
+    assert all(not conflicts(slot, known) for slot in offered)
+    refused = {s for start in grid(DAY, HOURS[1][0], the_rule) for s in candidates(start, the_rule)} - set(offered)
+    assert all(conflicts(slot, known) for slot in refused)
+
+
+def test_visits_that_only_touch_do_not_conflict() -> None:
+    known = facts(rule(), visit(1, 9 * 60, 60, "p1", "o1"))
+    assert not conflicts(Slot(time=span(MIDNIGHT + timedelta(hours=10), 45), provider="p1", operatory="o1"), known)
+
+
+def test_a_provider_in_another_operatory_is_in_the_way_and_named_as_the_cause() -> None:
+    known = facts(rule(), visit(1, 9 * 60, 60, "p1", "o2"))
+    slot = Slot(time=span(MIDNIGHT + timedelta(hours=9), 45), provider="p1", operatory="o1")
+    assert [c.cause for c in conflicts(slot, known)] == [Cause.PROVIDER_ELSEWHERE]
+    assert [c.cause for c in overlapping(slot, known.calendar)] == [Cause.PROVIDER_ELSEWHERE]
+
+
+@pytest.mark.parametrize(
+    ("changes", "start", "cause"),
+    [
+        ({"minimum_notice": timedelta(days=2)}, 9 * 60, Cause.NOTICE),
+        ({"horizon": timedelta(hours=3)}, 9 * 60, Cause.HORIZON),
+        ({}, 7 * 60, Cause.HOURS),
+        ({}, 11 * 60 + 30, Cause.HOURS),
+        ({}, 9 * 60 + 7, Cause.STEP),
+        ({"call_only": True}, 9 * 60, Cause.RULE),
+        ({"only_in_windows": True}, 9 * 60, Cause.WINDOW),
+        ({"closed_on": [DAY]}, 9 * 60, Cause.HOURS),
+    ],
+)
+def test_every_rule_names_its_own_cause(changes: dict[str, object], start: int, cause: Cause) -> None:
+    slot = Slot(time=span(MIDNIGHT + timedelta(minutes=start), 45), provider="p1", operatory="o1")
+    assert cause in [c.cause for c in conflicts(slot, facts(rule(**changes)))]
+
+
+def test_the_daily_cap_counts_local_days() -> None:
+    known = facts(rule(daily_cap=2), booked={DAY: 2})
+    slot = Slot(time=span(MIDNIGHT + timedelta(hours=9), 45), provider="p1", operatory="o1")
+    assert [c.cause for c in conflicts(slot, known)] == [Cause.CAP]
+    assert openings(known, DAY, 1) == ()
+
+
+def test_a_claim_of_another_booking_blocks_like_an_appointment() -> None:
+    slot = Slot(time=span(MIDNIGHT + timedelta(hours=9), 45), provider="p1", operatory="o1")
+    known = facts(rule(), claims=(slot,))
+    assert [c.cause for c in conflicts(slot, known)] == [Cause.CLAIM]
+    assert slot not in openings(known, DAY, 1)
+
+
+def test_alternatives_are_the_nearest_free_starts_of_the_same_day_first() -> None:
+    the_rule = rule(providers=("p1",), operatories=("o1",), slot_step=timedelta(minutes=60))
+    known = facts(the_rule, visit(1, 9 * 60, 60, "p1", "o1"))
+    found = alternatives(MIDNIGHT + timedelta(hours=9), known)
+    assert [s.time.start.hour for s in found] == [8, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "hours"),
+    [
+        (date(2027, 3, 14), "America/Los_Angeles", 23),
+        (date(2027, 11, 7), "America/Los_Angeles", 25),
+        (date(2026, 10, 4), "Australia/Lord_Howe", 23.5),
+        (date(2026, 12, 1), "Asia/Kolkata", 24),
+    ],
+)
+def test_a_local_day_is_as_long_as_it_really_is(day: date, zone: str, hours: float) -> None:
+    assert local_day(day, rule(zone=zone).tz).length == timedelta(hours=hours)
+
+
+def test_no_opening_is_offered_at_a_time_that_does_not_exist() -> None:
+    night = {7: (HoursSpan(open=time(1), close=time(5)),)}
+    the_rule = rule(
+        zone="America/Los_Angeles", hours=night, slot_step=timedelta(minutes=30), duration=timedelta(minutes=30)
+    )
+    day = date(2027, 3, 14)
+    known = Facts(
+        rule=the_rule,
+        calendar=Calendar(span=local_day(day, the_rule.tz)),
+        now=datetime(2027, 3, 13, tzinfo=UTC),
+    )
+    clocks = {s.time.start.astimezone(the_rule.tz).strftime("%H:%M") for s in openings(known, day, 1)}
+    assert clocks == {"01:00", "01:30", "03:00", "03:30", "04:00", "04:30"}
+
+
+def test_a_start_in_the_spring_gap_is_refused_and_any_other_offset_is_just_an_instant() -> None:
+    tz = rule(zone="America/Los_Angeles").tz
+    with pytest.raises(ValueError, match="02:30 does not exist"):
+        check_start(datetime.fromisoformat("2027-03-14T02:30:00-08:00"), tz)
+    check_start(datetime.fromisoformat("2027-03-14T10:30:00+00:00"), tz)
+    check_start(datetime.fromisoformat("2027-03-14T03:30:00-07:00"), tz)
+
+
+def test_intervals_are_half_open() -> None:
+    first, second = span(MIDNIGHT, 30), span(MIDNIGHT + timedelta(minutes=30), 30)
+    assert not first.overlaps(second)
+    assert first.overlaps(Interval(start=first.start, end=second.end))

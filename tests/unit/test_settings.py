@@ -1,0 +1,70 @@
+"""Settings are judged together, and secrets are never shown."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from settings import ConfigurationError, load_settings
+
+KEY = "k1:" + base64.b64encode(b"x" * 32).decode()
+GOOD = {
+    "ASCEND_CLIENT_ID": "id",
+    "ASCEND_CLIENT_SECRET": "hush-hush",
+    "ASCEND_ORGANIZATION_ID": "5f0000000000000000000001",
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("APP_ENV", "SENDGRID_API_KEY", "SENDGRID_FROM", "PAYLOAD_KEYS", "WORKER_HTTP_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    return str(refused.value)
+
+
+def test_development_makes_its_own_keys_and_keeps_them_private(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.payload_keyring.primary == settings.payload_keyring.primary
+    assert (tmp_path / "state/payload.keys").stat().st_mode & 0o777 == 0o600
+    assert "hush" not in repr(settings)
+
+
+def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASCEND_CLIENT_SECRET")
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.secret-value")
+    monkeypatch.setenv("PAYLOAD_KEYS", "short:abc")
+    monkeypatch.setenv("WORKER_HTTP_ADDRESS", "0.0.0.0:8081")
+    told = refusal()
+    for name in ("ASCEND_CLIENT_SECRET", "SENDGRID_FROM", "PAYLOAD_KEYS", "CODEC_TOKEN"):
+        assert f"{name}:" in told
+    assert "secret-value" not in told
+
+
+def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("ASCEND_BASE_URL", "http://127.0.0.1:8090")
+    monkeypatch.setenv("ASCEND_CLIENT_ID", "sandbox-client")
+    told = refusal()
+    for name in ("ASCEND_BASE_URL", "ASCEND_CLIENT_ID", "PAYLOAD_KEYS", "LINK_KEYS", "LEDGER_URL", "PUBLIC_BASE_URL"):
+        assert f"{name}:" in told
+
+
+def test_production_starts_with_everything_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "APP_ENV": "production",
+        "PAYLOAD_KEYS": KEY,
+        "LINK_KEYS": KEY,
+        "LEDGER_URL": "postgresql://db/holdfast",
+        "PUBLIC_BASE_URL": "https://book.practice.example",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().is_production
