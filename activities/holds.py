@@ -102,12 +102,11 @@ class HoldActivities:
         site = self._connections.site(given.location)
         try:
             confirmed = await site.system.confirm_hold(given.appointment_id, self._hold(site, given))
-        except NotFound:
-            return HoldConfirmed()
         except Refused as refusal:
-            if refusal.code in ("broken", "reference_gone"):
-                return HoldConfirmed()
-            raise
+            if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
+                raise
+            await self._connections.ledger.claims.release(given.reference)
+            return HoldConfirmed()
         now = utc_now()
         await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
         return HoldConfirmed(appointment=confirmed)

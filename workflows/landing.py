@@ -126,12 +126,13 @@ class Landing:
     async def _write_hold(self, patient: str) -> None:
         state = self._state
         given = self._hold_to_write(patient)
-        state.write_begun = True
+        state.write_begun = state.write_open = True
         try:
             written = await self._steps.urgent(HoldActivities.write_hold, given, "Write the hold and read it back")
         except (NeedsStaff, Withdrawn):
             state.twins_possible = True
             raise
+        state.write_open = False
         state.twins_possible |= written.ambiguous
         state.slot = None
         if written.appointment is not None:
@@ -210,7 +211,7 @@ class Landing:
             patient=patient,
             new_patient=state.match is not None and "created" in state.match.because,
             note=self._given.request.note,
-            look_first=state.write_begun,
+            look_first=state.write_open,
             not_these=state.withdrawn_ids,
         )
 

@@ -63,7 +63,9 @@ class BookingState:
     moving: bool = False
     """A person chose another time: the hold stands until the new one is secured."""
     write_begun: bool = False
-    """A write was started: whatever happened to it must be looked for."""
+    """Something may be in the calendar: it must be taken back should this booking end."""
+    write_open: bool = False
+    """A write was started and its outcome is not known: look for it before the next."""
     confirm_begun: bool = False
     """The hold may be final already: taking it back means breaking it, not undoing it."""
     twins_possible: bool = False

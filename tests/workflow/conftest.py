@@ -1,0 +1,48 @@
+"""Bookings against the real server, the real worker and the sandbox."""
+
+import base64
+import os
+from collections.abc import Iterator
+
+import pytest
+from temporalio.client import Client
+
+from adapters.practice_file import read_practice
+from client.bookings import BookingClient
+from demo.stack import ROOT, Stack
+from runtime.client import connect
+from runtime.plugin import holdfast_plugin
+from settings import load_settings
+from tests.support.sandbox import SandboxControl
+
+TEST_KEY = "test:" + base64.b64encode(b"holdfast tests, not a secret key").decode()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    before = dict(os.environ)
+    os.environ["PAYLOAD_KEYS"] = TEST_KEY
+    try:
+        with Stack(tmp_path_factory.mktemp("stack"), print) as running:
+            yield running
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def control(stack: Stack) -> SandboxControl:
+    control = SandboxControl(stack.sandbox_url)
+    control.reset()
+    return control
+
+
+@pytest.fixture
+async def client(stack: Stack) -> Client:
+    settings = load_settings()
+    return await connect(settings, holdfast_plugin(settings.payload_keyring, "default"))
+
+
+@pytest.fixture
+def bookings(client: Client) -> BookingClient:
+    return BookingClient(client, read_practice(ROOT / "practice.toml"), "bookings")

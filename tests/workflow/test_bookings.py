@@ -1,0 +1,296 @@
+"""What must hold of bookings, seen from outside: the client's answers and the practice's calendar."""
+
+import asyncio
+import itertools
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Replayer
+
+from client.bookings import BookingClient, NotPossible
+from client.edge import BadRequest, request_from
+from demo.stack import ROOT
+from domain.booking import BookingView, Reason, Status
+from domain.request import BookingRequest
+from runtime.codec import Keyring
+from runtime.plugin import holdfast_plugin
+from tests.support.sandbox import SandboxControl
+from workflows.booking import BookingWorkflow
+from workflows.contracts import NewTime, Resolution, ResolutionKind, workflow_id
+
+HISTORIES = ROOT / "tests" / "replay" / "histories"
+TESS = ("Tess", "Sampleton", "1980-01-15", "tess@patients.example", "+15105550111")
+NOVA = ("Nova", "Newcomer", "1991-04-02", "nova@patients.example", "+15105550121")
+_days = itertools.count(4)
+
+
+def a_day() -> datetime:
+    """A fresh working day's midnight in Oakland, so that tests do not meet."""
+    while True:
+        day = datetime.now(ZoneInfo("America/Los_Angeles")) + timedelta(days=next(_days))
+        if day.isoweekday() <= 5:
+            return day.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def at(day: datetime, hour: int) -> datetime:
+    return day.replace(hour=hour)
+
+
+def request(start: datetime, person: tuple[str, ...] = TESS, **changes: Any) -> BookingRequest:
+    first, last, born, email, mobile = person
+    content = {
+        "request_id": os.urandom(8).hex(),
+        "location": "oakland",
+        "service": "cleaning",
+        "start": start.isoformat(),
+        "patient": {"first_name": first, "last_name": last, "date_of_birth": born, "email": email, "mobile": mobile},
+        "consent": {"email": True, "sms": True},
+    }
+    return request_from(content | changes)
+
+
+def written(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
+    """Appointments that carry the booking's reference and occupy a chair."""
+    rows = control.state()["appointments"]
+    return [row for row in rows if view.reference in (row["note"] or "") and row["status"] != "BROKEN"]
+
+
+async def settled(bookings: BookingClient, view: BookingView) -> BookingView:
+    return await bookings.wait(view.request_id, 40)
+
+
+async def test_a_known_patient_is_confirmed_and_told_once_on_each_channel(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+    assert view.status is Status.CONFIRMED
+    (row,) = written(control, view)
+    assert (row["status"], row["needsFollowup"], row["patient"]["id"]) == ("CONFIRMED", False, "9000000000301")
+    for _ in range(50):
+        state = control.state()
+        if state["emails"] and state["texts"]:
+            break
+        await asyncio.sleep(0.1)
+    assert (len(state["emails"]), len(state["texts"])) == (1, 1)
+
+
+async def test_one_request_sent_many_times_at_once_makes_one_chart_and_one_appointment(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    one = request(at(a_day(), 9), NOVA)
+    views = await asyncio.gather(*(bookings.submit(one) for _ in range(5)))
+    assert len({view.reference for view in [await settled(bookings, v) for v in views]}) == 1
+    assert len(written(control, await bookings.show(one.request_id))) == 1
+    assert sum(row["lastName"] == "Newcomer" for row in control.state()["patients"]) == 1
+
+
+async def test_a_request_id_used_for_other_content_is_refused(bookings: BookingClient, control: SandboxControl) -> None:
+    one = request(at(a_day(), 9))
+    await bookings.submit(one)
+    with pytest.raises(BadRequest, match="request_id: already used"):
+        await bookings.submit(one.model_copy(update={"note": "something else"}))
+
+
+async def test_of_many_who_want_one_slot_one_gets_it_and_all_others_get_alternatives(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    start = at(a_day(), 10)
+    people = [
+        ("Rival", f"Number{chr(65 + n)}", "1990-01-01", f"r{n}@example.com", f"+151055501{n:02}") for n in range(12)
+    ]
+    sent = await asyncio.gather(*(bookings.submit(request(start, person)) for person in people))
+    views = [await settled(bookings, view) for view in sent]
+    winners = [view for view in views if view.status is Status.CONFIRMED]
+    assert len(winners) == 1
+    assert all(v.reason is Reason.SLOT_TAKEN and len(v.alternatives) == 3 for v in views if v not in winners)
+    assert sum(len(written(control, view)) for view in views) == 1
+
+
+async def test_with_any_provider_two_get_one_each_and_the_third_is_refused(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    start = at(a_day(), 9)
+    people = [("Any", f"Body{c}", "1990-01-01", f"{c}@example.com", f"+1510555017{i}") for i, c in enumerate("abc")]
+    sent = [await bookings.submit(request(start, person, service="exam")) for person in people]
+    views = [await settled(bookings, view) for view in sent]
+    assert sorted(view.status for view in views) == [Status.HELD, Status.HELD, Status.NEEDS_STAFF]
+    assert len({view.provider for view in views if view.status is Status.HELD}) == 2
+
+
+async def test_a_write_that_was_committed_but_not_answered_leaves_one_appointment(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    for kind in ("status_after", "drop_after"):
+        control.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, status=500)
+        view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+        assert view.status is Status.CONFIRMED
+        assert len(written(control, view)) == 1
+
+
+async def test_a_block_put_over_the_slot_is_seen_at_write(bookings: BookingClient, control: SandboxControl) -> None:
+    day = a_day()
+    for chair in ("12000000000301", "12000000000302"):
+        begin, end = at(day, 9).isoformat(), at(day, 10).isoformat()
+        control.desk(do="block", location="7000000000101", operatory=chair, start=begin, end=end)
+    view = await settled(bookings, await bookings.submit(request(at(day, 9))))
+    assert (view.status, view.reason) == (Status.NEEDS_STAFF, Reason.SLOT_BLOCKED)
+
+
+async def test_staff_decide_once_and_a_second_decision_is_refused_with_the_reason(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
+    assert (view.status, view.reason) == (Status.HELD, Reason.APPROVAL)
+    approve = Resolution(kind=ResolutionKind.APPROVE)
+    assert (await bookings.resolve(view.request_id, approve)).status is Status.CONFIRMED
+    with pytest.raises(NotPossible, match="nothing to decide: the booking is confirmed"):
+        await bookings.resolve(view.request_id, approve)
+
+
+async def test_staff_decide_by_signal_too(bookings: BookingClient, control: SandboxControl, client: Client) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
+    handle = client.get_workflow_handle(workflow_id(view.request_id))
+    await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.PATIENT, patient="1"))
+    assert (await bookings.show(view.request_id)).status is Status.HELD
+    await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.DECLINE))
+    for _ in range(50):
+        view = await bookings.show(view.request_id)
+        if view.status is Status.DECLINED and not written(control, view):
+            break
+        await asyncio.sleep(0.2)
+    assert (view.reason, written(control, view)) == (Reason.DECLINED_BY_STAFF, [])
+
+
+async def test_a_doubtful_patient_is_settled_by_staff_and_never_merged(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    stranger = ("Alex", "Doublet", "1988-08-08", "third@example.com", "+15105550199")
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), stranger)))
+    assert (view.reason, len(view.patient_candidates)) == (Reason.PATIENT_AMBIGUOUS, 2)
+    done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.NEW_PATIENT))
+    done = await settled(bookings, done)
+    assert done.status is Status.CONFIRMED
+    charts = [row for row in control.state()["patients"] if row["lastName"] == "Doublet"]
+    assert len(charts) == 3
+    assert written(control, done)[0]["patient"]["id"] not in view.patient_candidates
+
+
+async def test_a_hold_that_the_desk_deleted_goes_to_a_person_and_can_be_booked_anew(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    day = a_day()
+    view = await settled(bookings, await bookings.submit(request(at(day, 9), service="exam")))
+    control.desk(do="delete", id=view.appointment_id)
+    changed = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
+    assert changed.reason is Reason.HOLD_CHANGED
+    again = Resolution(kind=ResolutionKind.START, start=at(day, 10))
+    done = await bookings.resolve(view.request_id, again)
+    assert done.status is Status.CONFIRMED
+    (row,) = written(control, done)
+    assert datetime.fromisoformat(row["start"]) == at(day, 10)
+
+
+async def test_a_hold_that_the_desk_moved_is_confirmed_where_it_is(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    day = a_day()
+    view = await settled(bookings, await bookings.submit(request(at(day, 9), service="exam")))
+    control.desk(do="move", id=view.appointment_id, start=at(day, 11).isoformat())
+    done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
+    assert (done.status, done.start) == (Status.CONFIRMED, at(day, 11))
+
+
+async def test_the_patient_may_pick_an_alternative_and_nothing_else_moves(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    start = at(a_day(), 9)
+    await settled(bookings, await bookings.submit(request(start)))
+    late = await settled(bookings, await bookings.submit(request(start, NOVA)))
+    assert late.reason is Reason.SLOT_TAKEN
+    done = await bookings.reschedule(late.request_id, NewTime(start=late.alternatives[0].time.start))
+    done = await settled(bookings, done)
+    assert (done.status, done.start) == (Status.CONFIRMED, late.alternatives[0].time.start)
+    with pytest.raises(NotPossible, match="another time can be picked only"):
+        await bookings.reschedule(late.request_id, NewTime(start=start))
+
+
+@pytest.mark.parametrize("service", ["cleaning", "exam"])
+async def test_a_withdrawn_booking_leaves_the_slot_free_and_may_be_taken_again(
+    bookings: BookingClient, control: SandboxControl, service: str
+) -> None:
+    start = at(a_day(), 9)
+    view = await settled(bookings, await bookings.submit(request(start, service=service)))
+    assert (await bookings.cancel(view.request_id)).status is Status.CANCELLED
+    for _ in range(50):
+        if not written(control, view):
+            break
+        await asyncio.sleep(0.2)
+    assert written(control, view) == []
+    again = await settled(bookings, await bookings.submit(request(start, service=service)))
+    assert again.appointment_id is not None
+    with pytest.raises(NotPossible, match="already cancelled"):
+        await bookings.cancel(view.request_id)
+
+
+async def test_a_business_no_is_an_answer_and_writes_nothing(bookings: BookingClient, control: SandboxControl) -> None:
+    day = a_day()
+    early = await settled(bookings, await bookings.submit(request(at(day, 6))))
+    assert (early.status, early.reason) == (Status.DECLINED, Reason.OUTSIDE_RULES)
+    phone = await settled(bookings, await bookings.submit(request(at(day, 9), service="emergency")))
+    assert (phone.status, phone.reason) == (Status.DECLINED, Reason.CALL_ONLY)
+    assert control.state()["appointments"] == []
+
+
+async def test_the_queue_lists_what_waits_for_a_person(bookings: BookingClient, control: SandboxControl) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), note="Please call first.")))
+    assert view.reason is Reason.SPECIAL_REQUEST
+    for _ in range(50):
+        queue = await bookings.find(location="oakland", open_exceptions=True)
+        if view.request_id in [waiting.request_id for waiting in queue]:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("the booking is not in the queue")
+
+
+async def test_history_to_confirmed_stays_short_and_replays(
+    bookings: BookingClient, control: SandboxControl, client: Client
+) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+    history = await client.get_workflow_handle(workflow_id(view.request_id)).fetch_history()
+    assert len(history.events) <= 45
+    await _replayer(client).replay_workflow(history)
+
+
+async def test_saved_histories_replay(client: Client) -> None:
+    await _record_if_asked(client)
+    saved = sorted(HISTORIES.glob("*.json"))
+    assert saved
+    for path in saved:
+        await _replayer(client).replay_workflow(WorkflowHistory.from_json(f"booking-{path.stem}", path.read_text()))
+
+
+def _replayer(client: Client) -> Replayer:
+    keys = Keyring({"test": b"holdfast tests, not a secret key"})
+    return Replayer(workflows=[BookingWorkflow], plugins=[holdfast_plugin(keys, client.namespace)])
+
+
+async def _record_if_asked(client: Client) -> None:
+    """``RECORD_HISTORIES=1`` saves what this session ran, a history for each way a booking went."""
+    if not os.environ.get("RECORD_HISTORIES"):
+        return
+    HISTORIES.mkdir(exist_ok=True)
+    for path in HISTORIES.glob("*.json"):
+        path.unlink()
+    seen: dict[str, int] = {}
+    async for execution in client.list_workflows("WorkflowType = 'BookingWorkflow'"):
+        view = await client.get_workflow_handle(execution.id).query(BookingWorkflow.view)
+        name = f"{view.service}-{view.status}-{view.reason or 'plain'}"
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] == 1:
+            history = await client.get_workflow_handle(execution.id).fetch_history()
+            Path(HISTORIES / f"{name}.json").write_text(history.to_json())
