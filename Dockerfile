@@ -1,0 +1,24 @@
+FROM python:3.12.11-slim-bookworm AS build
+WORKDIR /build
+COPY requirements.lock .
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
+
+FROM python:3.12.11-slim-bookworm
+RUN useradd --system --uid 10001 --no-create-home holdfast && install -d -o holdfast /state
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY domain domain
+COPY adapters adapters
+COPY activities activities
+COPY workflows workflows
+COPY runtime runtime
+COPY client client
+COPY demo demo
+COPY sandbox sandbox
+COPY settings.py worker.py starter.py practice.toml ./
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIR=/tmp/holdfast
+USER holdfast
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --retries=6 \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/ready', timeout=2)"]
+CMD ["python", "worker.py"]

@@ -1,0 +1,34 @@
+"""What a library would log by itself stays unlogged."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+import adapters.http
+import adapters.messaging.sendgrid
+from adapters.errors import NotFound, RateLimited, Unavailable
+from domain.request import Person
+from runtime.interceptors import translated
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpcore", "python_http_client.client"])
+def test_libraries_that_log_addresses_and_keys_are_silent(name: str) -> None:
+    assert adapters.http and adapters.messaging.sendgrid  # noqa: PT018
+    assert logging.getLogger(name).disabled
+
+
+def test_a_person_does_not_show_in_representations_or_errors() -> None:
+    person = Person.model_validate({"first_name": "Canary", "last_name": "Bird", "date_of_birth": "1990-01-01"})
+    assert "Canary" not in repr(person) and "1990" not in repr(person)  # noqa: PT018
+    with pytest.raises(ValueError, match="first_name") as refused:
+        Person.model_validate({"first_name": "Ca\nary", "last_name": "C" * 500, "date_of_birth": "canary"})
+    assert "anary" not in str(refused.value)
+
+
+def test_refusals_are_final_and_a_rate_limit_is_kept_to() -> None:
+    refused = translated(NotFound("GET x: 404"))
+    assert getattr(refused, "non_retryable", None) is True
+    limited = translated(RateLimited("GET x: 429", timedelta(seconds=7)))
+    assert getattr(limited, "next_retry_delay", None) == timedelta(seconds=7)
+    assert getattr(translated(Unavailable("down")), "non_retryable", None) is False
