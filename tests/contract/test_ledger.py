@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -33,15 +34,14 @@ def claim(reference: str, provider: str = "p1", operatory: str = "o1", minute: i
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not found:
         pytest.skip("no PostgreSQL server is installed")
-    binaries, home = found[-1].parent, tmp_path_factory.mktemp("postgres")
+    binaries = found[-1].parent
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 and shutil.which("runuser") else []
+    home = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))  # pytest's own folders are closed to other users
     if as_user:
-        for path in (home, *home.parents[:3]):
-            path.chmod(0o755)
         shutil.chown(home, "postgres")
     port = free_port(0)
     data = home / "data"
@@ -56,6 +56,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
     server.terminate()
     server.wait(timeout=20)
+    shutil.rmtree(home)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
