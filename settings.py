@@ -77,13 +77,16 @@ class Settings(BaseSettings):
         return _keyring("LINK_KEYS", self.link_keys, self.state_dir / "link.keys")
 
 
-def load_settings() -> Settings:
-    """Raises ConfigurationError with every problem at once."""
+def load_settings(*, practice_systems: bool = True) -> Settings:
+    """Raises ConfigurationError with every problem at once.
+
+    A web backend that only speaks to bookings needs no access to practice systems, and is not asked for it.
+    """
     try:
         settings = Settings()
     except ValidationError as refusal:
         raise ConfigurationError([f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in refusal.errors()]) from None
-    problems = [*_group_problems(settings), *_key_problems(settings), *_place_problems(settings)]
+    problems = [*_group_problems(settings, practice_systems), *_key_problems(settings), *_place_problems(settings)]
     if settings.is_production:
         problems += _production_problems(settings)
     if problems:
@@ -101,7 +104,7 @@ def sms_is_on(settings: Settings) -> bool:
     return bool(settings.twilio_account_sid)
 
 
-def _group_problems(settings: Settings) -> list[str]:
+def _group_problems(settings: Settings, practice_systems: bool) -> list[str]:
     groups = {
         "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
         "email": ["sendgrid_api_key", "sendgrid_from"],
@@ -115,7 +118,8 @@ def _group_problems(settings: Settings) -> list[str]:
     problems = []
     for what, names in groups.items():
         missing = [name for name in names if not _text(settings, name)]
-        if missing and (len(missing) < len(names) or what == "the Ascend connection"):
+        required = practice_systems and what == "the Ascend connection"
+        if missing and (len(missing) < len(names) or required):
             problems += [f"{name.upper()}: is missing; {what} needs it" for name in missing]
     return problems
 

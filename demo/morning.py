@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ class Morning:
         answers = await asyncio.gather(*(self._submit(one) for _ in range(scenario.copies)))
         one.view = answers[0]
         self._say(f"[bold]{scenario.name}[/]: {scenario.story} → {_coloured(one)}")
+        if scenario.before is not None:
+            await self._decided(one)
         return one
 
     async def _sent_before(self, request_id: str) -> bool:
@@ -111,12 +114,15 @@ class Morning:
             return None
 
     async def _everything_decided(self, played: list[Played]) -> None:
-        end = time.monotonic() + PATIENCE
         for one in played:
-            while one.view is not None and one.view.status is Status.RECEIVED and time.monotonic() < end:
-                one.view = await _persistently(partial(self._bookings.wait, one.request_id, 5))
-                if one.view.status is not Status.RECEIVED:
-                    self._say(f"[bold]{one.scenario.name}[/] → {_coloured(one)}")
+            await self._decided(one)
+
+    async def _decided(self, one: Played) -> None:
+        end = time.monotonic() + PATIENCE
+        while one.view is not None and one.view.status is Status.RECEIVED and time.monotonic() < end:
+            one.view = await _persistently(partial(self._bookings.wait, one.request_id, 5))
+            if one.view.status is not Status.RECEIVED:
+                self._say(f"[bold]{one.scenario.name}[/] → {_coloured(one)}")
 
     async def _approve(self, one: Played) -> None:
         decision = Resolution(kind=ResolutionKind.APPROVE, by="front desk")
@@ -201,7 +207,8 @@ def _report(played: list[Played], world: World) -> dict[str, Any]:
         )
     landed = {one.reference for one in played if one.view is not None and one.view.appointment_id}
     calendar = world.calendar(landed)
-    ok = all(outcome["ok"] for outcome in outcomes) and not any(calendar.values())
+    fired = all(fault["fired"] for fault in world.state["faults"])
+    ok = fired and all(outcome["ok"] for outcome in outcomes) and not any(calendar.values())
     return {"ok": ok, "outcomes": outcomes, "calendar": calendar}
 
 
@@ -225,6 +232,9 @@ def _show(console: Console, played: list[Played], report: dict[str, Any], world:
 def _addresses(console: Console, stack: Stack, day: date) -> None:
     console.print(f"\nTemporal UI          {stack.temporal_ui}/namespaces/default/workflows")
     console.print(f"Calendar, messages   {stack.sandbox_url}/?date={day}")
+    console.print(
+        f"Command line         . {stack.state_dir}/demo.env; {sys.executable} starter.py exceptions", soft_wrap=True
+    )
     console.print("Everything stays up; Ctrl-C ends it, and the next `make demo` carries on from here.")
 
 

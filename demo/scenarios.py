@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -106,7 +106,10 @@ def _outage(stage: Stage) -> None:
 
 
 def _hangs_after_commit(stage: Stage) -> None:
-    stage.control.fault(system="ascend", method="POST", path="/v1/appointments", kind="hang_after", seconds=7)
+    start = stage.at("denver", "15:00").astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+    stage.control.fault(
+        system="ascend", method="POST", path="/v1/appointments", kind="hang_after", seconds=7, match=start
+    )
 
 
 SCENARIOS = (

@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -89,6 +90,10 @@ class Stack:
             "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
         }
         os.environ.update(self.environment)
+        ours = {name: value for name, value in self.environment.items() if name in _sandbox_settings(sandbox_url)}
+        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS")}
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
+        (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [
             Part(
                 "temporal",

@@ -20,7 +20,7 @@ h1 { font-size: 20px } h2 { font-size: 16px; margin: 28px 0 8px } nav a { margin
 color: #7a8594; padding-left: 4px; box-sizing: border-box }
 .visit { position: absolute; left: 3px; right: 3px; border-radius: 4px; padding: 1px 6px; font-size: 12px;
 overflow: hidden; box-sizing: border-box; border-left: 4px solid #8a94a3; background: #e8ebef }
-.hold { background: #fff3d6; border-color: #e0a100 } .confirmed { background: #dcf5e4; border-color: #1f9d55 }
+.hold, .key .hold { background: #fff3d6; border-color: #e0a100 } .confirmed, .key .confirmed { background: #dcf5e4; border-color: #1f9d55 }
 .block { background: repeating-linear-gradient(45deg, #eceff3, #eceff3 6px, #dfe4ea 6px, #dfe4ea 12px); border-color: #aab }
 table { border-collapse: collapse; background: #fff } td, th { border: 1px solid #e1e5ea; padding: 4px 8px; text-align: left }
 .key span { padding: 2px 10px; border-radius: 4px; margin-right: 8px; border-left: 4px solid #8a94a3; background: #e8ebef }

@@ -94,7 +94,7 @@ class BookingWorkflow:
         while self._resolution is None and not self._withdrawn:
             expires = state.hold_expires()
             state.deadline = min(escalate_at, state.start, expires or escalate_at)
-            if await self._somebody_acts_before(state.deadline):
+            if await self._somebody_acts_before(state.deadline, "Waiting for a person"):
                 break
             if workflow.now() >= state.start:
                 raise Declined(Reason.EXPIRED)
@@ -107,12 +107,12 @@ class BookingWorkflow:
             raise Withdrawn
         state.apply(self._take_resolution())
 
-    async def _somebody_acts_before(self, deadline: datetime) -> bool:
+    async def _somebody_acts_before(self, deadline: datetime, summary: str) -> bool:
         try:
             await workflow.wait_condition(
                 lambda: self._resolution is not None or self._withdrawn,
                 timeout=until(deadline, workflow.now()),
-                timeout_summary="Waiting for a person",
+                timeout_summary=summary,
             )
         except TimeoutError:
             return False
@@ -145,7 +145,7 @@ class BookingWorkflow:
             self._notices.tell_desk(Kind.DESK_EXCEPTION, Reason.NOT_REACHED)
         assert state.appointment is not None
         over = state.appointment.time.end + OUTCOME_KNOWN_AFTER
-        while await self._somebody_acts_before(over):
+        while await self._somebody_acts_before(over, "Until the visit is over"):
             if self._withdrawn:
                 return await self._end(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
             self._take_resolution()

@@ -58,7 +58,13 @@ class AscendSystem:
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         """Everybody born on that day: how Ascend compares names is not stated, so names are ours to judge."""
         born = where(("dateOfBirth", "==", query.date_of_birth.isoformat()))
-        rows = await self._listing.rows("/v1/patients", born, PATIENT_FIELDS)
+        try:
+            rows = await self._listing.rows("/v1/patients", born, PATIENT_FIELDS)
+        except Refused as refusal:
+            if refusal.code != "400":
+                raise
+            named = where(("lastName", "~=", query.last_name[:3]))  # where birth dates can't be asked for
+            rows = await self._listing.rows("/v1/patients", named, PATIENT_FIELDS)
         found = {row["id"]: wire.chart(row) for row in rows}
         charts = [chart for chart in found.values() if chart.date_of_birth in (None, query.date_of_birth)]
         known = {chart.id for chart in charts}
@@ -79,7 +85,7 @@ class AscendSystem:
         appointments, blocks, templates = await asyncio.gather(
             self._appointments(location, early),
             self._blocks(location, span, zone),
-            self._reference("/v1/scheduletemplates"),
+            self._templates(),
         )
         opened = [w for t in templates if wire.ref(t, "location") == location for w in wire.windows(t, span, zone)]
         return Calendar(
@@ -176,8 +182,18 @@ class AscendSystem:
         except NotFound:
             log.warning("ascend has no events endpoint: blocked time is not seen")
             return []
+        except Refused as refusal:
+            if refusal.code != "400":
+                raise
+            rows = await self._listing.rows("/v1/events", fields=("ALL",))  # where they can't be filtered
         mine = [row for row in rows if wire.ref(row, "location") in (None, location)]
         return [block for row in mine for block in wire.blocks(row, span, zone)]
+
+    async def _templates(self) -> list[wire.Row]:
+        try:
+            return await self._reference("/v1/scheduletemplates")
+        except NotFound:
+            return []  # they matter only to services offered inside windows, which then are not offered
 
     async def _zone(self, location: str) -> ZoneInfo:
         for row in await self._reference("/v1/locations"):
