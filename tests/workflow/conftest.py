@@ -18,12 +18,30 @@ from tests.support.sandbox import SandboxControl
 TEST_KEY = "test:" + base64.b64encode(b"holdfast tests, not a secret key").decode()
 
 
+HURRIED = """
+[[locations.services]]
+id = "hurried"
+label = "Hurried"
+duration = "30m"
+confirmation = "staff"
+staff_deadline = "2s"
+hold_expiry = "5s"
+
+[[locations]]
+id = "denver"
+"""
+"""A service whose deadlines come within a test."""
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     before = dict(os.environ)
-    os.environ["PAYLOAD_KEYS"] = TEST_KEY
+    folder = tmp_path_factory.mktemp("stack")
+    example = (ROOT / "practice.toml").read_text()
+    (folder / "practice.toml").write_text(example.replace('\n[[locations]]\nid = "denver"\n', HURRIED))
+    os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
-        with Stack(tmp_path_factory.mktemp("stack"), print) as running:
+        with Stack(folder, print) as running:
             yield running
     finally:
         os.environ.clear()
@@ -45,4 +63,4 @@ async def client(stack: Stack) -> Client:
 
 @pytest.fixture
 def bookings(client: Client) -> BookingClient:
-    return BookingClient(client, read_practice(ROOT / "practice.toml"), "bookings")
+    return BookingClient(client, read_practice(load_settings().practice_file), "bookings")

@@ -237,6 +237,25 @@ async def test_a_withdrawn_booking_leaves_the_slot_free_and_may_be_taken_again(
         await bookings.cancel(view.request_id)
 
 
+async def test_a_hold_that_nobody_confirms_is_escalated_then_taken_back_and_stays_in_the_queue(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    day = a_day()
+    view = await settled(bookings, await bookings.submit(request(at(day, 9), NOVA, service="hurried")))
+    assert view.status is Status.HELD
+    for _ in range(100):
+        view = await bookings.show(view.request_id)
+        if view.reason is Reason.HOLD_EXPIRED:
+            break
+        await asyncio.sleep(0.2)
+    assert (view.status, view.reason, written(control, view)) == (Status.NEEDS_STAFF, Reason.HOLD_EXPIRED, [])
+    subjects = [mail["subject"] for mail in control.state()["emails"] if mail["to"].startswith("manager")]
+    assert "A booking still waits for a decision" in subjects
+    done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.START, start=at(day, 10)))
+    assert done.status is Status.CONFIRMED
+    assert len(written(control, done)) == 1
+
+
 async def test_a_business_no_is_an_answer_and_writes_nothing(bookings: BookingClient, control: SandboxControl) -> None:
     day = a_day()
     early = await settled(bookings, await bookings.submit(request(at(day, 6))))
