@@ -130,6 +130,35 @@ async def test_a_write_that_was_committed_but_not_answered_leaves_one_appointmen
         view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
         assert view.status is Status.CONFIRMED
         assert len(written(control, view)) == 1
+        assert control.state()["calls"]["ascend"]["POST /v1/appointments"] == 1, "found, not written again"
+        control.reset()
+
+
+async def test_a_write_that_was_lost_before_it_was_committed_is_written_again(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="drop_before")
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+    assert (view.status, len(written(control, view))) == (Status.CONFIRMED, 1)
+    assert control.state()["calls"]["ascend"]["POST /v1/appointments"] == 2
+
+
+async def test_what_the_desk_books_between_our_look_and_our_write_stays_and_ours_is_taken_back(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    start = at(a_day(), 9)
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="slow", seconds=1.5)
+    sending = asyncio.create_task(bookings.submit(request(start)))
+    for _ in range(100):
+        if control.state()["calls"]["ascend"].get("POST /v1/appointments"):
+            break
+        await asyncio.sleep(0.02)
+    where = {"operatory": "12000000000303", "provider": "9000000000202", "patient": "9000000000302"}
+    theirs = control.desk(do="book", start=start.isoformat(), duration=60, **where)
+    view = await settled(bookings, await sending)
+    assert (view.reason, written(control, view)) == (Reason.SLOT_TAKEN, [])
+    assert len(view.alternatives) == 3
+    assert [row["id"] for row in control.state()["appointments"]] == [theirs["id"]]
 
 
 async def test_a_block_put_over_the_slot_is_seen_at_write(bookings: BookingClient, control: SandboxControl) -> None:
