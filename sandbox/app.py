@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox import seed
 from sandbox.ascend import Answer, Ascend, fault, problem
+from sandbox.contracts import Contracts
 from sandbox.desk import act
 from sandbox.faults import Fault, Faults
 from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
@@ -39,8 +40,9 @@ class CutOff(Response):
 
 
 class Sandbox:
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, contracts: Path | None) -> None:
         self.store = Store(database)
+        self._contracts = Contracts(contracts)
         if self.store.empty:
             seed.seed(self.store)
         self.ascend = Ascend(self.store, seed.ORGANIZATION, seed.CLIENT)
@@ -53,9 +55,14 @@ class Sandbox:
         body = await request.body()
         self.calls[system][f"{request.method} {_shape(path)}"] += 1
         trouble = self.faults.due(system, request.method, path, body)
+
+        def allowed() -> Response:
+            self._contracts.check(system, request.method, path, dict(request.headers), body)
+            return work()
+
         if trouble is None:
-            return _answered(work)
-        return await self._troubled(trouble, work)
+            return _answered(allowed)
+        return await self._troubled(trouble, allowed)
 
     async def _troubled(self, trouble: Fault, work: Callable[[], Response]) -> Response:
         kind = trouble.kind
@@ -129,8 +136,8 @@ def _shape(path: str) -> str:
     return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))
 
 
-def create_app(database: Path) -> Starlette:
-    box = Sandbox(database)
+def create_app(database: Path, contracts: Path | None = None) -> Starlette:
+    box = Sandbox(database, contracts)
 
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))

@@ -1,12 +1,10 @@
 """Email and SMS over real HTTP: what goes out, and what each failure means."""
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,10 +23,9 @@ from adapters.errors import (
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger, _mail
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import OutgoingMessage
-from demo.stack import ROOT, free_port
-from tests.support.sandbox import SandboxControl
+from demo.stack import free_port
+from tests.support.sandbox import CONTRACTS, SandboxControl
 
-CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 EMAIL = OutgoingMessage(key="k" * 32, to="nova@patients.example", subject="An update\r\nBcc: x@y.example", text="Hello")
 SMS = OutgoingMessage(
     key="k" * 32, to="+15105550121", text="Hello", deliver_before=datetime.now(UTC) + timedelta(days=3)

@@ -1,5 +1,6 @@
 """The sandbox as a process, and a hand on it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ from typing import Any
 import httpx
 
 from demo.stack import ROOT, free_port
+
+CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
+"""Where the vendors' OpenAPI documents lie, if they are at hand."""
 
 
 class SandboxControl:
@@ -38,6 +42,8 @@ class SandboxControl:
 def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
     port = free_port(0)
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--db", str(directory / "sandbox.db")]
+    if CONTRACTS.exists():
+        command += ["--contracts", str(CONTRACTS)]
     process = subprocess.Popen(command, cwd=ROOT)
     control = SandboxControl(f"http://127.0.0.1:{port}")
     try:
