@@ -36,7 +36,6 @@ from workflows.search_attributes import (
 )
 
 RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
-POLL_EVERY = timedelta(milliseconds=250)
 
 
 class NoSuchBooking(LookupError):
