@@ -32,11 +32,14 @@ def demo(state_dir: Path) -> "subprocess.Popen[str]":
     )
 
 
-def kill_part(state_dir: Path, command: str, parent: int) -> None:
-    """``kill -9`` of one child of the demo, found by its command line."""
-    found = subprocess.run(["pgrep", "-P", str(parent), "-f", command], capture_output=True, text=True).stdout.split()
-    assert found, f"{command} is not running under {state_dir}"
-    os.kill(int(found[0]), signal.SIGKILL)
+def kill_part(command: str, parent: int) -> None:
+    """``kill -9`` of one child of the demo, found by its command line, once it is there."""
+    for _ in range(300):
+        found = subprocess.run(["pgrep", "-P", str(parent), "-f", command], capture_output=True, text=True).stdout
+        if found:
+            return os.kill(int(found.split()[0]), signal.SIGKILL)
+        time.sleep(0.1)
+    pytest.fail(f"{command} never came up")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,9 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], P
     first.communicate()
     second = demo(state_dir)
     time.sleep(5)
-    kill_part(state_dir, "worker.py", second.pid)
+    kill_part("worker.py", second.pid)
     time.sleep(4)
-    kill_part(state_dir, "start-dev", second.pid)
+    kill_part("start-dev", second.pid)
     output, errors = second.communicate(timeout=200)
     assert second.returncode == 0, errors[-3000:]
     return json.loads(output.splitlines()[-1]), state_dir
