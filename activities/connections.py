@@ -35,13 +35,17 @@ class Site:
     def day_of(self, instant: datetime) -> date:
         return instant.astimezone(self.location.tz).date()
 
-    async def live_day(self, instant: datetime, rule: ServiceRule) -> Calendar:
+    async def live_day(self, instant: datetime, rule: ServiceRule, *, recent_blocks: bool = False) -> Calendar:
         """The location's whole local day around ``instant``, read now."""
-        return await self.live(local_day(self.day_of(instant), self.location.tz), rule)
+        span = local_day(self.day_of(instant), self.location.tz)
+        return await self.live(span, rule, recent_blocks=recent_blocks)
 
-    async def live(self, span: Interval, rule: ServiceRule) -> Calendar:
-        """The location's calendar, and where its providers are when they work elsewhere, read now."""
-        own = await self.system.calendar(self.id, span, reason=rule.reason)
+    async def live(self, span: Interval, rule: ServiceRule, *, recent_blocks: bool = False) -> Calendar:
+        """The location's calendar, and where its providers are when they work elsewhere, read now.
+
+        With ``recent_blocks``, closed time may be some minutes old.
+        """
+        own = await self.system.calendar(self.id, span, recent_blocks=recent_blocks)
         appointments = list(own.appointments)
         for neighbour in self.neighbours:
             other = await self.system.calendar(neighbour, span)

@@ -2,11 +2,12 @@
 
 import asyncio
 
+import structlog
 from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.connections import Connections, Site, utc_now
-from adapters.errors import NotFound, OutcomeUnknown, Refused
+from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused
 from adapters.ledger import ClaimLost
 from adapters.practice_system import Hold
 from domain.base import Value
@@ -14,6 +15,8 @@ from domain.calendar import Appointment, AppointmentStatus, Calendar
 from domain.rules import ServiceRule
 from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
+
+log = structlog.get_logger(__name__)
 
 
 class HoldToWrite(Value):
@@ -24,6 +27,8 @@ class HoldToWrite(Value):
     patient: str
     new_patient: bool = False
     note: str = ""
+    confirm: bool = False
+    """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
     look_first: bool = False
     """An earlier write of this booking may have been committed."""
     not_these: tuple[str, ...] = ()
@@ -33,6 +38,8 @@ class HoldToWrite(Value):
 class HoldWritten(Value):
     appointment: Appointment | None = None
     """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given."""
+    confirmed: bool = False
+    """Finalized already."""
     conflicts: tuple[Conflict, ...] = ()
     ambiguous: bool = False
     """Some attempt's outcome was unknown: a late twin may still appear."""
@@ -94,6 +101,12 @@ class HoldActivities:
         if rivals:
             await claims.release(given.reference)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
+        if given.confirm and kept.slot == given.slot:
+            try:
+                final = await self._confirm(site, given, kept.id)
+                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
+            except OutsideError as trouble:
+                log.info("confirming is left to its own step", cause=type(trouble).__name__)
         return HoldWritten(appointment=kept, ambiguous=ambiguous)
 
     @activity.defn
@@ -101,15 +114,12 @@ class HoldActivities:
         """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported."""
         site = self._connections.site(given.location)
         try:
-            confirmed = await site.system.confirm_hold(given.appointment_id, self._hold(site, given))
+            return HoldConfirmed(appointment=await self._confirm(site, given, given.appointment_id))
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
             await self._connections.ledger.claims.release(given.reference)
             return HoldConfirmed()
-        now = utc_now()
-        await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
-        return HoldConfirmed(appointment=confirmed)
 
     @activity.defn
     async def withdraw_hold(self, given: HoldToWithdraw) -> None:
@@ -143,6 +153,12 @@ class HoldActivities:
             return (await site.system.get_appointment(given.appointment_id)).status
         except NotFound:
             return AppointmentStatus.BROKEN
+
+    async def _confirm(self, site: Site, given: HoldToWrite, appointment_id: str) -> Appointment:
+        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given))
+        now = utc_now()
+        await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
+        return confirmed
 
     def _hold(self, site: Site, given: HoldToWrite) -> Hold:
         rule = self._rule(given)
@@ -178,8 +194,8 @@ class HoldActivities:
         for twin in mine[1:]:
             await site.system.withdraw(twin.id, given.reference)
         kept = mine[0]
-        if kept.slot != given.slot:
-            return kept, ()  # somebody at the desk has already moved it: theirs to decide
+        if kept.slot != given.slot or kept.status is not AppointmentStatus.TENTATIVE:
+            return kept, ()  # moved by the desk, or final since an earlier look: what lies over it came later
         rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))
         if rivals:
             await site.system.withdraw(kept.id, given.reference)

@@ -51,7 +51,8 @@ class SlotActivities:
         """Claim, then read the live day and ask the conflict engine; with "any provider" try each in turn.
 
         The reading that says "free" is always younger than the claim it is read under, so of two bookings
-        that want the same chair at most one can be told so.
+        that want the same chair at most one can be told so. Only closed time may have been read some minutes
+        ago: it seldom changes, and the look after the write reads it anew.
         """
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
@@ -99,7 +100,7 @@ class SlotActivities:
         day = site.day_of(slot.time.start)
         return Facts(
             rule=rule,
-            calendar=await site.live_day(slot.time.start, rule),
+            calendar=await site.live_day(slot.time.start, rule, recent_blocks=True),
             claims=grant.earlier,
             now=utc_now(),
             booked={day: grant.booked},

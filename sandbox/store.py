@@ -23,6 +23,7 @@ class Store:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS rows (kind TEXT, id INTEGER, body TEXT, PRIMARY KEY (kind, id))")
         self._db.execute("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, body TEXT)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS ids (id INTEGER PRIMARY KEY AUTOINCREMENT)")
 
     @property
     def empty(self) -> bool:
@@ -52,11 +53,11 @@ class Store:
         return row
 
     def add(self, kind: str, row: Row) -> Row:
-        """Store under the next id; ids rise over all kinds."""
+        """Store under the next id; ids rise over all kinds, and one that was deleted is never given again."""
         with self._lock:
-            (highest,) = self._db.execute("SELECT max(id) FROM rows WHERE id < 10000000000000").fetchone()
-            row = {"id": str(max(FIRST_ID, (highest or 0) + 1)), **row}
-            return self.put(kind, row)
+            serial = self._db.execute("INSERT INTO ids DEFAULT VALUES").lastrowid or 0
+            self._db.execute("DELETE FROM ids")
+            return self.put(kind, {"id": str(FIRST_ID + serial), **row})
 
     def delete(self, kind: str, row_id: str) -> None:
         with self._lock:

@@ -38,9 +38,13 @@ class Landing:
                 await self._hold(self._given.policy.placeholder_patient)
             raise NeedsStaff(self._state.doubt)
         patient = await self._chart()
-        await self._hold(patient)
-        self._require_approval()
-        await self._confirm(patient)
+        needed = self._approval_needed()
+        await self._hold(patient, confirm=needed is None)
+        if needed is not None:
+            raise NeedsStaff(needed)
+        if not self._state.confirmed:
+            await self._confirm(patient)
+        self._state.alternatives = ()
 
     async def _look_up(self) -> None:
         """Who it is and whether the time is free, asked side by side."""
@@ -110,7 +114,7 @@ class Landing:
             raise NeedsStaff(self._state.doubt or Reason.PATIENT_AMBIGUOUS)
         return self._state.match.chart
 
-    async def _hold(self, patient: str) -> None:
+    async def _hold(self, patient: str, *, confirm: bool = False) -> None:
         state = self._state
         if state.moving:
             await self.withdraw(keep_claim=True)
@@ -119,16 +123,18 @@ class Landing:
                 return
             if state.slot is None:
                 await self._secure_slot()
-            await self._write_hold(patient)
+            await self._write_hold(patient, confirm)
         if state.appointment is None:
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=state.alternatives)
 
-    async def _write_hold(self, patient: str) -> None:
+    async def _write_hold(self, patient: str, confirm: bool) -> None:
         state = self._state
-        given = self._hold_to_write(patient)
+        given = self._hold_to_write(patient, confirm=confirm)
         state.write_begun = state.write_open = True
+        state.confirm_begun |= confirm
+        summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         try:
-            written = await self._steps.urgent(HoldActivities.write_hold, given, "Write the hold and read it back")
+            written = await self._steps.urgent(HoldActivities.write_hold, given, summary)
         except (NeedsStaff, Withdrawn):
             state.twins_possible = True
             raise
@@ -137,16 +143,16 @@ class Landing:
         state.slot = None
         if written.appointment is not None:
             state.appointment = written.appointment
+            state.confirmed = written.confirmed
             state.slot = given.slot
             state.held_at = workflow.now()
 
-    def _require_approval(self) -> None:
+    def _approval_needed(self) -> Reason | None:
         if self._state.approved:
-            return
+            return None
         if self._given.request.note:
-            raise NeedsStaff(Reason.SPECIAL_REQUEST)
-        if self._given.policy.confirmation is Confirmation.STAFF:
-            raise NeedsStaff(Reason.APPROVAL)
+            return Reason.SPECIAL_REQUEST
+        return Reason.APPROVAL if self._given.policy.confirmation is Confirmation.STAFF else None
 
     async def _confirm(self, patient: str) -> None:
         state = self._state
@@ -162,7 +168,7 @@ class Landing:
             self.forget_hold()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         state.appointment = confirmed.appointment
-        state.alternatives = ()
+        state.confirmed = True
 
     async def withdraw(self, *, keep_claim: bool = False) -> None:
         """Take back whatever was written; raises NeedsStaff when the practice system refuses."""
@@ -176,7 +182,7 @@ class Landing:
         if state.appointment is not None:
             state.withdrawn_ids += (state.appointment.id,)
         state.appointment = None
-        state.moving = False
+        state.confirmed = state.moving = False
         if not keep_claim:
             state.slot = None
 
@@ -199,7 +205,7 @@ class Landing:
             appointment_id=state.appointment.id if state.appointment else None,
         )
 
-    def _hold_to_write(self, patient: str) -> HoldToWrite:
+    def _hold_to_write(self, patient: str, *, confirm: bool = False) -> HoldToWrite:
         state = self._state
         slot = state.slot or (state.appointment.slot if state.appointment else None)
         assert slot is not None
@@ -211,6 +217,7 @@ class Landing:
             patient=patient,
             new_patient=state.match is not None and "created" in state.match.because,
             note=self._given.request.note,
+            confirm=confirm,
             look_first=state.write_open,
             not_these=state.withdrawn_ids,
         )

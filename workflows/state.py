@@ -66,6 +66,8 @@ class BookingState:
     """Something may be in the calendar: it must be taken back should this booking end."""
     write_open: bool = False
     """A write was started and its outcome is not known: look for it before the next."""
+    confirmed: bool = False
+    """The hold is final in the practice system."""
     confirm_begun: bool = False
     """The hold may be final already: taking it back means breaking it, not undoing it."""
     twins_possible: bool = False

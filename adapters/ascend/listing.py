@@ -1,5 +1,6 @@
 """Collections: filters from safe values, and pages until nothing is left."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,16 +26,20 @@ class Listing:
     """Pages through collections without trusting a short page to be the last.
 
     The vendor caps ``pageSize`` at a number it does not state. A page is known to be the last only if it is
-    empty, or shorter than a page of the same collection that this server has been seen to fill.
+    empty, or shorter than a page of the same collection that this server has been seen to fill. So before the
+    first filtered reading of a collection one page of it is read unfiltered, ids only.
     """
 
     def __init__(self, transport: Transport, page_size: int) -> None:
         self._transport = transport
         self._page_size = page_size
         self._fullest: dict[str, int] = {}
+        self._learning = asyncio.Lock()
 
     async def rows(self, path: str, criteria: str = "", fields: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Every row of a collection that meets the criteria, by ascending id."""
+        if criteria:
+            await self._learn(path)
         found: dict[int, dict[str, Any]] = {}
         last_id: str | None = None
         while True:
@@ -47,6 +52,11 @@ class Listing:
                 return [found[number] for number in sorted(found)]
             self._fullest[path] = max(len(page), self._fullest.get(path, 0))
             last_id = str(max(_number(row) for row in page))
+
+    async def _learn(self, path: str) -> None:
+        async with self._learning:
+            if path not in self._fullest:
+                self._fullest[path] = len(await self._page(path, "", ("id",), None))
 
     async def _page(self, path: str, criteria: str, fields: Sequence[str], last_id: str | None) -> list[dict[str, Any]]:
         params = {"pageSize": str(self._page_size)}

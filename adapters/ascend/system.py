@@ -10,6 +10,7 @@ import structlog
 
 from adapters.ascend import wire
 from adapters.ascend.config import AscendConfig
+from adapters.ascend.fresh_rows import FreshRows
 from adapters.ascend.listing import Listing, instant_text, where
 from adapters.ascend.transport import Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
@@ -23,7 +24,8 @@ from adapters.practice_system import (
     PatientQuery,
     ReferenceData,
 )
-from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
+from adapters.shared_reads import SharedReads
+from domain.calendar import Appointment, AppointmentStatus, Calendar
 from domain.interval import Interval
 from domain.patient import Chart
 from domain.reference import reference_in
@@ -47,6 +49,10 @@ class AscendSystem:
         self._listing = Listing(self._transport, config.page_size)
         self._kept: dict[str, tuple[float, list[wire.Row]]] = {}
         self._keeping = asyncio.Lock()
+        self._days: SharedReads[list[Appointment]] = SharedReads()
+        self._events: SharedReads[list[wire.Row]] = SharedReads()
+        self._blocked: dict[str, tuple[float, list[wire.Row]]] = {}
+        self._fresh = FreshRows()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,19 +85,19 @@ class AscendSystem:
         row = _row(await self._transport.write("POST", "/v1/patients", wire.new_patient(new)))
         return wire.chart({**wire.new_patient(new), **row})
 
-    async def calendar(self, location: str, span: Interval, *, reason: str | None = None) -> Calendar:
+    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
         zone = await self._zone(location)
         early = span.widened(self._config.longest_appointment, timedelta(0))
-        appointments, blocks, templates = await asyncio.gather(
+        appointments, events, templates = await asyncio.gather(
             self._appointments(location, early),
-            self._blocks(location, span, zone),
+            self._events_at(location, self._config.blocks_for if recent_blocks else timedelta(0)),
             self._templates(),
         )
         opened = [w for t in templates if wire.ref(t, "location") == location for w in wire.windows(t, span, zone)]
         return Calendar(
             span=span,
             appointments=tuple(a for a in appointments if a.time.overlaps(span)),
-            blocks=tuple(blocks),
+            blocks=tuple(block for row in events for block in wire.blocks(row, span, zone)),
             windows=tuple(opened),
         )
 
@@ -111,7 +117,7 @@ class AscendSystem:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
     async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
-        row = await self._ours(appointment_id, hold.reference)
+        row = self._fresh.take(appointment_id, hold.reference) or await self._ours(appointment_id, hold.reference)
         seen = wire.appointment(row)
         if not seen.status.occupies_chair:
             raise Refused("the appointment was broken", code="broken")
@@ -168,26 +174,39 @@ class AscendSystem:
         return []
 
     async def _appointments(self, location: str, span: Interval) -> list[Appointment]:
+        return await self._days((location, span), lambda: self._read_appointments(location, span))
+
+    async def _read_appointments(self, location: str, span: Interval) -> list[Appointment]:
         criteria = where(
             ("location.id", "==", location),
             ("start", ">=", instant_text(span.start)),
             ("start", "<", instant_text(span.end)),
         )
         rows = await self._listing.rows(APPOINTMENTS, criteria, ("ALL",))
-        return [wire.appointment(row) for row in rows if wire.ref(row, "location") in (None, location)]
+        mine = [row for row in rows if wire.ref(row, "location") in (None, location)]
+        self._fresh.keep(mine)
+        return [wire.appointment(row) for row in mine]
 
-    async def _blocks(self, location: str, span: Interval, zone: ZoneInfo) -> list[Block]:
+    async def _events_at(self, location: str, no_older_than: timedelta) -> list[wire.Row]:
+        known = self._blocked.get(location)
+        if known is not None and clock.monotonic() - known[0] < no_older_than.total_seconds():
+            return known[1]
+        return await self._events(location, lambda: self._event_rows(location))
+
+    async def _event_rows(self, location: str) -> list[wire.Row]:
+        begun = clock.monotonic()
         try:
             rows = await self._listing.rows("/v1/events", where(("location.id", "==", location)), ("ALL",))
         except NotFound:
             log.warning("ascend has no events endpoint: blocked time is not seen")
-            return []
+            rows = []
         except Refused as refusal:
             if refusal.code != "400":
                 raise
             rows = await self._listing.rows("/v1/events", fields=("ALL",))  # where they can't be filtered
         mine = [row for row in rows if wire.ref(row, "location") in (None, location)]
-        return [block for row in mine for block in wire.blocks(row, span, zone)]
+        self._blocked[location] = begun, mine
+        return mine
 
     async def _templates(self) -> list[wire.Row]:
         try:

@@ -89,6 +89,27 @@ async def test_one_request_sent_many_times_at_once_makes_one_chart_and_one_appoi
     assert sum(row["lastName"] == "Newcomer" for row in control.state()["patients"]) == 1
 
 
+async def test_a_known_patient_costs_six_calls_to_the_practice_system(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    busy, day = a_day(), a_day()
+    where = {"operatory": "12000000000303", "provider": "9000000000201", "patient": "9000000000302"}
+    for hour in (9, 10, 11, 13, 14):
+        control.desk(do="book", start=at(busy, hour).isoformat(), **where)
+    await settled(bookings, await bookings.submit(request(at(busy, 9), NOVA)))
+    before = control.state()["calls"]["ascend"]
+    await settled(bookings, await bookings.submit(request(at(day, 9))))
+    after = control.state()["calls"]["ascend"]
+    made = {call: count - before.get(call, 0) for call, count in after.items() if count > before.get(call, 0)}
+    assert made == {
+        "GET /v1/patients": 1,
+        "GET /v1/appointments": 2,
+        "GET /v1/events": 1,
+        "POST /v1/appointments": 1,
+        "PUT /v1/appointments/{id}": 1,
+    }
+
+
 async def test_a_request_id_used_for_other_content_is_refused(bookings: BookingClient, control: SandboxControl) -> None:
     one = request(at(a_day(), 9))
     await bookings.submit(one)
