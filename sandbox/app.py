@@ -5,7 +5,8 @@ import base64
 import hmac
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,6 +23,12 @@ from sandbox.contracts import Contracts
 from sandbox.desk import act
 from sandbox.faults import Fault, Faults
 from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
+from sandbox.nexhealth import api as nexhealth
+from sandbox.nexhealth.calls import Endpoint
+from sandbox.nexhealth.control import act as act_at_office
+from sandbox.nexhealth.control import set_clock, set_office, set_switches
+from sandbox.nexhealth.envelope import refusal
+from sandbox.nexhealth.service import NexHealth
 from sandbox.page import page
 from sandbox.store import Row, Store
 
@@ -47,7 +54,10 @@ class Sandbox:
             seed.seed(self.store)
         self.ascend = Ascend(self.store, seed.ORGANIZATION, seed.CLIENT)
         self.faults = Faults()
-        self.calls: dict[str, Counter[str]] = {"ascend": Counter(), "sendgrid": Counter(), "twilio": Counter()}
+        self.nexhealth = NexHealth(database, self.faults)
+        self.calls: dict[str, Counter[str]] = {
+            system: Counter() for system in ("ascend", "nexhealth", "sendgrid", "twilio")
+        }
         self._late: set[asyncio.Task[None]] = set()
 
     async def serve(self, system: str, request: Request, path: str, work: Callable[[], Response]) -> Response:
@@ -76,11 +86,13 @@ class Sandbox:
         if kind in ("hang_before", "drop_before"):
             return CutOff()
         if kind == "expire_tokens":
-            self.ascend.tokens.clear()
+            (self.nexhealth.entry if trouble.system == "nexhealth" else self.ascend).tokens.clear()
         early = _EARLY.get(kind)
         if early is not None:
             return early(trouble)
         answer = _answered(work)
+        if kind == "webhook_first":
+            await self.nexhealth.settle()
         if kind == "hang_after":
             await asyncio.sleep(trouble.seconds)
         after = _AFTER.get(kind)
@@ -100,6 +112,7 @@ class Sandbox:
             "faults": self.faults.listed(),
             "log": self.store.log(),
             "settings": vars(self.ascend.switches),
+            "nexhealth": self.nexhealth.state(),
         }
 
 
@@ -113,23 +126,29 @@ def _answered(work: Callable[[], Response]) -> Response:
 
 
 _EARLY: dict[str, Callable[[Fault], Response]] = {
-    "status_before": lambda f: JSONResponse(problem(f.status, "unavailable").body, status_code=f.status),
+    "status_before": lambda f: _refused(f, f.status, "unavailable"),
     "rate_limited": lambda f: JSONResponse(
         fault("Rate limit", "policies.ratelimit"), status_code=429, headers={"Retry-After": str(f.retry_after)}
     ),
     "expire_tokens": lambda f: JSONResponse(
         fault("Invalid Access Token", "oauth.v2.InvalidAccessToken"), status_code=401
     ),
-    "forbidden": lambda f: JSONResponse(problem(403, "forbidden").body, status_code=403),
+    "forbidden": lambda f: _refused(f, 403, "forbidden"),
     "array_error": lambda f: JSONResponse([{"code": "odd"}], status_code=f.status),
     "text_error": lambda f: HTMLResponse("<html>gateway</html>", status_code=f.status),
     "fault_error": lambda f: JSONResponse(fault("Gateway", "messaging.adaptors.http"), status_code=f.status),
 }
 _AFTER: dict[str, Callable[[Fault], Response]] = {
-    "status_after": lambda f: JSONResponse(problem(f.status, "server_error").body, status_code=f.status),
+    "status_after": lambda f: _refused(f, f.status, "server_error"),
     "drop_after": lambda f: CutOff(),
     "garbage": lambda f: PlainTextResponse("not json {"),
 }
+
+
+def _refused(f: Fault, status: int, code: str) -> Response:
+    """In the shape of the vendor's own refusals."""
+    answer = refusal(status, code) if f.system == "nexhealth" else problem(status, code)
+    return JSONResponse(answer.body, status_code=status)
 
 
 def _shape(path: str) -> str:
@@ -213,9 +232,31 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
 
         return await box.serve("twilio", request, request.url.path, work)
 
+    async def authenticate(request: Request) -> Response:
+        return await box.serve(
+            "nexhealth",
+            request,
+            request.url.path,
+            lambda: nexhealth.authenticate(box.nexhealth, request.headers),
+        )
+
+    def partner(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            body = await request.body()
+            return await box.serve(
+                "nexhealth",
+                request,
+                request.url.path,
+                lambda: nexhealth.answer(box.nexhealth, endpoint, request, body),
+            )
+
+        return answer
+
     async def control(request: Request) -> Response:
         what = request.path_params["what"]
         given: Any = json.loads(await request.body() or b"{}")
+        if what == "clock":
+            return JSONResponse(await set_clock(box.nexhealth, given))
 
         def work() -> Response:
             if what == "state":
@@ -228,8 +269,14 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
             if what == "settings":
                 vars(box.ascend.switches).update({k: v for k, v in given.items() if k in vars(box.ascend.switches)})
                 return JSONResponse(vars(box.ascend.switches))
+            if what == "desk" and given.pop("system", "ascend") == "nexhealth":
+                return JSONResponse(act_at_office(box.nexhealth, given))
             if what == "desk":
                 return JSONResponse(act(box.ascend, given))
+            if what == "nexhealth":
+                return JSONResponse(set_switches(box.nexhealth, given))
+            if what == "office":
+                return JSONResponse(set_office(box.nexhealth, given))
             if what == "reset":
                 return _reset(box)
             raise problem(404, "unknown_control")
@@ -250,10 +297,19 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
         ("/v3/scopes", email, ["GET"]),
         (account + "/Messages.json", text, ["GET", "POST"]),
         (account + ".json", text, ["GET"]),
+        ("/authenticates", authenticate, ["POST"]),
+        *((endpoint.path, partner(endpoint), [endpoint.method]) for endpoint in nexhealth.ENDPOINTS),
         ("/_control/{what}", control, ["GET", "POST", "DELETE"]),
         ("/", shown, ["GET"]),
     ]
-    return Starlette(routes=[Route(path, endpoint, methods=methods) for path, endpoint, methods in every])
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with box.nexhealth.running():
+            yield
+
+    routes = [Route(path, endpoint, methods=methods) for path, endpoint, methods in every]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 def _reset(box: Sandbox) -> Response:
@@ -261,6 +317,7 @@ def _reset(box: Sandbox) -> Response:
     seed.seed(box.store)
     box.faults.clear()
     box.ascend.switches = type(box.ascend.switches)()
+    box.nexhealth.reset()
     for counts in box.calls.values():
         counts.clear()
     return JSONResponse({})

@@ -26,6 +26,9 @@ KINDS = frozenset(
         "forbidden",
         "slow",
         "stale_reads",
+        "webhook_first",
+        *("lost", "twice", "late", "forged"),
+        *("held", "failed", "timed_out", "incomplete"),
     ]
 )
 

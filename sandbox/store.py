@@ -16,7 +16,8 @@ def now_text() -> str:
 
 
 class Store:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first_id: int = FIRST_ID) -> None:
+        self._first_id = first_id
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -52,12 +53,17 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (kind, int(row["id"]), json.dumps(row)))
         return row
 
-    def add(self, kind: str, row: Row) -> Row:
-        """Store under the next id; ids rise over all kinds, and one that was deleted is never given again."""
+    def next_id(self) -> int:
+        """Ids rise over all kinds, and one that was deleted is never given again."""
         with self._lock:
             serial = self._db.execute("INSERT INTO ids DEFAULT VALUES").lastrowid or 0
             self._db.execute("DELETE FROM ids")
-            return self.put(kind, {"id": str(FIRST_ID + serial), **row})
+            return self._first_id + serial
+
+    def add(self, kind: str, row: Row) -> Row:
+        """Store under the next id."""
+        with self._lock:
+            return self.put(kind, {"id": str(self.next_id()), **row})
 
     def delete(self, kind: str, row_id: str) -> None:
         with self._lock:

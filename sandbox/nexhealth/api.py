@@ -1,0 +1,94 @@
+"""The calls that NexHealth answers."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from sandbox.ascend import Answer
+from sandbox.nexhealth import appointments, hours, patients, setup, slots, subscribing
+from sandbox.nexhealth.calls import Call, Endpoint
+from sandbox.nexhealth.entry import turned_away
+from sandbox.nexhealth.envelope import Reply, invalid, refusal
+from sandbox.nexhealth.parameters import Parameters
+from sandbox.nexhealth.service import NexHealth
+from sandbox.store import Row
+
+ENDPOINTS = (
+    *setup.ENDPOINTS,
+    *patients.ENDPOINTS,
+    *appointments.ENDPOINTS,
+    *hours.ENDPOINTS,
+    *slots.ENDPOINTS,
+    *subscribing.ENDPOINTS,
+)
+
+
+def authenticate(nex: NexHealth, headers: Mapping[str, str]) -> Response:
+    if turned_away(headers):
+        return _cloudflare()
+    try:
+        token = nex.entry.token(headers.get("authorization", ""), nex.world.switches.token_seconds)
+    except Answer as answer:
+        return JSONResponse(answer.body, status_code=answer.status)
+    wrapped = {"code": True, "description": "Authenticated", "error": [], "data": token}
+    return JSONResponse(wrapped, status_code=201)
+
+
+def answer(nex: NexHealth, endpoint: Endpoint, request: Request, body: bytes) -> Response:
+    """Raises nothing: whatever is wrong is told in the vendor's own shape."""
+    if turned_away(request.headers):
+        return _cloudflare()
+    path = request.url.path
+    if nex.world.switches.rate_limits and nex.limits.exceeded(request.method, path):
+        return rate_limited(nex.world.switches.retry_after)
+    try:
+        nex.entry.authorize(request.headers)
+        params = Parameters(request.query_params.multi_items(), endpoint.needs, endpoint.takes)
+        reply = endpoint.work(nex, _call(nex, params, _ids(request), body))
+    except Answer as refused:
+        return JSONResponse(refused.body, status_code=refused.status)
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        return JSONResponse(invalid(str(wrong)[:60]).body, status_code=400)
+    return _written(reply, params)
+
+
+def rate_limited(retry_after: int | None) -> Response:
+    """The body is not documented."""
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return PlainTextResponse("Retry later\n", status_code=429, headers=headers)
+
+
+def _call(nex: NexHealth, params: Parameters, ids: dict[str, int], body: bytes) -> Call:
+    subdomain, place = params.get("subdomain"), params.get("location_id")
+    institution = nex.world.institution(subdomain) if subdomain is not None else None
+    at = nex.world.location(place, institution) if place is not None and institution is not None else None
+    return Call(params, ids, _body(body), institution, at)
+
+
+def _body(body: bytes) -> Row:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        raise refusal(400, "There was a problem in the JSON you submitted") from None
+    if not isinstance(found, dict):
+        raise invalid("body")
+    return found
+
+
+def _ids(request: Request) -> dict[str, int]:
+    try:
+        return {name: int(text) for name, text in request.path_params.items()}
+    except ValueError:
+        raise invalid("id") from None
+
+
+def _written(reply: Reply, params: Parameters) -> Response:
+    if reply.status == 204:
+        return Response(status_code=204)
+    return JSONResponse(reply.body(params.ignored), status_code=reply.status)
+
+
+def _cloudflare() -> Response:
+    return HTMLResponse("<!DOCTYPE html><title>Access denied</title>error code: 1010", status_code=403)

@@ -1,0 +1,71 @@
+"""The practices' own systems: the truth that the front desks work in, and that NexHealth only copies."""
+
+from typing import Any
+
+from sandbox.nexhealth.clock import Clock, instant
+from sandbox.store import Row, Store
+
+FIRST_ID = 40_001
+"""Far below NexHealth's own ids, so that either kind of id says what it is."""
+
+
+class Offices:
+    """Visits and blocks (kind ``appointments``) and charts (``patients``) of every office, by the office's own ids.
+
+    ``nex_id`` on a row is NexHealth's id of what it wrote there.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store, self.clock = store, clock
+        self.version = 0
+
+    def rows(self, kind: str, location: int) -> list[Row]:
+        return [row for row in self.store.all(kind) if row["location"] == location]
+
+    def find(self, kind: str, row_id: Any) -> Row | None:
+        """By the office's id or by NexHealth's."""
+        if int(row_id) < 1_000_000:
+            return self.store.get(kind, str(row_id))
+        return self.written(kind, int(row_id))
+
+    def written(self, kind: str, nex_id: int) -> Row | None:
+        return next((row for row in self.store.all(kind) if row["nex_id"] == nex_id), None)
+
+    def book(self, **given: Any) -> Row:
+        visit = {
+            "patient": None,
+            "end": None,
+            "note": "",
+            "title": "Visit",
+            "confirmed": False,
+            "cancelled": False,
+            "missed": False,
+            "checked_in_at": None,
+            "checked_out": False,
+            "block": None,
+            "nex_id": None,
+        }
+        return self.save("appointments", {"id": self.store.next_id(), **visit, **given})
+
+    def enter(self, **given: Any) -> Row:
+        chart = {"email": None, "phone": None, "inactive": False, "nex_id": None, "gender": "Female"}
+        return self.save("patients", {"id": self.store.next_id(), **chart, **given})
+
+    def save(self, kind: str, row: Row) -> Row:
+        self.version += 1
+        return self.store.put(kind, {**row, "changed": self.clock.text()})
+
+    def delete(self, row_id: int) -> None:
+        self.version += 1
+        self.store.delete("appointments", str(row_id))
+
+    def clash(self, wanted: Row) -> bool:
+        """Whether something else is in the way of the visit: in its operatory, or its provider's."""
+        return any(
+            row["id"] != wanted.get("id")
+            and not row["cancelled"]
+            and (row["operatory"] in (None, wanted["operatory"]) or row["provider"] == wanted["provider"])
+            and instant(row["start"]) < instant(wanted["end"])
+            and instant(wanted["start"]) < instant(row["end"])
+            for row in self.rows("appointments", wanted["location"])
+        )

@@ -1,0 +1,108 @@
+"""Events to whoever subscribed: signed, tried again for 48 hours, and with the trouble that was scripted."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from sandbox.nexhealth.clock import instant, instant_text
+from sandbox.nexhealth.world import World
+from sandbox.store import Row
+
+RETRIES = (30, 90, 210, 600, 1_800, 7_200, 18_000, 36_000, 86_400, 172_800)
+"""Seconds after the first attempt; after the last the endpoint is switched off."""
+
+_SECONDS_TO_ANSWER = 5
+
+
+class Webhooks:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._one_at_a_time = asyncio.Lock()
+
+    def emit(self, event: str, resource: str, data: Row, institution: int) -> None:
+        """Queue the event for every live subscription to its base name."""
+        for subscription in self._world.copy.all("subscriptions"):
+            same = subscription["event"] == event.partition(".")[0] and subscription["institution_id"] == institution
+            if same and subscription["active"]:
+                self._queue(subscription["webhook_endpoint_id"], event, resource, data, institution)
+
+    def _queue(self, endpoint: int, event: str, resource: str, data: Row, institution: int) -> None:
+        now = self._world.clock.text()
+        body = json.dumps(
+            {
+                "resource_type": resource,
+                "event_name": event,
+                "event_time": now,
+                "subdomain": self._world.get("institutions", institution)["subdomain"],
+                "institution_id": institution,
+                "data": data,
+                "delivery_errors": [],
+            }
+        )
+        fault = self._world.faults.due("webhook", "POST", event, body.encode())
+        kind = fault.kind if fault else ""
+        late = fault.seconds if fault and kind == "late" else 0
+        row = {
+            "endpoint": endpoint,
+            "event": event,
+            "body": body,
+            "first": now,
+            "due": instant_text(self._world.clock.now() + timedelta(seconds=late)),
+            "state": "lost" if kind == "lost" else "waiting",
+            "forged": kind == "forged",
+            "answers": [],
+        }
+        for _ in range(2 if kind == "twice" else 1):
+            self._world.copy.put("deliveries", {"id": self._world.copy.next_id(), **row})
+
+    async def deliver(self) -> None:
+        """Try what is due now."""
+        async with self._one_at_a_time:
+            due = [
+                row
+                for row in self._world.copy.all("deliveries")
+                if row["state"] == "waiting" and instant(row["due"]) <= self._world.clock.now()
+            ]
+            if due:
+                async with httpx.AsyncClient(timeout=_SECONDS_TO_ANSWER, trust_env=False) as http:
+                    await asyncio.gather(*(self._attempt(http, row) for row in due))
+
+    async def _attempt(self, http: httpx.AsyncClient, row: Row) -> None:
+        endpoint = self._world.copy.get("endpoints", str(row["endpoint"]))
+        if endpoint is None or not endpoint["active"]:
+            self._world.copy.put("deliveries", {**row, "state": "no endpoint"})
+            return
+        key = secrets.token_hex(16) if row["forged"] else endpoint["secret_key"]
+        timestamp, raw = self._world.clock.text(), row["body"].encode()
+        headers = {
+            "timestamp": timestamp,
+            "signature": signature(key, timestamp, raw),
+            "content-type": "application/json",
+        }
+        try:
+            answer: Any = (await http.post(endpoint["target_url"], content=raw, headers=headers)).status_code
+        except httpx.HTTPError as error:
+            answer = type(error).__name__
+        self._settle({**row, "answers": [*row["answers"], answer]}, endpoint)
+
+    def _settle(self, row: Row, endpoint: Row) -> None:
+        answer, tries = row["answers"][-1], len(row["answers"])
+        if isinstance(answer, int) and 200 <= answer < 300:
+            row["state"] = "delivered"
+        elif tries <= len(RETRIES):
+            row["due"] = instant_text(instant(row["first"]) + timedelta(seconds=RETRIES[tries - 1]))
+        else:
+            row["state"] = "given up"
+            self._world.change("endpoints", endpoint, active=False)
+        self._world.copy.put("deliveries", row)
+
+
+def signature(key: str, timestamp: str, raw: bytes) -> str:
+    return hmac.new(key.encode(), timestamp.encode() + b"." + base64.b64encode(raw), hashlib.sha256).hexdigest()
