@@ -27,6 +27,7 @@ from sandbox.nexhealth import api as nexhealth
 from sandbox.nexhealth.calls import Endpoint
 from sandbox.nexhealth.control import act as act_at_office
 from sandbox.nexhealth.control import set_clock, set_office, set_switches
+from sandbox.nexhealth.document import Document
 from sandbox.nexhealth.envelope import refusal
 from sandbox.nexhealth.service import NexHealth
 from sandbox.page import page
@@ -55,6 +56,7 @@ class Sandbox:
         self.ascend = Ascend(self.store, seed.ORGANIZATION, seed.CLIENT)
         self.faults = Faults()
         self.nexhealth = NexHealth(database, self.faults)
+        self.document = Document(contracts)
         self.calls: dict[str, Counter[str]] = {
             system: Counter() for system in ("ascend", "nexhealth", "sendgrid", "twilio")
         }
@@ -112,7 +114,7 @@ class Sandbox:
             "faults": self.faults.listed(),
             "log": self.store.log(),
             "settings": vars(self.ascend.switches),
-            "nexhealth": self.nexhealth.state(),
+            "nexhealth": {**self.nexhealth.state(), "violations": self.document.violations},
         }
 
 
@@ -232,23 +234,16 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
 
         return await box.serve("twilio", request, request.url.path, work)
 
-    async def authenticate(request: Request) -> Response:
-        return await box.serve(
-            "nexhealth",
-            request,
-            request.url.path,
-            lambda: nexhealth.authenticate(box.nexhealth, request.headers),
-        )
-
     def partner(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             body = await request.body()
-            return await box.serve(
-                "nexhealth",
-                request,
-                request.url.path,
-                lambda: nexhealth.answer(box.nexhealth, endpoint, request, body),
-            )
+
+            def work() -> Response:
+                response = nexhealth.answer(box.nexhealth, endpoint, request, body)
+                box.document.compare(request, body, response)
+                return response
+
+            return await box.serve("nexhealth", request, request.url.path, work)
 
         return answer
 
@@ -297,7 +292,6 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
         ("/v3/scopes", email, ["GET"]),
         (account + "/Messages.json", text, ["GET", "POST"]),
         (account + ".json", text, ["GET"]),
-        ("/authenticates", authenticate, ["POST"]),
         *((endpoint.path, partner(endpoint), [endpoint.method]) for endpoint in nexhealth.ENDPOINTS),
         ("/_control/{what}", control, ["GET", "POST", "DELETE"]),
         ("/", shown, ["GET"]),
@@ -318,6 +312,7 @@ def _reset(box: Sandbox) -> Response:
     box.faults.clear()
     box.ascend.switches = type(box.ascend.switches)()
     box.nexhealth.reset()
+    box.document.violations.clear()
     for counts in box.calls.values():
         counts.clear()
     return JSONResponse({})

@@ -1,7 +1,6 @@
 """The calls that NexHealth answers."""
 
 import json
-from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -15,7 +14,14 @@ from sandbox.nexhealth.parameters import Parameters
 from sandbox.nexhealth.service import NexHealth
 from sandbox.store import Row
 
+
+def _authenticate(nex: NexHealth, call: Call) -> Reply:
+    token = nex.entry.token(call.authorization, nex.world.switches.token_seconds)
+    return Reply(token, status=201, description="Authenticated")
+
+
 ENDPOINTS = (
+    Endpoint("POST", "/authenticates", _authenticate, is_open=True),
     *setup.ENDPOINTS,
     *patients.ENDPOINTS,
     *appointments.ENDPOINTS,
@@ -23,17 +29,6 @@ ENDPOINTS = (
     *slots.ENDPOINTS,
     *subscribing.ENDPOINTS,
 )
-
-
-def authenticate(nex: NexHealth, headers: Mapping[str, str]) -> Response:
-    if turned_away(headers):
-        return _cloudflare()
-    try:
-        token = nex.entry.token(headers.get("authorization", ""), nex.world.switches.token_seconds)
-    except Answer as answer:
-        return JSONResponse(answer.body, status_code=answer.status)
-    wrapped = {"code": True, "description": "Authenticated", "error": [], "data": token}
-    return JSONResponse(wrapped, status_code=201)
 
 
 def answer(nex: NexHealth, endpoint: Endpoint, request: Request, body: bytes) -> Response:
@@ -44,13 +39,14 @@ def answer(nex: NexHealth, endpoint: Endpoint, request: Request, body: bytes) ->
     if nex.world.switches.rate_limits and nex.limits.exceeded(request.method, path):
         return rate_limited(nex.world.switches.retry_after)
     try:
-        nex.entry.authorize(request.headers)
+        if not endpoint.is_open:
+            nex.entry.authorize(request.headers)
         params = Parameters(request.query_params.multi_items(), endpoint.needs, endpoint.takes)
-        reply = endpoint.work(nex, _call(nex, params, _ids(request), body))
+        reply = endpoint.work(nex, _call(nex, params, request, body))
     except Answer as refused:
         return JSONResponse(refused.body, status_code=refused.status)
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-        return JSONResponse(invalid(str(wrong)[:60]).body, status_code=400)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return JSONResponse(invalid("a parameter").body, status_code=400)
     return _written(reply, params)
 
 
@@ -60,11 +56,18 @@ def rate_limited(retry_after: int | None) -> Response:
     return PlainTextResponse("Retry later\n", status_code=429, headers=headers)
 
 
-def _call(nex: NexHealth, params: Parameters, ids: dict[str, int], body: bytes) -> Call:
+def _call(nex: NexHealth, params: Parameters, request: Request, body: bytes) -> Call:
     subdomain, place = params.get("subdomain"), params.get("location_id")
     institution = nex.world.institution(subdomain) if subdomain is not None else None
     at = nex.world.location(place, institution) if place is not None and institution is not None else None
-    return Call(params, ids, _body(body), institution, at)
+    return Call(
+        params=params,
+        ids=_ids(request),
+        body=_body(body),
+        institution=institution,
+        place=at,
+        authorization=request.headers.get("authorization", ""),
+    )
 
 
 def _body(body: bytes) -> Row:

@@ -19,6 +19,7 @@ class Call:
     body: Row
     institution: Row | None
     place: Row | None
+    authorization: str
 
     @property
     def of(self) -> Row:
@@ -40,13 +41,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """``needs`` and ``takes`` name query parameters; one in neither is ignored, and the answer says so."""
+    """``needs`` and ``takes`` name query parameters; one in neither is ignored, and the answer says so.
+
+    ``is_open``: the only one that is called without a token.
+    """
 
     method: str
     path: str
     work: Callable[[NexHealth, Call], Reply]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 def required(given: Row, names: tuple[str, ...], prefix: str) -> None:

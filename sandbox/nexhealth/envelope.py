@@ -20,9 +20,10 @@ class Reply:
     data: Any
     status: int = 200
     page: Row | None = None
+    description: str | None = None
 
     def body(self, ignored: list[str]) -> Row:
-        note = f"Note that following parameters are ignored: {', '.join(ignored)}." if ignored else None
+        note = f"Note that following parameters are ignored: {', '.join(ignored)}." if ignored else self.description
         wrapped = {"code": True, "description": note, "error": None, "data": self.data}
         if self.page is not None:
             return {**wrapped, "page_info": self.page}

@@ -1,6 +1,6 @@
 """The practices that begin on NexHealth's side, one for each kind of office; every person is invented."""
 
-from sandbox.nexhealth.records import source, working_hours
+from sandbox.nexhealth.records import from_chart, patient, source, working_hours
 from sandbox.nexhealth.systems import SYSTEMS
 from sandbox.nexhealth.world import World
 from sandbox.store import Row
@@ -23,7 +23,7 @@ _PROVIDERS = {
 _CHAIRS = {101: (301, 302, 303), 102: (311, 312), 103: (321, 322, 323)}
 _TYPES = (("Cleaning", 60), ("Consult", 30), ("Exam", 30))
 _WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
-_FIRST_TYPE, _FIRST_DESCRIPTOR, _FIRST_HOURS, _FIRST_CHART = 401, 501, 601, 30_001
+_FIRST_TYPE, _FIRST_DESCRIPTOR, _FIRST_HOURS, _FIRST_PATIENT, _FIRST_CHART = 401, 501, 601, 901, 30_001
 
 
 def seed(world: World) -> None:
@@ -50,9 +50,10 @@ def seed(world: World) -> None:
             world.copy.put("operatories", chair | {"active": True, "bookable_online": True} | read)
         _types(world, place, number, read)
         _hours(world, location, number, synced=SYSTEMS[system].synced_hours)
-    for number, chart in enumerate(_charts()):
-        blank = {"inactive": False, "gender": "Other", "nex_id": None}
-        world.offices.save("patients", {**blank, "id": _FIRST_CHART + number, **chart})
+    for number, given in enumerate(_charts()):
+        chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, **given}
+        world.offices.save("patients", chart)
+        _patient(world, _FIRST_PATIENT + number, chart, stamp)
 
 
 def _institution(row_id: int, subdomain: str, name: str, stamp: str) -> Row:
@@ -142,6 +143,14 @@ def _hours(world: World, location: int, number: int, *, synced: bool) -> None:
             )
             world.copy.put("working_hours", {"id": row_id, **row})
             row_id += 1
+
+
+def _patient(world: World, row_id: int, chart: Row, stamp: str) -> None:
+    """In the copy, as if it had been read long ago: so that ids are the same after every reset."""
+    place = world.get("locations", chart["location"])
+    read = {"foreign_id_type": place["foreign_id_type"], "last_sync_time": stamp, "created_at": stamp}
+    blank = patient(place, chart["first"], chart["last"], chart["email"], {})
+    world.copy.put("patients", {"id": row_id, **blank, **read, "updated_at": stamp, **from_chart(chart)})
 
 
 def _charts() -> list[Row]:

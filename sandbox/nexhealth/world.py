@@ -29,6 +29,7 @@ class Switches:
     cancel_before_sync: str = "dropped"
     ascend_reschedule: str = "refused"
     slots_lag: float = 0.0
+    signature_in_lines: bool = False
 
 
 @dataclass
