@@ -14,6 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.codec import Keyring
 
+CONNECTION_VARIABLES = {
+    "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
+    "the NexHealth connection": ["nexhealth_api_key", "nexhealth_subdomain"],
+}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -44,6 +48,12 @@ class Settings(BaseSettings):
     ascend_organization_id: str = ""
     ascend_connect_timeout: float = 5
     ascend_read_timeout: float = 15
+    nexhealth_base_url: str = "https://nexhealth.info"
+    nexhealth_api_key: SecretStr = SecretStr("")
+    nexhealth_subdomain: str = ""
+    nexhealth_webhook_secret: SecretStr = SecretStr("")
+    nexhealth_connect_timeout: float = 5
+    nexhealth_read_timeout: float = 15
     sendgrid_base_url: str = "https://api.sendgrid.com"
     sendgrid_api_key: SecretStr = SecretStr("")
     sendgrid_from: str = ""
@@ -67,6 +77,19 @@ class Settings(BaseSettings):
     @property
     def ledger(self) -> str:
         return self.ledger_url or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
+
+    @property
+    def reaches_ascend(self) -> bool:
+        return bool(self.ascend_client_id)
+
+    @property
+    def reaches_nexhealth(self) -> bool:
+        return bool(_text(self, "nexhealth_api_key"))
+
+    @property
+    def nexhealth_webhook_secrets(self) -> tuple[str, ...]:
+        """Several while one replaces another."""
+        return tuple(secret.strip() for secret in _text(self, "nexhealth_webhook_secret").split(",") if secret.strip())
 
     @property
     def payload_keyring(self) -> Keyring:
@@ -106,7 +129,7 @@ def sms_is_on(settings: Settings) -> bool:
 
 def _group_problems(settings: Settings, practice_systems: bool) -> list[str]:
     groups = {
-        "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
+        **CONNECTION_VARIABLES,
         "email": ["sendgrid_api_key", "sendgrid_from"],
         "SMS": [
             "twilio_account_sid",
@@ -118,7 +141,7 @@ def _group_problems(settings: Settings, practice_systems: bool) -> list[str]:
     problems = []
     for what, names in groups.items():
         missing = [name for name in names if not _text(settings, name)]
-        required = practice_systems and what == "the Ascend connection"
+        required = practice_systems and what == "the Ascend connection" and not settings.reaches_nexhealth
         if missing and (len(missing) < len(names) or required):
             problems += [f"{name.upper()}: is missing; {what} needs it" for name in missing]
     return problems
@@ -144,14 +167,14 @@ def _place_problems(settings: Settings) -> list[str]:
 
 def _production_problems(settings: Settings) -> list[str]:
     problems = []
-    for name in ("ascend_base_url", "sendgrid_base_url", "twilio_base_url", "public_base_url"):
+    for name in ("ascend_base_url", "nexhealth_base_url", "sendgrid_base_url", "twilio_base_url", "public_base_url"):
         url = urlsplit(_text(settings, name))
         if url.scheme != "https" or url.username or url.hostname in LOOPBACK:
             problems.append(f"{name.upper()}: must be an https address without user info, not on this machine")
     for name in ("payload_keys", "link_keys", "ledger_url"):
         if not _text(settings, name):
             problems.append(f"{name.upper()}: is missing; production makes none up")
-    for name in ("ascend_client_id", "sendgrid_api_key"):
+    for name in ("ascend_client_id", "nexhealth_api_key", "sendgrid_api_key"):
         if "sandbox" in _text(settings, name):
             problems.append(f"{name.upper()}: is the sandbox's; production refuses it")
     return problems

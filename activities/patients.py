@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.connections import Connections, Site, utc_now
 from adapters.practice_system import NewChart, PatientQuery
 from domain.base import Value
+from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict, identity_key, match
 from domain.request import Person
@@ -29,6 +30,8 @@ class ChartToCreate(Value):
     language: str
     not_these: tuple[str, ...] = ()
     """Charts that a person has seen and found to be somebody else."""
+    provider: str | None = None
+    """Who is to see the patient first, practice-system id."""
 
 
 class PatientActivities:
@@ -67,14 +70,20 @@ class PatientActivities:
                 location=site.id,
                 address=given.person.address or site.location.address,
                 language=given.language,
+                provider=given.provider or next(iter(site.location.providers.values())),
             )
         )
+        if chart.id in given.not_these:
+            return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart.id,))
         await leases.lease(key, given.reference, utc_now() + site.consistency_delay, utc_now())
         return Match(verdict=Verdict.MATCHED, chart=chart.id, because=("created",))
 
     async def _match(self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()) -> Match:
         query = PatientQuery(
-            last_name=person.last_name, first_name=person.first_name, date_of_birth=person.date_of_birth
+            location=site.id,
+            last_name=person.last_name,
+            first_name=person.first_name,
+            date_of_birth=person.date_of_birth,
         )
         charts = await site.system.find_patients(query)
         return match(person, returning, [chart for chart in charts if chart.id not in without])

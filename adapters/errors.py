@@ -3,11 +3,12 @@
 OutsideError
 ├── Refused           the other side understood and said no; asking again changes nothing
 │   ├── NotFound      what the call names is not there (any more)
+│   ├── SlotTaken     the practice system sees something in the way; another time may be free
 │   ├── Undeliverable this address cannot be reached on this channel (messages only)
 │   └── Misconfigured our account, credentials or sender are not set up (messages and practice systems)
 │       └── NotAuthorized
 ├── RateLimited       not processed; may be repeated after ``retry_after``
-├── Unavailable       certainly not processed; may be repeated
+├── Unavailable       certainly not processed; may be repeated, where it says so after ``retry_after``
 └── OutcomeUnknown    may or may not have been processed: never repeat before looking
 
 Messages of these errors name calls, statuses and codes, never a person or a request body.
@@ -31,6 +32,10 @@ class NotFound(Refused):
     """The thing named by the call does not exist (any more)."""
 
 
+class SlotTaken(Refused):
+    """The practice system will not write there: something of its own is in the way."""
+
+
 class Undeliverable(Refused):
     """This address cannot be reached on this channel; another channel or a person must."""
 
@@ -52,10 +57,16 @@ class RateLimited(OutsideError):
 class Unavailable(OutsideError):
     """The call did not reach the other side, or it certainly did nothing."""
 
+    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
 
 class OutcomeUnknown(OutsideError):
     """The answer was lost: the write may have been committed."""
 
 
-REFUSALS = frozenset(kind.__name__ for kind in (Refused, NotFound, Undeliverable, Misconfigured, NotAuthorized))
+REFUSALS = frozenset(
+    kind.__name__ for kind in (Refused, NotFound, SlotTaken, Undeliverable, Misconfigured, NotAuthorized)
+)
 """Names under which refusals travel through Temporal."""

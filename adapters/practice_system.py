@@ -16,15 +16,39 @@ from domain.slot import Slot
 
 
 class Capabilities(Value):
+    """What a practice system can do, as far as it depends on the system."""
+
     system: str
-    """``ascend``, ``dentrix``, ``dentrix-enterprise`` or ``eaglesoft``."""
+    """``ascend``, ``dentrix``, ``dentrix-enterprise``, ``eaglesoft`` or ``open-dental``."""
     queued_writes: bool = False
-    """A write is accepted first and lands later."""
+    """A write is accepted first and lands later: see ``Appointment.landing``."""
+    tells_landing: bool = False
+    """A queued write's end is told by an event; otherwise only looking shows it."""
+    tells_changes: bool = False
+    """What the desk does to an appointment is told by an event."""
+    confirms: bool = True
+    moves_in_place: bool = True
+    """Start, length and operatory of an appointment can be changed; see ``can_move``."""
+    moves_provider: bool = True
+    reads_notes: bool = True
+    """What the desk writes into a note is seen, and so is our reference, or that it was taken out."""
+    syncs_hours: bool = True
+    """``Calendar.windows`` shows the practice's own schedule; otherwise only the practice file's hours count."""
+    sees_lunch: bool = True
+    """Lunch and other breaks come as blocks; otherwise the practice file's hours must leave them out."""
+    books_for_dependents: bool = False
+    """``Hold.dependent`` is understood."""
+
+    def can_move(self, old: Slot, new: Slot) -> bool:
+        """Whether ``move`` does it; otherwise write a new one, wait until it landed, then take back the old one."""
+        return self.moves_in_place and (self.moves_provider or old.provider == new.provider)
 
 
 class PatientQuery(Value):
     """Whom to look for. The adapter may return more than fits; matching decides."""
 
+    location: str
+    """Where from; practice-system id. Others of the same practice are searched too."""
     last_name: str
     first_name: str
     date_of_birth: date
@@ -37,6 +61,8 @@ class NewChart(Value):
     address: Address
     """Given by the patient, or the location's own where the system insists on one."""
     language: str
+    provider: str
+    """Who is to see the patient first; some systems insist on one."""
 
 
 class Hold(Value):
@@ -53,6 +79,8 @@ class Hold(Value):
     new_patient: bool = False
     note: str = ""
     """What the desk should read, without the reference: the adapter adds that."""
+    dependent: Person | None = None
+    """Whom the visit is for, where ``patient`` is the guardian's chart and the dependent has none yet."""
 
 
 class KnownLocation(Value):
@@ -77,6 +105,11 @@ class ReferenceData(Value):
 
 
 class PracticeSystem(Protocol):
+    """A practice system whose writes are queued behaves like the others towards a write that has not landed yet,
+    except that ``confirm_hold`` and ``move`` raise Unavailable until it has: reads show it, with
+    ``Appointment.landing`` saying so, and it can be withdrawn.
+    """
+
     @property
     def capabilities(self) -> Capabilities: ...
 
@@ -94,15 +127,17 @@ class PracticeSystem(Protocol):
         ...
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
-        """Appointments that carry our reference and occupy a chair, lowest id first, near ``around``."""
+        """Appointments that carry our reference and occupy a chair, landed or not, lowest id first, near ``around``."""
         ...
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
-        """Raises NotFound when it was deleted."""
+        """One cheap call, and how to learn whether a queued write has landed. Raises NotFound when it was deleted."""
         ...
 
     async def place_hold(self, hold: Hold) -> Appointment:
-        """Write it once. Raises OutcomeUnknown whenever the answer does not prove what happened."""
+        """Write it once. Raises OutcomeUnknown whenever the answer does not prove what happened, and SlotTaken
+        where the practice system itself sees something in the way.
+        """
         ...
 
     async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
@@ -111,8 +146,17 @@ class PracticeSystem(Protocol):
         """
         ...
 
+    async def move(self, appointment_id: str, hold: Hold) -> Appointment:
+        """Put our appointment where ``hold.slot`` says, all else kept. Idempotent. Only where
+        ``capabilities.can_move``. Raises NotFound when it was deleted, Refused when it was broken.
+        """
+        ...
+
     async def withdraw(self, appointment_id: str, reference: str) -> None:
-        """Take back our own write: only where it still carries ``reference``. Idempotent; gone is fine."""
+        """Take back our own write: only where it still carries ``reference``. Idempotent; gone is fine.
+
+        A queued write that has not landed may still land after this, and is then to be withdrawn again.
+        """
         ...
 
     async def cancel(self, appointment_id: str, reference: str, reason: str) -> None:

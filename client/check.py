@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError, read_practice
-from adapters.practice_system import PracticeSystem
+from adapters.practice_system import Capabilities, PracticeSystem
 from domain.practice import Practice
 from runtime.build import connections, messengers
 from runtime.client import connect
@@ -55,7 +55,11 @@ async def _practice_systems(settings: Settings, practice: Practice) -> list[Find
 
 async def _problems(name: str, system: PracticeSystem, practice: Practice) -> list[str]:
     try:
-        return await system.check() + await _unknown_ids(name, system, practice)
+        return [
+            *await system.check(),
+            *await _unknown_ids(name, system, practice),
+            *_out_of_reach(name, system.capabilities, practice),
+        ]
     except OutsideError as failure:
         return [str(failure)]
 
@@ -80,6 +84,20 @@ async def _unknown_ids(name: str, system: PracticeSystem, practice: Practice) ->
             if chair is None or not chair.active or chair.location != location.practice_system_id:
                 problems.append(f"{location.id}: operatory {key} ({operatory}) is unknown, inactive or elsewhere")
     return problems
+
+
+def _out_of_reach(name: str, capabilities: Capabilities, practice: Practice) -> list[str]:
+    """Rules that this practice system gives no ground for."""
+    if capabilities.syncs_hours:
+        return []
+    return [
+        f"{location.id}: {service} is offered only_in_windows, but {capabilities.system} shows no schedule here: "
+        "it is never offered; set its hours in the practice file"
+        for location in practice.locations
+        if location.connection == name
+        for service, found in practice.services[location.id].items()
+        if found.rule.only_in_windows
+    ]
 
 
 async def _channels(settings: Settings, practice: Practice) -> list[Finding]:

@@ -23,6 +23,21 @@ class AppointmentStatus(StrEnum):
         return self not in (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
 
 
+class LandingState(StrEnum):
+    """How far a write of ours has come towards the practice's own system."""
+
+    ACCEPTED = "accepted"
+    """Taken by the partner that speaks to the practice's system; on its way."""
+    LANDED = "landed"
+    """In the practice's own system."""
+    REFUSED = "refused"
+    """The practice's own system would not have it; why is not told."""
+    TIMED_OUT = "timed_out"
+    """The practice's own system could not be reached before the visit's start."""
+    INCOMPLETE = "incomplete"
+    """Not known to be in the practice's own system, nor known not to be: a person must look."""
+
+
 class Appointment(Value):
     """One appointment in the practice system. Ids are the practice system's own, as text."""
 
@@ -36,6 +51,7 @@ class Appointment(Value):
     reference: str | None = None
     """Our marker, where the note carries one: this appointment was written by a booking of ours."""
     last_modified: AwareDatetime | None = None
+    landing: LandingState = LandingState.LANDED
 
     @property
     def slot(self) -> Slot:
@@ -77,3 +93,29 @@ class Calendar(Value):
     blocks: tuple[Block, ...] = ()
     windows: tuple[Window, ...] | None = None
     """``None`` where the practice system has no templates or the practice does not use them."""
+
+
+class EventKind(StrEnum):
+    """What a practice system tells us of by itself."""
+
+    LANDING = "landing"
+    """How a queued write ended: ``CalendarEvent.landing`` says."""
+    CHANGED = "changed"
+    """The appointment was moved, confirmed, broken or otherwise changed, by anybody."""
+    CHANGE_FAILED = "change_failed"
+    """A confirmation, move or cancellation of ours did not reach the practice's own system."""
+    CREATED = "created"
+
+
+class CalendarEvent(Value):
+    """News of one appointment. Only a hint: may come twice, late or out of order, so read before acting."""
+
+    kind: EventKind
+    account: str
+    """Whose calendar: the institution's name at the partner."""
+    appointment_id: str
+    reference: str | None = None
+    """Our marker, where the event carries the note."""
+    landing: LandingState | None = None
+    key: str
+    """The same for every delivery of the same news."""

@@ -8,23 +8,24 @@ from adapters.ledger import Ledger
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import Channel, Messenger
+from adapters.nexhealth import NexHealthConfig, NexHealthSystem
 from adapters.practice_system import PracticeSystem
 from domain.practice import Connection, Practice
-from settings import Settings, email_is_on, sms_is_on
+from settings import CONNECTION_VARIABLES, ConfigurationError, Settings, email_is_on, sms_is_on
 
 
 @asynccontextmanager
 async def connections(
     settings: Settings, practice: Practice
 ) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
-    """Every practice system by connection name, and the ledger, migrated."""
+    """Every practice system by connection name, and the ledger, migrated. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
         ledger = Ledger(settings.ledger)
         stack.push_async_callback(ledger.close)
         await ledger.migrate()
         systems: dict[str, PracticeSystem] = {}
         for connection in practice.connections:
-            system = _ascend(connection, settings)
+            system = _practice_system(connection, practice, settings)
             stack.push_async_callback(system.close)
             systems[connection.name] = system
         yield systems, ledger
@@ -42,6 +43,40 @@ async def messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapp
         for messenger in channels.values():
             stack.push_async_callback(messenger.close)
         yield channels
+
+
+def _practice_system(connection: Connection, practice: Practice, settings: Settings) -> PracticeSystem:
+    if connection.kind == "nexhealth":
+        return nexhealth(connection, practice, settings)
+    if not settings.reaches_ascend:
+        raise _missing("the Ascend connection", connection)
+    return _ascend(connection, settings)
+
+
+def nexhealth(connection: Connection, practice: Practice, settings: Settings) -> NexHealthSystem:
+    """One practice system behind NexHealth. Raises ConfigurationError."""
+    if not settings.reaches_nexhealth:
+        raise _missing("the NexHealth connection", connection)
+    return NexHealthSystem(
+        NexHealthConfig(
+            base_url=settings.nexhealth_base_url,
+            api_key=settings.nexhealth_api_key.get_secret_value(),
+            subdomain=settings.nexhealth_subdomain,
+            system=connection.system,
+            locations=tuple(p.practice_system_id for p in practice.locations if p.connection == connection.name),
+            public_url=settings.public_base_url,
+            connect_timeout=settings.nexhealth_connect_timeout,
+            read_timeout=settings.nexhealth_read_timeout,
+            page_size=connection.page_size,
+            requests_per_second=connection.requests_per_second,
+            longest_appointment=connection.longest_appointment,
+        )
+    )
+
+
+def _missing(what: str, connection: Connection) -> ConfigurationError:
+    names = CONNECTION_VARIABLES[what]
+    return ConfigurationError([f"{name.upper()}: is missing; connection {connection.name} needs it" for name in names])
 
 
 def _ascend(connection: Connection, settings: Settings) -> PracticeSystem:

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from adapters.errors import OutsideError, RateLimited, Refused
+from adapters.errors import OutsideError, RateLimited, Refused, Unavailable
 from domain.practice import UnknownName
 
 log = structlog.get_logger("activity")
@@ -39,7 +39,7 @@ class _Activity(ActivityInboundInterceptor):
 
 
 def translated(failure: Exception) -> Exception:
-    """An outside error as Temporal retries it: refusals never, a rate limit when it says, the rest by policy."""
+    """An outside error as Temporal retries it: refusals never, others when they say, else by policy."""
     kind = type(failure).__name__
     if isinstance(failure, UnknownName):
         return ApplicationError(str(failure), type="Misconfigured", non_retryable=True)
@@ -49,7 +49,7 @@ def translated(failure: Exception) -> Exception:
         str(failure)[:500],
         type=kind,
         non_retryable=isinstance(failure, Refused),
-        next_retry_delay=failure.retry_after if isinstance(failure, RateLimited) else None,
+        next_retry_delay=failure.retry_after if isinstance(failure, RateLimited | Unavailable) else None,
         category=ApplicationErrorCategory.BENIGN,
     )
 

@@ -107,6 +107,7 @@ class Landing:
                 person=request.patient,
                 language=request.language,
                 not_these=self._state.not_these,
+                provider=self._state.slot.provider if self._state.slot is not None else None,
             ),
             "Create a chart for the new patient",
         )

@@ -138,12 +138,18 @@ class LocationKeys(RuleKeys):
 
 class ConnectionKeys(Keys):
     name: Key
-    system: Literal["ascend"]
+    system: Literal["ascend", "dentrix", "dentrix-enterprise", "eaglesoft", "open-dental"]
+    kind: Literal["ascend", "nexhealth"] | None = None
     confirmed_status: Literal["CONFIRMED", "UNCONFIRMED"] = "CONFIRMED"
     requests_per_second: Annotated[float, Field(gt=0, le=100)] = 8
-    page_size: Annotated[int, Field(ge=1, le=500)] = 500
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+
+    @property
+    def reached_by(self) -> str:
+        """Ascend by its own API unless said otherwise; the others through NexHealth."""
+        return self.kind or ("ascend" if self.system == "ascend" else "nexhealth")
 
 
 class MessageKeys(Keys):

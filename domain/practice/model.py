@@ -29,6 +29,9 @@ class Connection(Value):
 
     name: str
     system: str
+    """What runs in the office."""
+    kind: str = "ascend"
+    """Through whom it is reached: ``ascend`` (directly) or ``nexhealth``."""
     confirmed_status: str = "CONFIRMED"
     requests_per_second: float = 8
     page_size: int = 500

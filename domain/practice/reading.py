@@ -47,7 +47,9 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
     return Practice(
         name=keys.name,
         version=hashlib.sha256(canonical.encode()).hexdigest()[:12],
-        connections=tuple(Connection(**connection.model_dump()) for connection in keys.connections),
+        connections=tuple(
+            Connection(**connection.model_dump() | {"kind": connection.reached_by}) for connection in keys.connections
+        ),
         locations=tuple(_location(place, keys.messages) for place in keys.locations),
         services={
             place.id: {
@@ -108,11 +110,20 @@ def _problems(keys: PracticeKeys) -> Iterable[str]:
             "the email provider; SendGrid signs none"
         )
     yield from _hours_problems("defaults", keys.defaults)
+    for i, connection in enumerate(keys.connections):
+        if connection.reached_by == "ascend" and connection.system != "ascend":
+            yield f'connections[{i}].kind: "ascend" reaches only system = "ascend"; leave it out, or say "nexhealth"'
     names = [connection.name for connection in keys.connections]
+    through_nexhealth = [c.name for c in keys.connections if c.reached_by == "nexhealth"]
     for i, place in enumerate(keys.locations):
         path = f"locations[{i}]"
         if place.connection not in names:
             yield f"{path}.connection: unknown; allowed: {', '.join(names)}"
+        if place.placeholder_patient is not None and place.connection in through_nexhealth:
+            yield (
+                f"{path}.placeholder_patient: NexHealth never moves an appointment to another patient; leave it out, "
+                "and the slot is only kept from our own bookings"
+            )
         yield from _repeated(f"{path}.services", "id", [service.id for service in place.services])
         yield from _hours_problems(path, place)
         for j, service in enumerate(place.services):

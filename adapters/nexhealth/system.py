@@ -1,0 +1,284 @@
+"""A practice system behind NexHealth."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable
+from adapters.kept import Kept
+from adapters.nexhealth import subscriptions, wire
+from adapters.nexhealth.config import NexHealthConfig
+from adapters.nexhealth.profiles import PROFILES
+from adapters.nexhealth.readiness import problems
+from adapters.nexhealth.refusals import NOT_LANDED, DuplicatePatient
+from adapters.nexhealth.subscriptions import Subscribed
+from adapters.nexhealth.transport import Params, Row, Transport
+from adapters.practice_system import (
+    Capabilities,
+    Hold,
+    KnownLocation,
+    KnownOperatory,
+    KnownProvider,
+    NewChart,
+    PatientQuery,
+    ReferenceData,
+)
+from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState, Window
+from domain.interval import Interval
+from domain.matching import name_key
+from domain.patient import Chart
+from domain.request import Person
+
+APPOINTMENTS, PATIENTS = "/appointments", "/patients"
+REFERENCE_WITHIN = timedelta(hours=36)
+"""Our own appointment is looked for so far around the time it was written for."""
+
+
+class NexHealthSystem:
+    def __init__(self, config: NexHealthConfig) -> None:
+        self._config = config
+        self._profile = PROFILES[config.system]
+        self._transport = Transport(config)
+        self._kept = Kept(config.reference_data_for)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._profile.capabilities
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def find_patients(self, query: PatientQuery) -> list[Chart]:
+        """Everybody born on that day, whom a filter that was not applied did not let in: names are ours to judge."""
+        params = [*_at(query.location), ("date_of_birth", query.date_of_birth.isoformat())]
+        charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
+        return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
+
+    async def create_patient(self, new: NewChart) -> Chart:
+        """At NexHealth: the practice's own system gets the chart with the first appointment.
+
+        NexHealth answers with the one it has where name, birth date and phone are the same.
+        """
+        body = wire.new_patient(new)
+        try:
+            data = await self._transport.write("POST", PATIENTS, body, _at(new.location))
+            row = _row(data, "user")
+        except DuplicatePatient as duplicate:
+            row = await self._item(PATIENTS, duplicate.existing)
+        made = wire.chart(row)
+        if not _same_person(made, new.person):
+            raise Refused("NexHealth answered with somebody else's chart", code="patient_mismatch")
+        return made
+
+    async def calendar(self, location: str, span: Interval, *, reason: str | None = None) -> Calendar:
+        rows, windows = await asyncio.gather(
+            self._rows_around(location, span.widened(self._config.longest_appointment, timedelta(0))),
+            self._windows(location, span),
+        )
+        busy = [self._appointment(row) for row in rows if not wire.is_block(row)]
+        closed = [block for row in rows if wire.is_block(row) for block in wire.blocks(row)]
+        return Calendar(
+            span=span,
+            appointments=tuple(a for a in busy if a.time.overlaps(span)),
+            blocks=tuple(b for b in closed if b.time.overlaps(span)),
+            windows=windows,
+        )
+
+    async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
+        rows = await self._rows_around(
+            location, Interval(start=around - REFERENCE_WITHIN, end=around + REFERENCE_WITHIN)
+        )
+        found = [self._appointment(row) for row in rows if not wire.is_block(row)]
+        ours = [a for a in found if a.reference == reference and a.status.occupies_chair]
+        return sorted(ours, key=Appointment.order)
+
+    async def get_appointment(self, appointment_id: str) -> Appointment:
+        return self._appointment(await self._item(APPOINTMENTS, appointment_id))
+
+    async def place_hold(self, hold: Hold) -> Appointment:
+        place = await self._location(hold.location)
+        if place.get("insert_appt_client") is False:
+            raise Misconfigured("NexHealth does not write this location's appointments to the practice's system")
+        body = wire.new_appointment(hold, self._config.public_url)
+        params = [*_at(hold.location), ("notify_patient", "false")]
+        row = _row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt")
+        try:
+            return self._appointment(row)
+        except Unavailable as unclear:
+            raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
+
+    async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
+        """The patient stays whom the hold was written for: NexHealth changes none."""
+        seen = await self._ours(appointment_id, hold.reference)
+        if seen.status is not AppointmentStatus.TENTATIVE:
+            return seen
+        return await self._change(seen, {"confirmed": True}, lambda now: now.status is not AppointmentStatus.TENTATIVE)
+
+    async def move(self, appointment_id: str, hold: Hold) -> Appointment:
+        seen = await self._ours(appointment_id, hold.reference)
+        if seen.slot == hold.slot:
+            return seen
+        if not self.capabilities.can_move(seen.slot, hold.slot):
+            raise Refused("this appointment cannot be moved in place", code="needs_replacement")
+        wanted = {
+            "start_time": wire.instant_text(hold.slot.time.start),
+            "end_time": wire.instant_text(hold.slot.time.end),
+            "operatory_id": wire.number(hold.slot.operatory, "operatory"),
+        }
+        return await self._change(seen, wanted, lambda now: now.slot == hold.slot)
+
+    async def withdraw(self, appointment_id: str, reference: str) -> None:
+        await self._take_back(appointment_id, reference, frozenset({AppointmentStatus.TENTATIVE}))
+
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> None:
+        """The practice's system keeps it as cancelled; it has no room for the reason."""
+        untouched = frozenset({AppointmentStatus.TENTATIVE, AppointmentStatus.CONFIRMED})
+        await self._take_back(appointment_id, reference, untouched)
+
+    async def reference_data(self) -> ReferenceData:
+        places = await self._locations()
+        chairs = [chair for location in self._config.locations for chair in await self._operatories(location)]
+        providers = await self._kept.get("/providers", lambda: self._transport.rows("/providers"))
+        return ReferenceData(
+            locations={
+                location: KnownLocation(zone=place.get("tz"))
+                for location, place in places.items()
+                if not place.get("inactive")
+            },
+            providers={str(row["id"]): KnownProvider(active=not row.get("inactive")) for row in providers},
+            operatories={
+                str(row["id"]): KnownOperatory(
+                    active=row.get("active") is not False, location=str(row.get("location_id"))
+                )
+                for row in chairs
+            },
+        )
+
+    async def check(self) -> list[str]:
+        return await problems(self._config, self._profile, self._transport, await self._locations())
+
+    async def subscribe(self) -> Subscribed:
+        """Have NexHealth tell us of landings and changes at ``webhook_url``. Idempotent."""
+        return await subscriptions.subscribe(self._transport, self._config.webhook_url)
+
+    def _appointment(self, row: Row) -> Appointment:
+        return wire.appointment(row, reads_notes=self.capabilities.reads_notes)
+
+    async def _rows_around(self, location: str, span: Interval) -> list[Row]:
+        params = [
+            *_at(location),
+            ("start", wire.instant_text(span.start)),
+            ("end", wire.instant_text(span.end)),
+        ]
+        rows = await self._transport.rows(APPOINTMENTS, params)
+        return [row for row in rows if str(row.get("location_id") or location) == location]
+
+    async def _windows(self, location: str, span: Interval) -> tuple[Window, ...] | None:
+        if not self.capabilities.syncs_hours:
+            return None
+        hours: list[Row] = await self._kept.get(f"hours {location}", lambda: self._working_hours(location))
+        chairs = await self._operatories(location) if any(row.get("operatory_id") is None for row in hours) else []
+        zone = ZoneInfo(str((await self._location(location)).get("tz")))
+        return tuple(wire.windows(hours, span, zone, [str(row["id"]) for row in chairs]))
+
+    async def _working_hours(self, location: str) -> list[Row]:
+        params = [*_at(location), ("source", "synced"), ("active", "true"), ("ignore_past_dates", "true")]
+        return await self._transport.rows("/working_hours", [*params, ("include[]", "appointment_types")])
+
+    async def _operatories(self, location: str) -> list[Row]:
+        found = await self._kept.get(
+            f"operatories {location}", lambda: self._transport.rows("/operatories", _at(location))
+        )
+        return cast(list[Row], found)
+
+    async def _locations(self) -> dict[str, Row]:
+        async def read() -> dict[str, Row]:
+            institutions = await self._transport.read("/locations")
+            return {str(place["id"]): place for row in institutions for place in row.get("locations") or [row]}
+
+        return cast(dict[str, Row], await self._kept.get("/locations", read))
+
+    async def _location(self, location: str) -> Row:
+        try:
+            return (await self._locations())[location]
+        except KeyError:
+            raise Refused("the practice system has no such location", code="unknown_location") from None
+
+    async def _item(self, path: str, item: str) -> Row:
+        data = await self._transport.read(f"{path}/{wire.number(item, 'id')}")
+        if not isinstance(data, dict) or "id" not in data:
+            raise Unavailable(f"GET {path}: an answer without the row")
+        return data
+
+    async def _ours(self, appointment_id: str, reference: str) -> Appointment:
+        """Our appointment as it stands; Refused where it is no longer ours, or broken."""
+        seen = await self.get_appointment(appointment_id)
+        if seen.reference != reference:
+            raise Refused("the appointment no longer carries our reference", code="reference_gone")
+        if not seen.status.occupies_chair:
+            raise Refused("the appointment was broken", code="broken")
+        return seen
+
+    async def _change(self, seen: Appointment, wanted: Row, is_done: Callable[[Appointment], bool]) -> Appointment:
+        """PATCH an appointment that has landed; where the answer is lost, look whether it was done."""
+        if seen.landing is not LandingState.LANDED:
+            raise Unavailable("the appointment is not yet in the practice's own system", NOT_LANDED)
+        try:
+            return await self._patch(seen.id, wanted)
+        except OutcomeUnknown:
+            now = await self.get_appointment(seen.id)
+            if is_done(now):
+                return now
+            raise
+        except Refused as refusal:
+            if refusal.code == "already_cancelled":
+                raise Refused("the appointment was broken", code="broken") from None
+            raise
+
+    async def _take_back(self, appointment_id: str, reference: str, only: frozenset[AppointmentStatus]) -> None:
+        try:
+            seen = await self._ours(appointment_id, reference)
+        except NotFound:
+            return
+        except Refused as refusal:
+            if refusal.code in ("reference_gone", "broken"):
+                return
+            raise
+        if seen.status not in only:
+            return
+        try:
+            await self._patch(appointment_id, {"cancelled": True})
+        except NotFound:
+            return
+        except Refused as refusal:
+            if refusal.code != "already_cancelled":
+                raise
+        except OutcomeUnknown:
+            if (await self.get_appointment(appointment_id)).status.occupies_chair:
+                raise
+
+    async def _patch(self, appointment_id: str, changes: Row) -> Appointment:
+        data = await self._transport.write("PATCH", f"{APPOINTMENTS}/{appointment_id}", {"appt": changes})
+        return self._appointment(_row(data, "appt"))
+
+
+def _at(location: str) -> Params:
+    return [("location_id", str(wire.number(location, "location")))]
+
+
+def _row(data: Any, name: str) -> Row:
+    """The row in the answer to a write, wrapped or bare; without one with an id, nothing is proven."""
+    row = data.get(name, data) if isinstance(data, dict) else None
+    if not isinstance(row, dict) or row.get("id") in (None, ""):
+        raise OutcomeUnknown("an answer without the row that was written")
+    return row
+
+
+def _same_person(chart: Chart, person: Person) -> bool:
+    return (
+        name_key(chart.first_name) == name_key(person.first_name)
+        and name_key(chart.last_name) == name_key(person.last_name)
+        and chart.date_of_birth == person.date_of_birth
+    )

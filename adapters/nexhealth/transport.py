@@ -1,0 +1,215 @@
+"""Calls to NexHealth: token, headers, pace, pages, and what each answer means."""
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import structlog
+from aiolimiter import AsyncLimiter
+
+from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
+from adapters.http import NOT_SENT, http_client, retry_after
+from adapters.nexhealth.config import NexHealthConfig
+from adapters.nexhealth.refusals import refusal
+
+log = structlog.get_logger(__name__)
+
+Row = dict[str, Any]
+Params = Sequence[tuple[str, str]]
+
+VERSION = "v3.0.0"
+USER_AGENT = "Holdfast/0.1"
+"""The vendor's edge refuses the default names of HTTP libraries."""
+FASTEST = 15.0
+"""Calls a second: patients and appointments are limited to 1,000 a minute, everything together to 100 a second."""
+FASTEST_CALENDAR = 10.0
+"""Readings of appointments a second, at most."""
+BURST = 0.25
+"""Seconds' worth of calls that may be made at once."""
+REFRESH_EARLY, TOKEN_FOR = 300.0, 3000.0
+"""Seconds: a token is replaced so long before its end, and at the latest after so long."""
+IGNORED = "parameters are ignored"
+
+
+class Transport:
+    def __init__(self, config: NexHealthConfig) -> None:
+        self._config = config
+        self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
+        self._pace = _limiter(min(config.requests_per_second, FASTEST))
+        self._calendar_pace = _limiter(FASTEST_CALENDAR)
+        self._token: str | None = None
+        self._token_ends = 0.0
+        self._refreshing = asyncio.Lock()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def read(self, path: str, params: Params = (), *, scoped: bool = True) -> Any:
+        """What a GET answers. Raises the error family; whatever is unclear is Unavailable."""
+        return (await self._read(path, params, scoped)).get("data")
+
+    async def rows(self, path: str, params: Params = ()) -> list[Row]:
+        """Every row of a paged collection."""
+        found: dict[int, Row] = {}
+        cursor: str | None = None
+        while True:
+            paging = [("per_page", str(self._config.page_size)), *([("end_cursor", cursor)] if cursor else [])]
+            body = await self._read(path, [*params, *paging], True)
+            found.update((row["id"], row) for row in rows_of(body.get("data"), path))
+            page = body.get("page_info")
+            if not isinstance(page, dict):
+                raise Unavailable(f"GET {path}: a page that does not say whether it is the last")
+            if not page.get("has_next_page"):
+                return list(found.values())
+            if page.get("end_cursor") in (None, "", cursor):
+                raise Unavailable(f"GET {path}: the same page again")
+            cursor = str(page["end_cursor"])
+
+    async def write(self, method: str, path: str, body: Any, params: Params = (), *, scoped: bool = True) -> Any:
+        """What a write answers. Raises OutcomeUnknown whenever the answer proves nothing."""
+        name = f"{method} {_anonymous(path)}"
+        answer = await self._call(method, path, params, body, scoped)
+        if ignored := _ignored(answer):
+            log.error("nexhealth ignored parameters: a defect of ours", call=name, parameters=ignored)
+            raise OutcomeUnknown(f"{name}: done without the parameters {ignored}, which are ignored")
+        return answer.get("data")
+
+    async def _read(self, path: str, params: Params, scoped: bool) -> Row:
+        try:
+            body = await self._call("GET", path, params, None, scoped)
+        except OutcomeUnknown as unclear:
+            raise Unavailable(str(unclear)) from None
+        if ignored := _ignored(body):
+            # A filter that is ignored answers with other people's records.
+            what = f"GET {_anonymous(path)}: the parameters {ignored} are ignored: a defect of ours"
+            raise Misconfigured(what, code="ignored_parameters")
+        return body
+
+    async def _call(self, method: str, path: str, params: Params, body: Any, scoped: bool) -> Row:
+        query = [("subdomain", self._config.subdomain), *params] if scoped else list(params)
+        token = await self._current_token()
+        response = await self._send(token, method, path, query, body)
+        if response.status_code == 401:
+            # Refused before it was processed, so that even a write may be sent again with a new token.
+            token = await self._current_token(instead_of=token)
+            response = await self._send(token, method, path, query, body)
+        return _understood(response, f"{method} {_anonymous(path)}")
+
+    async def _send(self, token: str, method: str, path: str, query: Params, body: Any) -> httpx.Response:
+        name = f"{method} {_anonymous(path)}"
+        if method == "GET" and path == "/appointments":
+            await self._calendar_pace.acquire()
+        await self._pace.acquire()
+        begun = time.monotonic()
+        try:
+            response = await self._http.request(
+                method, path, params=httpx.QueryParams(list(query)), json=body, headers=_headers(f"Bearer {token}")
+            )
+        except NOT_SENT:
+            raise Unavailable(f"{name}: no connection") from None
+        except httpx.HTTPError as failure:
+            raise OutcomeUnknown(f"{name}: {type(failure).__name__}") from None
+        log.debug("nexhealth", call=name, status=response.status_code, seconds=round(time.monotonic() - begun, 3))
+        return response
+
+    async def _current_token(self, *, instead_of: str | None = None) -> str:
+        async with self._refreshing:
+            if self._token in (None, instead_of) or time.monotonic() > self._token_ends:
+                self._token = await self._new_token()
+                self._token_ends = time.monotonic() + _lasts(self._token)
+            assert self._token is not None
+            return self._token
+
+    async def _new_token(self) -> str:
+        name = "POST /authenticates"
+        try:
+            response = await self._http.post("/authenticates", headers=_headers(self._config.api_key))
+        except httpx.HTTPError as failure:
+            raise Unavailable(f"{name}: {type(failure).__name__}") from None
+        if response.status_code == 401:
+            raise NotAuthorized(f"{name}: 401: NEXHEALTH_API_KEY is refused", code="401")
+        try:
+            return str(_understood(response, name)["data"]["token"])
+        except (KeyError, TypeError):
+            raise Unavailable(f"{name}: {response.status_code} without a token") from None
+        except OutcomeUnknown as unclear:
+            raise Unavailable(str(unclear)) from None
+
+
+def rows_of(data: Any, path: str) -> list[Row]:
+    if not isinstance(data, list) or any(not isinstance(row, dict) or "id" not in row for row in data):
+        raise Unavailable(f"GET {_anonymous(path)}: an answer without rows")
+    return data
+
+
+def _limiter(per_second: float) -> AsyncLimiter:
+    """Never more than ``per_second`` in any one second, the first burst included."""
+    steady = per_second / (1 + BURST)
+    return AsyncLimiter(max(1.0, steady * BURST), BURST) if steady * BURST >= 1 else AsyncLimiter(1, 1 / steady)
+
+
+def _headers(authorization: str) -> dict[str, str]:
+    return {
+        "Authorization": authorization,
+        "Nex-Api-Version": VERSION,
+        "Accept": "application/json",
+        "User-Agent": USER_AGENT,
+    }
+
+
+def _understood(response: httpx.Response, name: str) -> Row:
+    """The envelope of an answer that says it was done."""
+    status = response.status_code
+    if status == 204:
+        return {}
+    if status == 429:
+        raise RateLimited(f"{name}: 429", retry_after(response))
+    if status == 408 or status >= 500:
+        raise OutcomeUnknown(f"{name}: {status}")
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        if status == 403:
+            raise Unavailable(f"{name}: 403 from the vendor's edge: it did not let the call through")
+        if 200 <= status < 300:
+            raise OutcomeUnknown(f"{name}: {status} with an unreadable body")
+        raise refusal(name, status, [])
+    if not 200 <= status < 300 or body.get("code") is False:
+        raise refusal(name, status, _texts(body.get("error")))
+    return body
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(text) for text in value] if isinstance(value, list) else [str(value)] if value else []
+
+
+def _ignored(body: Row) -> str:
+    """Names of parameters that were ignored; empty: none."""
+    said = " ".join(_texts(body.get("description")))
+    if IGNORED not in said:
+        return ""
+    names = said.partition(IGNORED)[2]
+    return "".join(c for c in names if c.isascii() and (c.isalnum() or c in "_[], ")).strip()[:100] or "unnamed"
+
+
+def _lasts(token: str) -> float:
+    """Seconds for which a token is to be used, from its own claims: no clock of ours against theirs."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        lasts = float(claims["exp"]) - float(claims["iat"])
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return TOKEN_FOR
+    return min(max(lasts - REFRESH_EARLY, lasts / 2), TOKEN_FOR)
+
+
+def _anonymous(path: str) -> str:
+    """A path without ids, for logs and error texts."""
+    return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

@@ -1,0 +1,260 @@
+"""NexHealth's rows, read tolerantly, and ours, written as the vendor wants them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from adapters.errors import Misconfigured, Refused, Unavailable
+from adapters.practice_system import Hold, NewChart
+from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
+from domain.interval import Interval
+from domain.local_time import instant
+from domain.matching import phone_key
+from domain.patient import Chart, ChartStatus
+from domain.reference import reference_in
+from domain.request import Person, Sex
+
+LONGEST_NOTE = 128
+UNPUBLISHED = "https://holdfast.invalid"
+"""Stands for the booking page where there is none yet."""
+NOWHERE = ""
+"""The operatory or provider of an appointment that has none."""
+_GENDERS = {Sex.FEMALE: "Female", Sex.MALE: "Male", Sex.OTHER: "Other", None: "Other"}
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+Row = dict[str, Any]
+
+
+def instant_text(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def number(text: str, what: str) -> int:
+    """An id as NexHealth wants it. Raises Misconfigured."""
+    if not (text.isascii() and text.isdecimal()):
+        raise Misconfigured(f"{what}: NexHealth's ids are whole numbers", code="not_a_number")
+    return int(text)
+
+
+def _when(text: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise Unavailable("a row with an unreadable time") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _id(row: Row, field: str) -> str | None:
+    value = row.get(field)
+    return None if value in (None, 0, "") else str(value)
+
+
+def _time(row: Row) -> Interval:
+    start, end = _when(row.get("start_time")), _when(row.get("end_time"))
+    if end < start:
+        raise Unavailable("a row that ends before it starts")
+    return Interval(start=start, end=end)
+
+
+def is_block(row: Row) -> bool:
+    """Closed time; so is an appointment of nobody nowhere, because it may be in anybody's way."""
+    return bool(row.get("unavailable")) or (_id(row, "provider_id") is None and _id(row, "operatory_id") is None)
+
+
+def blocks(row: Row) -> Iterator[Block]:
+    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
+    if row.get("cancelled"):
+        return
+    time, operatory, provider = _time(row), _id(row, "operatory_id"), _id(row, "provider_id")
+    if operatory is not None:
+        yield Block(time=time, operatory=operatory)
+    if provider is not None:
+        yield Block(time=time, provider=provider)
+    if operatory is None and provider is None:
+        yield Block(time=time)
+
+
+def appointment(row: Row, *, reads_notes: bool) -> Appointment:
+    """Raises Unavailable for a row that lacks what every appointment has: guessing could double-book.
+
+    Where the practice system's notes are not read, what we noted beside the appointment at NexHealth counts too.
+    """
+    reference = reference_in(row.get("note"))
+    if reference is None and not reads_notes:
+        reference = reference_in(row.get("referrer"))
+    return Appointment(
+        id=str(row["id"]),
+        time=_time(row),
+        provider=_id(row, "provider_id") or NOWHERE,
+        operatory=_id(row, "operatory_id") or NOWHERE,
+        patient=_id(row, "patient_id") or "",
+        status=_status(row),
+        reference=reference,
+        last_modified=_when(row["updated_at"]) if row.get("updated_at") else None,
+        landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
+    )
+
+
+def _status(row: Row) -> AppointmentStatus:
+    """There is no status field: the last thing that happened decides."""
+    if row.get("cancelled"):
+        return AppointmentStatus.BROKEN
+    if row.get("patient_missed"):
+        return AppointmentStatus.NO_SHOW
+    if row.get("checked_out"):
+        return AppointmentStatus.COMPLETED
+    if row.get("checkin_at"):
+        return AppointmentStatus.ARRIVED
+    confirmed = row.get("confirmed") or row.get("patient_confirmed")
+    return AppointmentStatus.CONFIRMED if confirmed else AppointmentStatus.TENTATIVE
+
+
+def chart(row: Row) -> Chart:
+    bio = row.get("bio") or {}
+    phones = [bio.get(f"{kind}phone_number") for kind in ("", "cell_", "home_", "work_")]
+    return Chart(
+        id=str(row["id"]),
+        first_name=row.get("first_name") or "",
+        last_name=row.get("last_name") or "",
+        date_of_birth=_date_or_none(bio.get("date_of_birth")),
+        email=row.get("email") or None,
+        phones=tuple(dict.fromkeys(str(phone) for phone in phones if phone)),
+        status=_chart_status(row, bio),
+    )
+
+
+def _chart_status(row: Row, bio: Row) -> ChartStatus:
+    if row.get("inactive"):
+        return ChartStatus.INACTIVE
+    if bio.get("non_patient"):
+        return ChartStatus.NON_PATIENT
+    return ChartStatus.NEW if bio.get("new_patient") else ChartStatus.ACTIVE
+
+
+def new_appointment(hold: Hold, public_url: str) -> Row:
+    """The reference goes into the note, and beside it for systems whose notes NexHealth does not read."""
+    body: Row = {
+        "patient_id": number(hold.patient, "patient"),
+        "provider_id": number(hold.slot.provider, "provider"),
+        "operatory_id": number(hold.slot.operatory, "operatory"),
+        "start_time": instant_text(hold.slot.time.start),
+        "end_time": instant_text(hold.slot.time.end),
+        "note": note(hold),
+        "is_guardian": hold.dependent is not None,
+        "is_new_clients_patient": hold.new_patient,
+        "referrer": f"{public_url or UNPUBLISHED}/?ref={hold.reference}",
+    }
+    if hold.reason:
+        body["appointment_type_id"] = number(hold.reason, "reason")
+    if hold.procedures:
+        body["descriptor_ids"] = [number(procedure, "procedures") for procedure in hold.procedures]
+    if hold.dependent is not None:
+        body["patient"] = {
+            "first_name": hold.dependent.first_name,
+            "last_name": hold.dependent.last_name,
+            "bio": {
+                "date_of_birth": hold.dependent.date_of_birth.isoformat(),
+                "gender": _GENDERS[hold.dependent.sex],
+            },
+        }
+    return {"appt": body}
+
+
+def note(hold: Hold) -> str:
+    """Our reference first: whatever is cut off, it is not that."""
+    text = " ".join(f"ref:{hold.reference} Online booking: {hold.title}. {hold.note}".split())
+    return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1] + "…"
+
+
+def new_patient(new: NewChart) -> Row:
+    """Raises Refused where the patient left out what NexHealth insists on."""
+    person = new.person
+    if person.email is None:
+        raise Refused("NexHealth makes no chart without an email address", code="email_missing")
+    bio: Row = {
+        "date_of_birth": person.date_of_birth.isoformat(),
+        "phone_number": _phone(person),
+        "gender": _GENDERS[person.sex],
+    }
+    if person.address is not None:
+        street = ", ".join(line for line in (person.address.line1, person.address.line2) if line)
+        bio |= {"street_address": street, "city": person.address.city}
+        bio |= {"state": person.address.state, "zip_code": person.address.postal_code[:5]}
+    local, _, host = person.email.rpartition("@")
+    return {
+        "provider": {"provider_id": number(new.provider, "provider")},
+        "patient": {
+            "first_name": person.first_name,
+            "last_name": person.last_name,
+            "email": f"{local}@{host.lower()}",
+            "bio": bio,
+        },
+        "return_existing_if_match": True,
+    }
+
+
+def _phone(person: Person) -> str:
+    """Ten digits, as North America counts them."""
+    digits = phone_key(person.mobile or "")
+    if len(digits) != 11 or not digits.startswith("1"):
+        code = "invalid_phone" if person.mobile else "phone_missing"
+        raise Refused("NexHealth makes no chart without a phone number of North America", code=code)
+    number = phonenumbers.parse(person.mobile or "", "US")
+    if not phonenumbers.is_possible_number(number):
+        raise Refused("NexHealth makes no chart without a phone number of North America", code="invalid_phone")
+    return digits[1:]
+
+
+def windows(rows: Sequence[Row], around: Interval, tz: ZoneInfo, operatories: Sequence[str]) -> list[Window]:
+    """Working hours as the windows they open within a span. Hours of no operatory open every one.
+
+    On a date for which a provider's hours are set apart, only those count.
+    """
+    found: list[Window] = []
+    day = around.start.astimezone(tz).date()
+    while day <= around.end.astimezone(tz).date():
+        today = [row for row in rows if row.get("active") is not False and _applies(row, day)]
+        apart = {row.get("provider_id") for row in today if row.get("specific_date")}
+        for row in today:
+            if row.get("specific_date") or row.get("provider_id") not in apart:
+                found += _opened(row, day, tz, operatories)
+        day += timedelta(days=1)
+    return found
+
+
+def _opened(row: Row, day: date, tz: ZoneInfo, operatories: Sequence[str]) -> Iterator[Window]:
+    begins, ends = time.fromisoformat(str(row["begin_time"])), time.fromisoformat(str(row["end_time"]))
+    opened = Interval(start=instant(day, begins, tz), end=instant(day, ends, tz))
+    own, provider = _id(row, "operatory_id"), _id(row, "provider_id")
+    for operatory in operatories if own is None else (own,):
+        yield Window(
+            time=opened,
+            operatory=operatory,
+            providers=() if provider is None else (provider,),
+            reasons=tuple(str(kind["id"]) for kind in row.get("appointment_types") or ()),
+        )
+
+
+def _applies(row: Row, day: date) -> bool:
+    if row.get("specific_date"):
+        return _date_or_none(row["specific_date"]) == day
+    recurrence = row.get("custom_recurrence")
+    if not recurrence:
+        return _WEEKDAYS[day.weekday()] in (row.get("days") or ())
+    since, every = _date_or_none(recurrence.get("ref")), int(recurrence.get("num") or 1)
+    if since is None or day < since:
+        return False
+    if recurrence.get("unit") == "month":
+        months = (day.year - since.year) * 12 + day.month - since.month
+        return day.day == since.day and months % every == 0
+    return (day - since).days % (every * (7 if recurrence.get("unit") == "week" else 1)) == 0
+
+
+def _date_or_none(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
