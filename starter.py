@@ -16,8 +16,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
+from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError
-from client import render
+from client import render, subscribing
 from client.bookings import BookingClient, NoSuchBooking, NotPossible
 from client.check import run_checks
 from client.edge import BadRequest, parse_request
@@ -174,6 +175,18 @@ def check(as_json: Json = False) -> None:
 
 
 @app.command()
+def subscribe(
+    connection: Annotated[str, typer.Argument(help="Name of a connection through NexHealth.")], as_json: Json = False
+) -> None:
+    """Have NexHealth tell us when a booking lands. Prints the new signing secret once: keep it."""
+    done = _run(lambda session: subscribing.subscribe(session, connection), as_json, needs_temporal=False)
+    if as_json:
+        _emit(done.model_dump(mode="json"))
+    else:
+        render.subscribed(Console(), done)
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play the morning, then end.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last morning and begin a new one.")] = False,
@@ -225,7 +238,7 @@ def _run(work: Callable[[Session], Awaitable[Result]], as_json: bool, *, needs_t
         _refuse(as_json, refused.problems)
     except (ConfigurationError, PracticeFileError) as wrong:
         _refuse(as_json, wrong.problems)
-    except (NoSuchBooking, NotPossible, UnknownName, ConnectionError) as refused:
+    except (NoSuchBooking, NotPossible, UnknownName, ConnectionError, OutsideError) as refused:
         _refuse(as_json, [str(refused)])
 
 

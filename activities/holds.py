@@ -7,11 +7,11 @@ from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.connections import Connections, Site, utc_now
-from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused
+from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused, SlotTaken
 from adapters.ledger import ClaimLost
 from adapters.practice_system import Hold
 from domain.base import Value
-from domain.calendar import Appointment, AppointmentStatus, Calendar
+from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState
 from domain.rules import ServiceRule
 from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
@@ -97,11 +97,19 @@ class HoldActivities:
                     placed = await site.system.place_hold(self._hold(site, given))
             except ClaimLost:
                 return HoldWritten(conflicts=(Conflict(cause=Cause.CLAIM, time=given.slot.time),))
+            except SlotTaken:
+                # What is in the way may be a write of ours whose answer was lost.
+                placed = await self._find_ours(site, given) if ambiguous else None
+                if placed is None:
+                    await claims.release(given.reference)
+                    return HoldWritten(
+                        conflicts=(Conflict(cause=Cause.APPOINTMENT, time=given.slot.time),), ambiguous=ambiguous
+                    )
         kept, rivals = await self._read_back(site, given, placed)
         if rivals:
             await claims.release(given.reference)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
-        if given.confirm and kept.slot == given.slot:
+        if given.confirm and kept.slot == given.slot and kept.landing is LandingState.LANDED:
             try:
                 final = await self._confirm(site, given, kept.id)
                 return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)

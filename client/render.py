@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from adapters.nexhealth.subscriptions import Subscribed
 from client.check import Finding
 from domain.booking import BookingView, Status
 from domain.slot import Slot
@@ -88,3 +89,10 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
         console.print(f"{mark} {finding.what}", highlight=False)
         if finding.remedy:
             console.print(f"    {finding.remedy}", style="dim", highlight=False)
+
+
+def subscribed(console: Console, done: Subscribed) -> None:
+    console.print(f"told from now on: {', '.join(done.added)}" if done.added else "everything was told already")
+    if done.secret is not None:
+        console.print("set NEXHEALTH_WEBHOOK_SECRET to this; it is not shown again:")
+        console.print(done.secret, markup=False, highlight=False)

@@ -110,6 +110,8 @@ class AscendSystem:
         return wire.appointment(await self._item(APPOINTMENTS, appointment_id))
 
     async def place_hold(self, hold: Hold) -> Appointment:
+        if hold.dependent is not None:
+            raise Refused("Ascend books for a patient who has a chart", code="dependent")
         row = _row(await self._transport.write("POST", APPOINTMENTS, wire.new_appointment(hold)))
         try:
             return wire.appointment({**wire.new_appointment(hold), **row})
@@ -133,6 +135,16 @@ class AscendSystem:
         if _same(row, wanted):
             return seen
         return wire.appointment(await self._put(appointment_id, wanted))
+
+    async def move(self, appointment_id: str, hold: Hold) -> Appointment:
+        row = await self._ours(appointment_id, hold.reference)
+        seen = wire.appointment(row)
+        if not seen.status.occupies_chair:
+            raise Refused("the appointment was broken", code="broken")
+        if seen.slot == hold.slot:
+            return seen
+        moved = wire.rewritten(row, **wire.place(hold.slot))
+        return wire.appointment(await self._put(appointment_id, moved))
 
     async def withdraw(self, appointment_id: str, reference: str) -> None:
         try:

@@ -14,6 +14,7 @@ from domain.interval import Interval, span
 from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
 from domain.reference import reference_in
+from domain.slot import Slot
 
 TENTATIVE = "Online booking, tentative."
 CONFIRMED = "Online booking, confirmed."
@@ -102,12 +103,9 @@ def chart(row: Row) -> Chart:
 
 def new_appointment(hold: Hold) -> Row:
     body: Row = {
-        "start": instant_text(hold.slot.time.start),
-        "duration": int(hold.slot.time.length.total_seconds() // 60),
+        **place(hold.slot),
         "status": "UNCONFIRMED",
         "patient": {"id": hold.patient, "type": "PatientV1"},
-        "provider": {"id": hold.slot.provider, "type": "ProviderV1"},
-        "operatory": {"id": hold.slot.operatory, "type": "OperatoryV1"},
         "bookingType": "NEW_PATIENT" if hold.new_patient else "EXISTING_PATIENT",
         "bookedOnline": True,
         "needsFollowup": True,
@@ -119,6 +117,15 @@ def new_appointment(hold: Hold) -> Row:
     if hold.procedures:
         body["practiceProcedures"] = [{"id": p, "type": "PracticeProcedureV1"} for p in hold.procedures]
     return body
+
+
+def place(slot: Slot) -> Row:
+    return {
+        "start": instant_text(slot.time.start),
+        "duration": int(slot.time.length.total_seconds() // 60),
+        "provider": {"id": slot.provider, "type": "ProviderV1"},
+        "operatory": {"id": slot.operatory, "type": "OperatoryV1"},
+    }
 
 
 def _note(hold: Hold) -> str:

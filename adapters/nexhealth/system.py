@@ -25,6 +25,7 @@ from adapters.practice_system import (
     PatientQuery,
     ReferenceData,
 )
+from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState, Window
 from domain.interval import Interval
 from domain.matching import name_key
@@ -41,6 +42,7 @@ class NexHealthSystem:
         self._config = config
         self._profile = PROFILES[config.system]
         self._transport = Transport(config)
+        self._days: SharedReads[list[Row]] = SharedReads()
         self._kept = Kept(config.reference_data_for)
 
     @property
@@ -72,7 +74,7 @@ class NexHealthSystem:
             raise Refused("NexHealth answered with somebody else's chart", code="patient_mismatch")
         return made
 
-    async def calendar(self, location: str, span: Interval, *, reason: str | None = None) -> Calendar:
+    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
         rows, windows = await asyncio.gather(
             self._rows_around(location, span.widened(self._config.longest_appointment, timedelta(0))),
             self._windows(location, span),
@@ -172,7 +174,7 @@ class NexHealthSystem:
             ("start", wire.instant_text(span.start)),
             ("end", wire.instant_text(span.end)),
         ]
-        rows = await self._transport.rows(APPOINTMENTS, params)
+        rows = await self._days((location, span), lambda: self._transport.rows(APPOINTMENTS, params))
         return [row for row in rows if str(row.get("location_id") or location) == location]
 
     async def _windows(self, location: str, span: Interval) -> tuple[Window, ...] | None:

@@ -186,8 +186,10 @@ async def test_blocks_close_one_chair_or_the_whole_location(sandbox: SandboxCont
 async def test_a_new_chart_is_complete_and_found_again(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     person = Person(first_name="Nova", last_name="Newcomer", date_of_birth=date(1991, 4, 2), mobile="+15105550121")
     address = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
-    made = await ascend.create_patient(NewChart(person=person, location=OAKLAND, address=address, language="es"))
-    query = PatientQuery(last_name="Newcomer", first_name="Nova", date_of_birth=person.date_of_birth)
+    made = await ascend.create_patient(
+        NewChart(person=person, location=OAKLAND, address=address, language="es", provider=HYGIENIST)
+    )
+    query = PatientQuery(location=OAKLAND, last_name="Newcomer", first_name="Nova", date_of_birth=person.date_of_birth)
     (found,) = await ascend.find_patients(query)
     assert (found.id, found.phones) == (made.id, ("5105550121",))
 
@@ -197,7 +199,9 @@ async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: Asce
     address = Address.model_construct(line1="x", city="x", state="CA", postal_code="wrong", line2=None)
     with pytest.raises(Refused) as refused:
         await ascend.create_patient(
-            NewChart.model_construct(person=person, location=OAKLAND, address=address, language="en")
+            NewChart.model_construct(
+                person=person, location=OAKLAND, address=address, language="en", provider=HYGIENIST
+            )
         )
     assert "ecretson" not in str(refused.value)
     assert "anary" not in str(refused.value)
