@@ -98,7 +98,7 @@ class Transport:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             token = await self._current_token(instead_of=token)
             response = await self._send(token, method, path, query, body)
-        return _understood(response, f"{method} {_anonymous(path)}")
+        return understood(response, f"{method} {_anonymous(path)}")
 
     async def _send(self, token: str, method: str, path: str, query: Params, body: Any) -> httpx.Response:
         name = f"{method} {_anonymous(path)}"
@@ -121,7 +121,7 @@ class Transport:
         async with self._refreshing:
             if self._token in (None, instead_of) or time.monotonic() > self._token_ends:
                 self._token = await self._new_token()
-                self._token_ends = time.monotonic() + _lasts(self._token)
+                self._token_ends = time.monotonic() + lasts(self._token)
             assert self._token is not None
             return self._token
 
@@ -134,7 +134,7 @@ class Transport:
         if response.status_code == 401:
             raise NotAuthorized(f"{name}: 401: NEXHEALTH_API_KEY is refused", code="401")
         try:
-            return str(_understood(response, name)["data"]["token"])
+            return str(understood(response, name)["data"]["token"])
         except (KeyError, TypeError):
             raise Unavailable(f"{name}: {response.status_code} without a token") from None
         except OutcomeUnknown as unclear:
@@ -162,7 +162,7 @@ def _headers(authorization: str) -> dict[str, str]:
     }
 
 
-def _understood(response: httpx.Response, name: str) -> Row:
+def understood(response: httpx.Response, name: str) -> Row:
     """The envelope of an answer that says it was done."""
     status = response.status_code
     if status == 204:
@@ -199,7 +199,7 @@ def _ignored(body: Row) -> str:
     return "".join(c for c in names if c.isascii() and (c.isalnum() or c in "_[], ")).strip()[:100] or "unnamed"
 
 
-def _lasts(token: str) -> float:
+def lasts(token: str) -> float:
     """Seconds for which a token is to be used, from its own claims: no clock of ours against theirs."""
     try:
         part = token.split(".")[1]

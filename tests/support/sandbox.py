@@ -34,6 +34,23 @@ class SandboxControl:
     def desk(self, **action: Any) -> dict[str, Any]:
         return dict(self._http.post("desk", json=action).raise_for_status().json())
 
+    def nexhealth(self, **switches: Any) -> None:
+        self._http.post("nexhealth", json=switches).raise_for_status()
+
+    def office(self, location: str, **changes: Any) -> None:
+        """What becomes of one practice behind NexHealth: ``online``, ``system``, ``overlap``, ``flags``."""
+        self._http.post("office", json={"id": int(location), **changes}).raise_for_status()
+
+    def clock(self, **changes: Any) -> None:
+        """NexHealth's time: ``paused``, ``advance`` by seconds, or ``settle`` all that waits."""
+        self._http.post("clock", json=changes).raise_for_status()
+
+    def office_desk(self, **action: Any) -> dict[str, Any]:
+        return self.desk(system="nexhealth", **action)
+
+    def calls(self, system: str) -> int:
+        return sum(self.state()["calls"][system].values())
+
     def reset(self) -> None:
         self._http.post("reset", json={}).raise_for_status()
 

@@ -1,0 +1,159 @@
+"""Every connection the port is held to, each against the sandbox, with a hand on the practice's own calendar."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.ascend import AscendConfig, AscendSystem
+from adapters.nexhealth import NexHealthConfig, NexHealthSystem
+from adapters.practice_system import Hold, PracticeSystem
+from domain.calendar import Appointment
+from domain.interval import Interval, span
+from domain.reference import new_reference
+from domain.slot import Slot
+from tests.support.sandbox import SandboxControl
+
+NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
+"""Nine o'clock in Los Angeles, on a Tuesday."""
+DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
+
+
+@dataclass
+class Bench:
+    """One practice on one connection."""
+
+    sandbox: SandboxControl
+    connection: str
+    system: PracticeSystem
+    location: str
+    chairs: tuple[str, str]
+    providers: tuple[str, str]
+    patient: str
+
+    @property
+    def is_nexhealth(self) -> bool:
+        return isinstance(self.system, NexHealthSystem)
+
+    @property
+    def wire(self) -> str:
+        """Under which name the sandbox counts and troubles its calls."""
+        return "nexhealth" if self.is_nexhealth else "ascend"
+
+    @property
+    def appointments(self) -> str:
+        return "/appointments" if self.is_nexhealth else "/v1/appointments"
+
+    @property
+    def change(self) -> str:
+        return "PATCH" if self.is_nexhealth else "PUT"
+
+    def hold(
+        self, start: datetime = NINE, minutes: int = 60, *, chair: int = 0, provider: int = 0, **more: Any
+    ) -> Hold:
+        slot = Slot(time=span(start, minutes), provider=self.providers[provider], operatory=self.chairs[chair])
+        given = {"reference": new_reference(), "location": self.location, "patient": self.patient, **more}
+        return Hold(slot=slot, title="Cleaning", **given)
+
+    async def landed(self, hold: Hold) -> Appointment:
+        placed = await self.system.place_hold(hold)
+        self.settle()
+        return await self.system.get_appointment(placed.id)
+
+    def settle(self) -> None:
+        """Until what was written is in the office, and what the office did is known."""
+        if self.is_nexhealth:
+            self.sandbox.clock(settle=True)
+
+    def desk(self, **action: Any) -> str:
+        """What the front desk does in its own calendar; returns the row's id as the office has it."""
+        numbers = {k: int(v) for k, v in action.items() if k in ("id", "operatory", "provider", "patient", "location")}
+        if not self.is_nexhealth:
+            return str(self.sandbox.desk(**action)["id"])
+        row = self.sandbox.office_desk(**{**action, **numbers})
+        self.settle()
+        return str(row["id"])
+
+    def book(self, start: datetime = NINE, minutes: int = 60) -> str:
+        return self.desk(
+            do="book",
+            operatory=self.chairs[0],
+            provider=self.providers[0],
+            patient=self.patient,
+            start=start.isoformat(),
+            duration=minutes,
+        )
+
+    def seat(self, appointment_id: str) -> None:
+        self.desk(do="set_status", id=appointment_id, status="here" if self.is_nexhealth else "HERE")
+
+
+def ascend(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
+    given = {"read_timeout": 1.0, "requests_per_second": 100, **changes}
+    return AscendSystem(
+        AscendConfig(
+            base_url=sandbox.url,
+            client_id="sandbox-client",
+            client_secret="sandbox-secret",
+            organization_id="5f0000000000000000000001",
+            **given,
+        )
+    )
+
+
+def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) -> NexHealthSystem:
+    given = {"read_timeout": 1.0, "requests_per_second": 100, "locations": (PLACES[system][0],), **changes}
+    return NexHealthSystem(
+        NexHealthConfig(
+            base_url=sandbox.url,
+            api_key="sandbox-nexhealth-key",
+            subdomain="bright-harbor",
+            system=system,
+            **given,
+        )
+    )
+
+
+_PORTLAND = ("101", ("301", "302"), ("201", "202"), "Sampleton")
+_PHOENIX = ("102", ("311", "312"), ("203", "204"), "Mockridge")
+_BOSTON = ("103", ("321", "322"), ("205", "206"), "Placeholm")
+PLACES = {
+    "dentrix": _PORTLAND,
+    "dentrix-enterprise": _PHOENIX,
+    "eaglesoft": _BOSTON,
+    "ascend": _PORTLAND,
+    "open-dental": _BOSTON,
+}
+_AS_THE_SANDBOX_SAYS = {"ascend": "dentrixascend", "open-dental": "opendental"}
+CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in PLACES))
+
+
+@contextmanager
+def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
+    if connection == "ascend":
+        yield Bench(
+            sandbox=sandbox,
+            connection=connection,
+            system=ascend(sandbox),
+            location="7000000000101",
+            chairs=("12000000000301", "12000000000302"),
+            providers=("9000000000202", "9000000000201"),
+            patient="9000000000301",
+        )
+        return
+    runs = connection.removeprefix("nexhealth ")
+    location, chairs, providers, name = PLACES[runs]
+    if runs in _AS_THE_SANDBOX_SAYS:
+        sandbox.office(location, system=_AS_THE_SANDBOX_SAYS[runs])
+    sandbox.clock(paused=True)
+    charts = sandbox.state()["nexhealth"]["patients"]
+    yield Bench(
+        sandbox=sandbox,
+        connection=connection,
+        system=nexhealth(sandbox, runs),
+        location=location,
+        chairs=chairs,
+        providers=providers,
+        patient=next(str(row["id"]) for row in charts if row["last_name"] == name),
+    )
