@@ -49,6 +49,12 @@ class HoldToConfirm(HoldToWrite):
     appointment_id: str
 
 
+class LandingToCheck(HoldToWrite):
+    appointment_id: str
+    told: LandingState | None = None
+    """What the partner says became of the write; only a hint where it can be looked up."""
+
+
 class HoldConfirmed(Value):
     appointment: Appointment | None = None
     """As the practice system has it now; ``None``: somebody deleted or broke it."""
@@ -93,7 +99,9 @@ class HoldActivities:
                     ambiguous = True
                     placed = await self._find_ours(site, given)
                 if placed is None:
-                    await claims.begin_write(given.reference, renewal.fence, utc_now())
+                    await claims.begin_write(
+                        given.reference, renewal.fence, activity.info().workflow_id or "", utc_now()
+                    )
                     placed = await site.system.place_hold(self._hold(site, given))
             except ClaimLost:
                 return HoldWritten(conflicts=(Conflict(cause=Cause.CLAIM, time=given.slot.time),))
@@ -105,17 +113,30 @@ class HoldActivities:
                     return HoldWritten(
                         conflicts=(Conflict(cause=Cause.APPOINTMENT, time=given.slot.time),), ambiguous=ambiguous
                     )
-        kept, rivals = await self._read_back(site, given, placed)
-        if rivals:
-            await claims.release(given.reference)
-            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
-        if given.confirm and kept.slot == given.slot and kept.landing is LandingState.LANDED:
-            try:
-                final = await self._confirm(site, given, kept.id)
-                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
-            except OutsideError as trouble:
-                log.info("confirming is left to its own step", cause=type(trouble).__name__)
-        return HoldWritten(appointment=kept, ambiguous=ambiguous)
+        if placed.landing is not LandingState.LANDED:
+            await self._connections.ledger.news.wrote(given.reference, placed.id)
+            return HoldWritten(appointment=placed, ambiguous=ambiguous)
+        return await self._settle(site, given, placed, ambiguous)
+
+    @activity.defn
+    async def await_landing(self, given: LandingToCheck) -> HoldWritten:
+        """Whether the practice's own system has taken the hold in; then, whose the chair is.
+
+        News is only believed where it can't be looked up: that a write was refused. Neither appointment nor
+        conflicts in the answer: somebody took it out.
+        """
+        site = self._connections.site(given.location)
+        try:
+            seen = await site.system.get_appointment(given.appointment_id)
+        except NotFound:
+            seen = None
+        if seen is None or seen.reference != given.reference or not seen.status.occupies_chair:
+            await self._connections.ledger.claims.release(given.reference)
+            return HoldWritten()
+        if seen.landing is LandingState.LANDED:
+            return await self._settle(site, given, seen, ambiguous=False)
+        told = given.told if given.told is not LandingState.LANDED else None
+        return HoldWritten(appointment=seen.model_copy(update={"landing": told or seen.landing}))
 
     @activity.defn
     async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
@@ -161,6 +182,20 @@ class HoldActivities:
             return (await site.system.get_appointment(given.appointment_id)).status
         except NotFound:
             return AppointmentStatus.BROKEN
+
+    async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
+        """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
+        kept, rivals = await self._read_back(site, given, placed)
+        if rivals:
+            await self._connections.ledger.claims.release(given.reference)
+            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
+        if given.confirm and kept.slot == given.slot:
+            try:
+                final = await self._confirm(site, given, kept.id)
+                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
+            except OutsideError as trouble:
+                log.info("confirming is left to its own step", cause=type(trouble).__name__)
+        return HoldWritten(appointment=kept, ambiguous=ambiguous)
 
     async def _confirm(self, site: Site, given: HoldToWrite, appointment_id: str) -> Appointment:
         confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given))

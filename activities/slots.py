@@ -79,6 +79,14 @@ class SlotActivities:
         return SlotCheck(conflicts=reasons, alternatives=await self._alternatives(site, rule, wanted))
 
     @activity.defn
+    async def nearest_openings(self, wanted: SlotWanted) -> SlotCheck:
+        """Other times, where this one can't be had for a reason that the calendar does not show."""
+        site = self._connections.site(wanted.location)
+        rule = self._connections.practice.rule(wanted.location, wanted.service)
+        found = await self._alternatives(site, rule, wanted)
+        return SlotCheck(alternatives=tuple(slot for slot in found if slot.time.start != wanted.start))
+
+    @activity.defn
     async def release_claim(self, reference: str) -> None:
         await self._connections.ledger.claims.release(reference)
 

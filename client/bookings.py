@@ -23,7 +23,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Reason, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
@@ -36,6 +36,8 @@ from workflows.search_attributes import (
 )
 
 RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
+LOOK_EVERY = 1.0
+"""Seconds between looks at a booking whose decision is not ours to wait for."""
 
 
 class NoSuchBooking(LookupError):
@@ -78,6 +80,10 @@ class BookingClient:
         handle = self._handle(request_id)
         view = await self.show(request_id)
         while view.status is Status.RECEIVED and datetime.now(UTC) < end:
+            if view.reason is Reason.AWAITING_OFFICE:
+                await asyncio.sleep(LOOK_EVERY)
+                view = await self.show(request_id)
+                continue
             try:
                 answer = await handle.execute_update(
                     BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT

@@ -10,25 +10,30 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities.holds import AppointmentToRead, HoldActivities
     from domain.booking import BookingView, Reason, Status
-    from domain.calendar import AppointmentStatus
+    from domain.calendar import AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind, plain_reason
     from workflows.contracts import (
         ANSWER_WITHIN,
         BY_PATIENT,
         Answer,
         BookingInput,
+        CalendarNews,
         NewTime,
         Resolution,
         ResolutionKind,
     )
     from workflows.landing import Landing
     from workflows.notices import Notices
+    from workflows.office import Office
     from workflows.practice_steps import PracticeSteps
     from workflows.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
-    from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, Withdrawn, until
+    from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.waiting import happens_before
 
 LATE_COMMIT = timedelta(seconds=60)
 """A write whose outcome was unknown may still be committed for so long."""
+QUEUE_DRAINS_WITHIN = timedelta(hours=24)
+"""Where writes are queued: longer than an office's server is off over night."""
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)
 """After the visit's end the desk has so long to record how it went."""
 NOT_ALLOWED = "NotAllowed"
@@ -43,6 +48,9 @@ class BookingWorkflow:
         self._steps = PracticeSteps(given.policy.connection)
         self._landing = Landing(given, self._state, self._steps)
         self._notices = Notices(self._state)
+        self._office = Office(
+            given.policy.landing, self._state, self._landing, self._notices, ended=lambda: self._withdrawn
+        )
         self._resolution: Resolution | None = None
         self._withdrawn = False
         self._published: tuple[Status, Reason | None, datetime] | None = None
@@ -71,10 +79,15 @@ class BookingWorkflow:
             try:
                 if self._state.need is not None:
                     await self._wait_for_person(self._state.need)
+                if self._state.on_its_way and not self._state.moving:
+                    self._become(Status.RECEIVED, Reason.AWAITING_OFFICE)
+                    await self._office.takes_it()
                 if self._withdrawn:
                     raise Withdrawn
                 await self._landing.book()
                 self._become(Status.CONFIRMED, None)
+            except OnItsWay:
+                continue
             except NeedsStaff as need:
                 self._state.need = need
             except Declined as no:
@@ -89,13 +102,19 @@ class BookingWorkflow:
         state.alternatives = need.alternatives
         self._become(Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF, need.reason)
         self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
-        self._notices.tell_patient(Kind.HELD if state.appointment else Kind.RECEIVED)
+        self._notices.tell_patient(Kind.HELD if state.appointment and not state.on_its_way else Kind.RECEIVED)
         escalate_at = workflow.now() + self._given.policy.staff_deadline
         while self._resolution is None and not self._withdrawn:
             expires = state.hold_expires()
             state.deadline = min(escalate_at, state.start, expires or escalate_at)
-            if await self._somebody_acts_before(state.deadline, "Waiting for a person"):
+            look_at = state.look_at if state.on_its_way and state.look_at is not None else state.deadline
+            if await self._somebody_acts_before(min(state.deadline, look_at), "Waiting for a person"):
                 break
+            if self._office.look_is_due():
+                await self._landing.look()
+                if not state.on_its_way:
+                    return state.close_exception()
+                continue
             if workflow.now() >= state.start:
                 raise Declined(Reason.EXPIRED)
             if expires is not None and workflow.now() >= expires:
@@ -108,15 +127,11 @@ class BookingWorkflow:
         state.apply(self._take_resolution())
 
     async def _somebody_acts_before(self, deadline: datetime, summary: str) -> bool:
-        try:
-            await workflow.wait_condition(
-                lambda: self._resolution is not None or self._withdrawn,
-                timeout=until(deadline, workflow.now()),
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return False
-        return True
+        def acted() -> bool:
+            return self._resolution is not None or self._withdrawn
+
+        await happens_before(deadline, lambda: acted() or self._office.look_is_due(), summary)
+        return acted()
 
     async def _expire_hold(self) -> None:
         await self._landing.withdraw()
@@ -169,8 +184,20 @@ class BookingWorkflow:
             if state.twins_possible:
                 await workflow.sleep(LATE_COMMIT, summary="A late commit would show by now")
                 await self._take_back()
+            if state.queued:
+                await self._watch_the_queue()
         elif state.slot is not None:
             await self._landing.release_claim()
+
+    async def _watch_the_queue(self) -> None:
+        """What was taken back may land yet, and the taking back be refused by the practice's own system."""
+        end = workflow.now() + QUEUE_DRAINS_WITHIN
+        while await happens_before(end, lambda: self._state.news is not None, "Until nothing can land any more"):
+            news, self._state.news = self._state.news, None
+            if news is not None and news.kind is EventKind.CHANGE_FAILED:
+                await self._ask_to_remove(Reason.REFUSED_BY_SYSTEM)
+            elif news is not None and news.landing is LandingState.LANDED:
+                await self._take_back()
 
     async def _take_back(self) -> None:
         """However long the office is away; where it refuses, a person removes it and says so."""
@@ -178,13 +205,17 @@ class BookingWorkflow:
             try:
                 return await self._landing.withdraw()
             except NeedsStaff as need:
-                self._state.need = need
-                self._become(self._state.status, need.reason)
-                self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
-                await workflow.wait_condition(lambda: self._resolution is not None)
-                self._state.close_exception()
-                if self._take_resolution().kind is ResolutionKind.APPROVE:
+                if await self._ask_to_remove(need.reason) is ResolutionKind.APPROVE:
                     return self._landing.forget_hold()
+
+    async def _ask_to_remove(self, reason: Reason) -> ResolutionKind:
+        """A person takes the appointment out of the calendar by hand, or has us try again."""
+        self._state.need = NeedsStaff(reason)
+        self._become(self._state.status, reason)
+        self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
+        await workflow.wait_condition(lambda: self._resolution is not None)
+        self._state.close_exception()
+        return self._take_resolution().kind
 
     def _become(self, status: Status, reason: Reason | None) -> None:
         """Take a status, and publish it where bookings are listed."""
@@ -245,6 +276,12 @@ class BookingWorkflow:
             return
         self._resolution = decision
 
+    @workflow.signal
+    def schedule_changed(self, news: CalendarNews) -> None:
+        """The practice system says that something happened to an appointment of this booking."""
+        if self._state.status is not Status.CONFIRMED:
+            self._state.news = news
+
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:
         """The patient picks another time while the first could not be had."""
@@ -282,14 +319,8 @@ class BookingWorkflow:
             raise ApplicationError(f"the booking is already {self._state.status}", type=NOT_ALLOWED)
 
     async def _decided(self, when: Callable[[], bool] | None = None) -> None:
-        try:
-            await workflow.wait_condition(
-                when or (lambda: self._resolution is None and self._state.decided),
-                timeout=ANSWER_WITHIN,
-                timeout_summary="Answer by then",
-            )
-        except TimeoutError:
-            return
+        decided = when or (lambda: self._resolution is None and self._state.decided)
+        await happens_before(workflow.now() + ANSWER_WITHIN, decided, "Answer by then")
 
 
 _OUTCOMES = {

@@ -9,7 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field
 
 from domain.patient import Address
-from domain.policy import EmailContent
+from domain.policy import EmailContent, LandingPolicy
 from domain.request import Key
 from domain.rules import Confirmation, HoursSpan
 
@@ -145,6 +145,10 @@ class ConnectionKeys(Keys):
     page_size: Annotated[int, Field(ge=1, le=1000)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+    look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
+    tell_patient_after: Duration = LandingPolicy().tell_patient_after
+    landing_patience: Length = LandingPolicy().patience
+    landing_margin: Duration = LandingPolicy().margin
 
     @property
     def reached_by(self) -> str:

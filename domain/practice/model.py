@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from domain.base import Value
 from domain.patient import Address
-from domain.policy import BookingPolicy, EmailContent
+from domain.policy import BookingPolicy, EmailContent, LandingPolicy
 from domain.rules import ServiceRule
 
 Found = TypeVar("Found")
@@ -37,6 +37,7 @@ class Connection(Value):
     page_size: int = 500
     longest_appointment: timedelta = timedelta(hours=12)
     consistency_delay: timedelta = timedelta(seconds=3)
+    landing: LandingPolicy = LandingPolicy()
 
 
 class Location(Value):
@@ -119,6 +120,7 @@ class Practice(Value):
             staff_deadline=found.staff_deadline,
             new_patients=rule.new_patients,
             existing_patients=rule.existing_patients,
+            landing=self.connection(place.connection).landing,
             placeholder_patient=place.placeholder_patient,
         )
 
