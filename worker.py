@@ -1,9 +1,6 @@
 """The Temporal worker: connects, puts the parts together, runs until told to stop."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -19,15 +16,15 @@ from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import messages_queue, practice_queue
 from activities.slots import SlotActivities
-from adapters.practice_file import PracticeFileError, read_practice
+from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import connections, messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
-from runtime.logs import configure_logging
 from runtime.ops import ops_app, serve
 from runtime.plugin import holdfast_plugin
-from settings import ConfigurationError, Settings, load_settings
+from runtime.process import run_until_told
+from settings import Settings
 from workflows.booking import BookingWorkflow
 from workflows.search_attributes import ALL
 
@@ -129,26 +126,5 @@ def _runtime(settings: Settings) -> Runtime | None:
     return Runtime(telemetry=TelemetryConfig(metrics=metrics))
 
 
-async def main() -> int:
-    try:
-        settings = load_settings()
-        configure_logging(settings.log_format, settings.log_level)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await run(settings, stop)
-    except (ConfigurationError, PracticeFileError) as wrong:
-        print(wrong, file=sys.stderr)
-        return 2
-    except ConnectionError as unreachable:
-        print(unreachable, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    code = asyncio.run(main())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done
+    run_until_told(run)

@@ -27,7 +27,7 @@ from domain.booking import BookingView, Reason, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, NewTime, Resolution, workflow_id
+from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, CalendarNews, NewTime, Resolution, workflow_id
 from workflows.search_attributes import (
     APPOINTMENT_START,
     BOOKING_LOCATION,
@@ -131,6 +131,20 @@ class BookingClient:
     async def cancel(self, request_id: str) -> BookingView:
         """The patient takes the request or the visit back."""
         return await self._update(request_id, BookingWorkflow.cancel)
+
+    async def tell(self, booking: str, news: CalendarNews) -> bool:
+        """Pass on what the practice system says of an appointment; ``booking`` is a workflow id.
+
+        False where the booking is over. Raises RPCError where the server can't be asked.
+        """
+        handle = self._client.get_workflow_handle_for(BookingWorkflow.run, booking)
+        try:
+            await handle.signal(BookingWorkflow.schedule_changed, news, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _start_and_ask(self, given: BookingInput) -> Answer:
         start = WithStartWorkflowOperation(
