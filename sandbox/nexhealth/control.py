@@ -22,10 +22,9 @@ async def set_clock(nex: NexHealth, given: Row) -> Row:
     given = _known(given, {"paused": None, "advance": None, "settle": None})
     if "paused" in given:
         nex.world.clock.pause(given["paused"])
-    if "advance" in given:
-        nex.world.clock.advance(given["advance"])
-        nex.sync.tick()
-        await nex.webhooks.deliver()
+    nex.world.clock.advance(given.get("advance", 0))
+    nex.sync.tick()
+    await nex.webhooks.deliver()
     if given.get("settle"):
         await nex.settle()
     return {"now": nex.world.clock.text(), "paused": nex.world.clock.paused}

@@ -34,6 +34,18 @@ class SandboxControl:
     def desk(self, **action: Any) -> dict[str, Any]:
         return dict(self._http.post("desk", json=action).raise_for_status().json())
 
+    def nexhealth(self, **switches: Any) -> None:
+        """What the vendor leaves open."""
+        self._http.post("nexhealth", json=switches).raise_for_status()
+
+    def office(self, location: int, **given: Any) -> dict[str, Any]:
+        """An office behind NexHealth: online, its sync status, its system, its location's flags."""
+        return dict(self._http.post("office", json={"id": location, **given}).raise_for_status().json())
+
+    def clock(self, **given: Any) -> dict[str, Any]:
+        """NexHealth's time: paused, advance (seconds), settle."""
+        return dict(self._http.post("clock", json=given).raise_for_status().json())
+
     def reset(self) -> None:
         self._http.post("reset", json={}).raise_for_status()
 
