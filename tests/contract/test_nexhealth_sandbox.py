@@ -154,7 +154,7 @@ def test_the_version_is_asked_for_and_the_client_must_say_its_name(nex: Nex) -> 
 
 
 def test_parameters_missing_blank_unreadable_foreign_and_ignored(nex: Nex) -> None:
-    span = {"start": NINE, "end": TEN}
+    span: Row = {"start": NINE, "end": TEN}
     refused(nex.http.get("/appointments", params=span), 400, "Missing parameter subdomain")
     blank = nex.http.get("/appointments", params={"subdomain": "", **span})
     refused(blank, 400, "Blank values not allowed for parameter subdomain")
@@ -368,6 +368,33 @@ def test_a_change_that_the_office_no_longer_has_a_row_for_goes_back(
     sandbox.clock(advance=1)
     assert told(receiver)[-1] == "appointment_updated.failed"
     assert not nex.visit(row["id"])["confirmed"]
+
+
+def test_what_the_desk_did_meanwhile_is_read_once_our_write_has_failed(sandbox: SandboxControl, nex: Nex) -> None:
+    row = nex.booked(SEATS[DENTRIX])
+    sandbox.clock(advance=1)
+    sandbox.office(DENTRIX, write_status="red")
+    sandbox.desk(system="nexhealth", do="move", id=row["id"], start=TEN)
+    nex.change(row["id"], cancelled=True)
+    sandbox.clock(advance=1)
+    assert nex.visit(row["id"])["start_time"] == "2027-01-12T17:00:00.000Z"
+    sandbox.fault(system="office", method="update", kind="failed")
+    sandbox.office(DENTRIX, write_status="green")
+    sandbox.clock(advance=1)
+    seen = nex.visit(row["id"])
+    assert (seen["cancelled"], seen["start_time"]) == (False, "2027-01-12T18:00:00.000Z")
+
+
+def test_two_at_once_may_both_be_accepted(sandbox: SandboxControl, nex: Nex) -> None:
+    sandbox.nexhealth(overlap_check=False)
+    for _ in range(2):
+        nex.booked(SEATS[EAGLESOFT])
+    sandbox.clock(advance=1)
+    assert len(office_rows(sandbox, EAGLESOFT)) == 1
+    sandbox.office(EAGLESOFT, cells={"overlap": True})
+    nex.booked(SEATS[EAGLESOFT])
+    sandbox.clock(advance=1)
+    assert len(office_rows(sandbox, EAGLESOFT)) == 2
 
 
 # Each system
@@ -749,6 +776,11 @@ def test_the_practice_can_be_read(nex: Nex) -> None:
         (403, 30, 1),
     ]
     assert len(nex.http.get("/locations/101/appointment_descriptors").json()["data"]) == 3
+    (recall,) = nex.get("/patient_recalls", location_id=ENTERPRISE, due_after="2027-01-01T00:00:00Z")
+    assert (recall["patient_id"], recall["recall_type"]["interval_num"]) == (902, 6)
+    assert len(nex.get("/recall_types", location_id=DENTRIX)) == 1
+    for path in ("/providers/201", "/operatories/301", "/appointment_types/401/appointment_descriptors"):
+        assert nex.get(path)
 
 
 def test_the_page_shows_the_offices_and_what_waits(sandbox: SandboxControl, nex: Nex) -> None:
