@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import json
 import os
 import secrets
 import shlex
@@ -32,6 +33,8 @@ class Part:
     name: str
     command: list[str]
     ready: Callable[[], bool]
+    before: Callable[[], None] | None = None
+    """What must be done before it starts for the first time."""
     process: subprocess.Popen[bytes] | None = None
 
 
@@ -78,6 +81,7 @@ class Stack:
 
     def _plan(self) -> None:
         grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
+        web = free_port(8000)
         sandbox_url = f"http://127.0.0.1:{sandbox}"
         self.environment = {
             **os.environ,
@@ -87,11 +91,12 @@ class Stack:
             "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
             "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}",
             "CODEC_ORIGIN": f"http://127.0.0.1:{ui}",
-            "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
+            "PUBLIC_BASE_URL": f"http://127.0.0.1:{web}",
+            "WEB_ADDRESS": f"127.0.0.1:{web}",
         }
         os.environ.update(self.environment)
         ours = {name: value for name, value in self.environment.items() if name in _sandbox_settings(sandbox_url)}
-        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS")}
+        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL")}
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
         (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [
@@ -106,13 +111,29 @@ class Stack:
                 lambda: _answers(f"{sandbox_url}/_control/state"),
             ),
             Part(
+                "web", [sys.executable, "-m", "web"], lambda: _answers(f"http://127.0.0.1:{web}/live"), self._subscribe
+            ),
+            Part(
                 "worker",
                 [sys.executable, "worker.py"],
                 lambda: _answers(f"http://127.0.0.1:{ops}/ready"),
             ),
         ]
 
+    def _subscribe(self) -> None:
+        """Have NexHealth's side tell us of landings; the secret that signs its deliveries is shown only once."""
+        kept = self.state_dir / "webhook.secret"
+        if not kept.exists():
+            command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
+            done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
+            if done.returncode != 0:
+                raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
+            kept.write_text(json.loads(done.stdout.splitlines()[-1])["secret"])
+        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = kept.read_text()
+
     def _start(self, part: Part) -> None:
+        if part.before is not None and part.process is None:
+            part.before()
         log = (self.state_dir / f"{part.name}.log").open("ab")
         part.process = subprocess.Popen(  # noqa: S603
             part.command,
@@ -179,6 +200,10 @@ def _sandbox_settings(url: str) -> Mapping[str, str]:
         "ASCEND_CLIENT_SECRET": "sandbox-secret",
         "ASCEND_ORGANIZATION_ID": "5f0000000000000000000001",
         "ASCEND_READ_TIMEOUT": "4",
+        "NEXHEALTH_BASE_URL": url,
+        "NEXHEALTH_API_KEY": "sandbox-nexhealth-key",
+        "NEXHEALTH_SUBDOMAIN": "bright-harbor",
+        "NEXHEALTH_READ_TIMEOUT": "4",
         "SENDGRID_BASE_URL": url,
         "SENDGRID_API_KEY": "SG.sandbox",
         "SENDGRID_FROM": "bookings@practice.example",
