@@ -268,7 +268,7 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
             if what == "office":
                 return JSONResponse(set_office(box.nexhealth, given))
             if what == "reset":
-                return _reset(box)
+                return _reset(box, given)
             raise problem(404, "unknown_control")
 
         return _answered(work)
@@ -303,12 +303,12 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _reset(box: Sandbox) -> Response:
+def _reset(box: Sandbox, given: Row) -> Response:
     box.store.clear()
     seed.seed(box.store)
     box.faults.clear()
     box.ascend.switches = type(box.ascend.switches)()
-    box.nexhealth.reset()
+    box.nexhealth.reset(keep_subscriptions=bool(given.get("keep_subscriptions")))
     box.document.violations.clear()
     for counts in box.calls.values():
         counts.clear()
