@@ -23,7 +23,7 @@ PROVIDERS, OPERATORIES = ("p1", "p2"), ("o1", "o2")
 TICK = 10
 """Minutes between the starts that are looked at; opening times and steps are multiples of it."""
 
-minutes = st.integers(0, 180).map(lambda n: timedelta(minutes=n))
+minutes = st.integers(0, 30).map(lambda n: timedelta(minutes=n))
 ticks = st.integers(1, 6).map(lambda n: timedelta(minutes=TICK * n))
 rarely = st.sampled_from([False, False, False, True])
 
@@ -50,13 +50,13 @@ def rules(draw: st.DrawFn, zone: str) -> ServiceRule:
         duration_by_provider=draw(st.dictionaries(st.sampled_from(PROVIDERS), ticks, max_size=1)),
         providers=tuple(draw(st.permutations(PROVIDERS))),
         operatories=tuple(draw(st.permutations(OPERATORIES))),
-        hours=draw(st.dictionaries(st.integers(1, 7), opening_hours(), min_size=5)),
+        hours=dict.fromkeys(range(1, 8), draw(opening_hours())),
         buffer_before=draw(st.just(timedelta(0)) | minutes),
         buffer_after=draw(st.just(timedelta(0)) | minutes),
-        minimum_notice=draw(minutes),
-        horizon=draw(st.just(timedelta(days=60)) | ticks),
+        minimum_notice=draw(st.just(timedelta(0)) | minutes),
+        horizon=draw(st.sampled_from([timedelta(days=60)] * 3 + [timedelta(hours=5)])),
         same_day_cutoff=draw(st.none() | st.just(time(9))),
-        daily_cap=draw(st.none() | st.just(1)),
+        daily_cap=draw(st.sampled_from([None, None, None, 1])),
         slot_step=draw(ticks),
         only_in_windows=draw(rarely),
         reason=draw(st.sampled_from([None, "check"])),
@@ -76,7 +76,7 @@ def worlds(draw: st.DrawFn) -> tuple[Facts, date, int]:
     times = st.builds(
         lambda start, lasts, second: span(begin + timedelta(minutes=start, seconds=second), lasts),
         st.integers(-60, length),
-        st.integers(0, 240),
+        st.sampled_from([0, 5, 30, 60, 240]),
         st.sampled_from([0, 0, 1]),
     )
     appointments = st.builds(
@@ -99,14 +99,14 @@ def worlds(draw: st.DrawFn) -> tuple[Facts, date, int]:
     )
     calendar = Calendar(
         span=known,
-        appointments=tuple(draw(st.lists(appointments, max_size=6))),
-        blocks=tuple(draw(st.lists(blocks, max_size=2))),
+        appointments=tuple(draw(st.lists(appointments, max_size=5))),
+        blocks=tuple(draw(st.lists(blocks, max_size=3))),
         windows=tuple(draw(st.lists(windows, max_size=8))),
     )
     facts = Facts(
         rule=rule,
         calendar=calendar,
-        now=begin + timedelta(minutes=draw(st.sampled_from([-600, 0, 545]) | st.integers(-60, length))),
+        now=begin + timedelta(minutes=draw(st.sampled_from([-600, 0, 539, 540]) | st.integers(-60, length))),
         claims=tuple(draw(st.lists(st.builds(Slot, time=times, provider=who, operatory=where), max_size=2))),
         booked={first: draw(st.integers(0, 1))},
     )
