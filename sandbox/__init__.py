@@ -1,1 +1,1 @@
-"""The other end of the wire: speaks Dentrix Ascend, SendGrid and Twilio over HTTP. A program at a URL."""
+"""The other end of the wire: speaks Dentrix Ascend, NexHealth, SendGrid and Twilio over HTTP. A program at a URL."""

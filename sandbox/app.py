@@ -28,7 +28,7 @@ from sandbox.nexhealth.calls import Endpoint
 from sandbox.nexhealth.control import act as act_at_office
 from sandbox.nexhealth.control import set_clock, set_office, set_switches
 from sandbox.nexhealth.document import Document
-from sandbox.nexhealth.envelope import refusal
+from sandbox.nexhealth.picture import calendar, waiting
 from sandbox.nexhealth.service import NexHealth
 from sandbox.page import page
 from sandbox.store import Row, Store
@@ -89,15 +89,16 @@ class Sandbox:
             return CutOff()
         if kind == "expire_tokens":
             (self.nexhealth.entry if trouble.system == "nexhealth" else self.ascend).tokens.clear()
+        shape = (nexhealth.TROUBLE if trouble.system == "nexhealth" else {}).get(kind)
         early = _EARLY.get(kind)
         if early is not None:
-            return early(trouble)
+            return (shape or early)(trouble)
         answer = _answered(work)
         if kind == "webhook_first":
             await self.nexhealth.settle()
         if kind == "hang_after":
             await asyncio.sleep(trouble.seconds)
-        after = _AFTER.get(kind)
+        after = shape or _AFTER.get(kind)
         return after(trouble) if after is not None else answer
 
     async def _later(self, seconds: float, work: Callable[[], Response]) -> None:
@@ -128,29 +129,23 @@ def _answered(work: Callable[[], Response]) -> Response:
 
 
 _EARLY: dict[str, Callable[[Fault], Response]] = {
-    "status_before": lambda f: _refused(f, f.status, "unavailable"),
+    "status_before": lambda f: JSONResponse(problem(f.status, "unavailable").body, status_code=f.status),
     "rate_limited": lambda f: JSONResponse(
         fault("Rate limit", "policies.ratelimit"), status_code=429, headers={"Retry-After": str(f.retry_after)}
     ),
     "expire_tokens": lambda f: JSONResponse(
         fault("Invalid Access Token", "oauth.v2.InvalidAccessToken"), status_code=401
     ),
-    "forbidden": lambda f: _refused(f, 403, "forbidden"),
+    "forbidden": lambda f: JSONResponse(problem(403, "forbidden").body, status_code=403),
     "array_error": lambda f: JSONResponse([{"code": "odd"}], status_code=f.status),
     "text_error": lambda f: HTMLResponse("<html>gateway</html>", status_code=f.status),
     "fault_error": lambda f: JSONResponse(fault("Gateway", "messaging.adaptors.http"), status_code=f.status),
 }
 _AFTER: dict[str, Callable[[Fault], Response]] = {
-    "status_after": lambda f: _refused(f, f.status, "server_error"),
+    "status_after": lambda f: JSONResponse(problem(f.status, "server_error").body, status_code=f.status),
     "drop_after": lambda f: CutOff(),
     "garbage": lambda f: PlainTextResponse("not json {"),
 }
-
-
-def _refused(f: Fault, status: int, code: str) -> Response:
-    """In the shape of the vendor's own refusals."""
-    answer = refusal(status, code) if f.system == "nexhealth" else problem(status, code)
-    return JSONResponse(answer.body, status_code=status)
 
 
 def _shape(path: str) -> str:
@@ -279,7 +274,9 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
         return _answered(work)
 
     async def shown(request: Request) -> Response:
-        return HTMLResponse(page(box.state(), request.query_params.get("date")))
+        state, offices = box.state(), calendar(box.nexhealth)
+        both = {**state, **{kind: state[kind] + rows for kind, rows in offices.items()}}
+        return HTMLResponse(page(both, waiting(box.nexhealth), request.query_params.get("date")))
 
     account = "/2010-04-01/Accounts/{account}"
     every: list[tuple[str, Callable[[Request], Awaitable[Response]], list[str]]] = [

@@ -27,18 +27,20 @@ table { border-collapse: collapse; background: #fff } td, th { border: 1px solid
 """
 
 
-def page(state: Row, day_text: str | None) -> str:
+def page(state: Row, waiting: list[Row], day_text: str | None) -> str:
+    """``waiting``: what NexHealth accepted and has not yet written."""
     day = date.fromisoformat(day_text) if day_text else _busiest_day(state)
     around = "".join(
         f'<a href="/?date={day + timedelta(days=n)}">{day + timedelta(days=n):%a %d %b}</a>' for n in (-1, 0, 1)
     )
     places = "".join(_location(state, place, day) for place in state["locations"])
     key = '<p class="key"><span>desk</span><span class="hold">our hold</span><span class="confirmed">ours, confirmed</span></p>'
+    queued = _table("Not yet written at the office", ["office", "what", "start"], waiting)
     emails = _table("Emails", ["to", "subject", "text"], state["emails"])
     texts = _table("Texts", ["to", "body"], state["texts"])
     return (
         f"<!doctype html><meta charset=utf-8><title>Sandbox</title><style>{STYLE}</style>"
-        f"<h1>Sandbox practice, {day:%A %d %B %Y}</h1><nav>{around}</nav>{key}{places}{emails}{texts}"
+        f"<h1>Sandbox practice, {day:%A %d %B %Y}</h1><nav>{around}</nav>{key}{places}{queued}{emails}{texts}"
     )
 
 

@@ -1,15 +1,17 @@
 """The calls that NexHealth answers."""
 
 import json
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from sandbox.ascend import Answer
+from sandbox.faults import Fault
 from sandbox.nexhealth import appointments, hours, patients, setup, slots, subscribing
 from sandbox.nexhealth.calls import Call, Endpoint
 from sandbox.nexhealth.entry import turned_away
-from sandbox.nexhealth.envelope import Reply, invalid, refusal
+from sandbox.nexhealth.envelope import EXPIRED, NO_ACCESS, Reply, invalid, refusal
 from sandbox.nexhealth.parameters import Parameters
 from sandbox.nexhealth.service import NexHealth
 from sandbox.store import Row
@@ -37,7 +39,7 @@ def answer(nex: NexHealth, endpoint: Endpoint, request: Request, body: bytes) ->
         return _cloudflare()
     path = request.url.path
     if nex.world.switches.rate_limits and nex.limits.exceeded(request.method, path):
-        return rate_limited(nex.world.switches.retry_after)
+        return _rate_limited(nex.world.switches.retry_after)
     try:
         if not endpoint.is_open:
             nex.entry.authorize(request.headers)
@@ -50,7 +52,11 @@ def answer(nex: NexHealth, endpoint: Endpoint, request: Request, body: bytes) ->
     return _written(reply, params)
 
 
-def rate_limited(retry_after: int | None) -> Response:
+def _told(status: int, text: str) -> Response:
+    return JSONResponse(refusal(status, text).body, status_code=status)
+
+
+def _rate_limited(retry_after: int | None) -> Response:
     """The body is not documented."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return PlainTextResponse("Retry later\n", status_code=429, headers=headers)
@@ -95,3 +101,13 @@ def _written(reply: Reply, params: Parameters) -> Response:
 
 def _cloudflare() -> Response:
     return HTMLResponse("<!DOCTYPE html><title>Access denied</title>error code: 1010", status_code=403)
+
+
+TROUBLE: dict[str, Callable[[Fault], Response]] = {
+    "status_before": lambda f: _told(f.status, "unavailable"),
+    "status_after": lambda f: _told(f.status, "server error"),
+    "rate_limited": lambda f: _rate_limited(f.retry_after),
+    "expire_tokens": lambda f: _told(401, EXPIRED),
+    "forbidden": lambda f: _told(403, NO_ACCESS),
+}
+"""What scripted trouble looks like where NexHealth has a shape of its own."""

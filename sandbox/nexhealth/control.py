@@ -1,6 +1,7 @@
 """The hand on NexHealth's side: the clock, each office's Synchronizer, the switches, and the front desks' own work."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,24 +23,24 @@ async def set_clock(nex: NexHealth, given: Row) -> Row:
     given = _known(given, {"paused": None, "advance": None, "settle": None})
     if "paused" in given:
         nex.world.clock.pause(given["paused"])
-    if "advance" in given:
-        nex.world.clock.advance(given["advance"])
-        nex.sync.tick()
-        await nex.webhooks.deliver()
+    nex.world.clock.advance(given.get("advance", 0))
+    nex.sync.tick()
+    await nex.webhooks.deliver()
     if given.get("settle"):
         await nex.settle()
     return {"now": nex.world.clock.text(), "paused": nex.world.clock.paused}
 
 
 def set_office(nex: NexHealth, given: Row) -> Row:
-    """``online``, ``read_status``, ``write_status``, ``overlap``, ``system``, and the location's own ``flags``."""
+    """``online``, ``read_status``, ``write_status``, ``system``, single ``cells`` of it, ``flags`` of the location."""
     place = nex.world.get("locations", given.pop("id"))
     line = nex.world.lines[place["id"]]
     if "flags" in given:
         nex.world.change("locations", place, **_known(given.pop("flags"), place))
-    if "system" in given:
-        line.system = SYSTEMS[given.pop("system")]
-    vars(line).update(_known(given, {"online": 0, "read_status": 0, "write_status": 0, "overlap": 0}))
+    line.system = SYSTEMS[given.pop("system", line.system.name)]
+    if "cells" in given:
+        line.system = replace(line.system, **_known(given.pop("cells"), vars(line.system)))
+    vars(line).update(_known(given, {"online": 0, "read_status": 0, "write_status": 0}))
     return sync_status(nex.world, place)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from sandbox.nexhealth.clock import Clock
-from sandbox.nexhealth.envelope import refusal
+from sandbox.nexhealth.envelope import EXPIRED, refusal
 from sandbox.store import Row
 
 VERSIONS = ("v3.0.0", "v20240412")
@@ -37,7 +37,7 @@ class Entry:
     def authorize(self, headers: Mapping[str, str]) -> None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or self.tokens.get(token, 0) <= self.clock.now().timestamp():
-            raise refusal(401, "Invalid token or token has expired")
+            raise refusal(401, EXPIRED)
         if headers.get("nex-api-version") not in VERSIONS:
             raise refusal(404, "Not Found")
 

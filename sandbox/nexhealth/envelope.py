@@ -6,6 +6,7 @@ from typing import Any
 from sandbox.ascend import Answer
 from sandbox.store import Row
 
+EXPIRED = "Invalid token or token has expired"
 NO_ACCESS = "You don't have access to perform this action."
 NOT_SYNCED = "Cannot update appointment because it is not synced with the PMS and/or a live client"
 ALREADY_CANCELLED = "Cannot update already cancelled appointment"

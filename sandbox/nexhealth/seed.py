@@ -23,7 +23,9 @@ _PROVIDERS = {
 _CHAIRS = {101: (301, 302, 303), 102: (311, 312), 103: (321, 322, 323)}
 _TYPES = (("Cleaning", 60), ("Consult", 30), ("Exam", 30))
 _WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
-_FIRST_TYPE, _FIRST_DESCRIPTOR, _FIRST_HOURS, _FIRST_PATIENT, _FIRST_CHART = 401, 501, 601, 901, 30_001
+_FIRST_TYPE, _FIRST_DESCRIPTOR, _FIRST_HOURS, _FIRST_RECALL, _FIRST_PATIENT = 401, 501, 601, 701, 901
+_FIRST_CHART = 30_001
+"""In the offices' own numbers, as their systems give them."""
 
 
 def seed(world: World) -> None:
@@ -49,6 +51,7 @@ def seed(world: World) -> None:
             }
             world.copy.put("operatories", chair | {"active": True, "bookable_online": True} | read)
         _types(world, place, number, read)
+        _recall(world, place, number, read)
         _hours(world, location, number, synced=SYSTEMS[system].synced_hours)
     for number, given in enumerate(_charts()):
         chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, **given}
@@ -129,6 +132,17 @@ def _types(world: World, place: Row, number: int, read: Row) -> None:
         owner = {"parent_type": "Location", "parent_id": place["id"], "bookable_online": True}
         kind = {"id": row_id, "name": name, "minutes": minutes, **owner, "_descriptors": [descriptor["id"]]}
         world.copy.put("appointment_types", kind)
+
+
+def _recall(world: World, place: Row, number: int, read: Row) -> None:
+    """The first of the location's patients is due for a cleaning."""
+    stamps = {name: read[name] for name in ("foreign_id_type", "created_at", "updated_at")}
+    interval = {"name": "PROPHY", "description": "Cleaning", "interval_num": 6, "interval_unit": "M"}
+    kind = {"id": _FIRST_RECALL + number, **interval}
+    world.copy.put("recall_types", {**kind, "location_id": place["id"], "foreign_id": str(number), **stamps})
+    due = {"date_due": "2027-02-01", "appointment_id": None, "patient_id": _FIRST_PATIENT + number}
+    known = {"recall_id": kind["id"], "recall_type": kind, "foreign_id": str(number), "_location": place["id"]}
+    world.copy.put("patient_recalls", {"id": _FIRST_RECALL + 10 + number, **due, **known, **stamps})
 
 
 def _hours(world: World, location: int, number: int, *, synced: bool) -> None:

@@ -19,7 +19,7 @@ from sandbox.store import Row, Store
 _TICK = 0.1
 _SHOWN = (
     *("institutions", "locations", "providers", "operatories", "appointment_types", "working_hours", "patients"),
-    *("appointments", "queue", "endpoints", "subscriptions", "deliveries"),
+    *("appointments", "queue", "endpoints", "subscriptions", "outbox", "deliveries"),
 )
 
 

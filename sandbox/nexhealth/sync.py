@@ -52,6 +52,7 @@ class Sync:
         for queued in self._world.copy.all("queue"):
             if queued["location"] == location:
                 Writing(self._world, self._webhooks, queued).run()
+                line.seen_version = -1
 
     def _report_recovery(self, location: int, line: Line) -> None:
         """Only red to green is told; that a line went down is for the client to find out."""
@@ -181,7 +182,7 @@ class Writing:
             if instant(self._row["start_time"]) <= self._world.clock.now():
                 return self._fail("timed_out")
             wanted = self._visit()
-            if not self._overlap_allowed and self._world.offices.clash(wanted):
+            if not self._line.system.overlap and self._world.offices.clash(wanted):
                 return self._fail("failed")
             visit = self._world.offices.book(**wanted, patient=self._chart(), nex_id=self._row["id"])
         stamps = {"foreign_id_type": source(self._place, self._line.system), "last_sync_time": self._world.clock.text()}
@@ -195,7 +196,7 @@ class Writing:
             return self._fail("failed")
         wanted = {**visit, **self._visit(), "id": visit["id"]}
         moved = any(visit[name] != wanted[name] for name in ("start", "end", "operatory"))
-        if moved and not self._overlap_allowed and self._world.offices.clash(wanted):
+        if moved and not self._line.system.overlap and self._world.offices.clash(wanted):
             return self._fail("failed")
         changes = {"confirmed": self._row["confirmed"], "cancelled": self._row["cancelled"]}
         self._world.offices.save("appointments", {**wanted, **changes, "checked_in_at": self._row["checkin_at"]})
@@ -232,10 +233,6 @@ class Writing:
             nex_id=person["id"],
         )
         return int(chart["id"])
-
-    @property
-    def _overlap_allowed(self) -> bool:
-        return self._line.system.overlap if self._line.overlap is None else self._line.overlap
 
     def _fail(self, outcome: str) -> None:
         """No reason is ever given."""

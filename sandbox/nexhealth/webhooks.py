@@ -55,21 +55,16 @@ class Webhooks:
             "body": body,
             "first": now,
             "due": instant_text(self._world.clock.now() + timedelta(seconds=late)),
-            "state": "lost" if kind == "lost" else "waiting",
             "forged": kind == "forged",
             "answers": [],
         }
-        for _ in range(2 if kind == "twice" else 1):
-            self._world.copy.put("deliveries", {"id": self._world.copy.next_id(), **row})
+        for _ in range({"twice": 2, "lost": 0}.get(kind, 1)):
+            self._world.copy.put("outbox", {"id": self._world.copy.next_id(), **row})
 
     async def deliver(self) -> None:
         """Try what is due now."""
         async with self._one_at_a_time:
-            due = [
-                row
-                for row in self._world.copy.all("deliveries")
-                if row["state"] == "waiting" and instant(row["due"]) <= self._world.clock.now()
-            ]
+            due = [row for row in self._world.copy.all("outbox") if instant(row["due"]) <= self._world.clock.now()]
             if due:
                 async with httpx.AsyncClient(timeout=_SECONDS_TO_ANSWER, trust_env=False) as http:
                     await asyncio.gather(*(self._attempt(http, row) for row in due))
@@ -77,7 +72,7 @@ class Webhooks:
     async def _attempt(self, http: httpx.AsyncClient, row: Row) -> None:
         endpoint = self._world.copy.get("endpoints", str(row["endpoint"]))
         if endpoint is None or not endpoint["active"]:
-            self._world.copy.put("deliveries", {**row, "state": "no endpoint"})
+            self._done(row, "no endpoint")
             return
         key = secrets.token_hex(16) if row["forged"] else endpoint["secret_key"]
         timestamp, raw = self._world.clock.text(), row["body"].encode()
@@ -95,13 +90,17 @@ class Webhooks:
     def _settle(self, row: Row, endpoint: Row) -> None:
         answer, tries = row["answers"][-1], len(row["answers"])
         if isinstance(answer, int) and 200 <= answer < 300:
-            row["state"] = "delivered"
+            self._done(row, "delivered")
         elif tries <= len(RETRIES):
-            row["due"] = instant_text(instant(row["first"]) + timedelta(seconds=RETRIES[tries - 1]))
+            due = instant(row["first"]) + timedelta(seconds=RETRIES[tries - 1])
+            self._world.copy.put("outbox", {**row, "due": instant_text(due)})
         else:
-            row["state"] = "given up"
+            self._done(row, "given up")
             self._world.change("endpoints", endpoint, active=False)
-        self._world.copy.put("deliveries", row)
+
+    def _done(self, row: Row, state: str) -> None:
+        self._world.copy.delete("outbox", str(row["id"]))
+        self._world.copy.put("deliveries", {**row, "state": state})
 
 
 def signature(key: str, timestamp: str, raw: bytes, *, in_lines: bool) -> str:

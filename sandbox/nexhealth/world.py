@@ -23,6 +23,7 @@ class Switches:
     retry_after: int | None = None
     read_every: float = 1.0
     write_every: float = 1.0
+    overlap_check: bool = True
     provider_overlap: bool = False
     placeholders: str = "replaced"
     failed_rows: str = "kept"
@@ -42,7 +43,6 @@ class Line:
     online: bool = True
     read_status: str | None = None
     write_status: str | None = None
-    overlap: bool | None = None
     seen_version: int = -1
     reported: dict[str, str] = field(default_factory=lambda: {"read": "green", "write": "green"})
 

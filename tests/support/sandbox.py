@@ -35,15 +35,16 @@ class SandboxControl:
         return dict(self._http.post("desk", json=action).raise_for_status().json())
 
     def nexhealth(self, **switches: Any) -> None:
+        """What the vendor leaves open."""
         self._http.post("nexhealth", json=switches).raise_for_status()
 
-    def office(self, location: str, **changes: Any) -> None:
-        """What becomes of one practice behind NexHealth: ``online``, ``system``, ``overlap``, ``flags``."""
-        self._http.post("office", json={"id": int(location), **changes}).raise_for_status()
+    def office(self, location: int | str, **changes: Any) -> dict[str, Any]:
+        """An office behind NexHealth: ``online``, its sync status, its ``system``, ``overlap``, its ``flags``."""
+        return dict(self._http.post("office", json={"id": int(location), **changes}).raise_for_status().json())
 
-    def clock(self, **changes: Any) -> None:
+    def clock(self, **changes: Any) -> dict[str, Any]:
         """NexHealth's time: ``paused``, ``advance`` by seconds, or ``settle`` all that waits."""
-        self._http.post("clock", json=changes).raise_for_status()
+        return dict(self._http.post("clock", json=changes).raise_for_status().json())
 
     def office_desk(self, **action: Any) -> dict[str, Any]:
         return self.desk(system="nexhealth", **action)
