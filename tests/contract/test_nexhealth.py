@@ -1,18 +1,15 @@
 """What is special to NexHealth, over real HTTP to the sandbox; what every connection must do is in test_port."""
 
 import asyncio
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.nexhealth import NexHealthConfig, NexHealthSystem
+from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
 from adapters.practice_system import NewChart, PatientQuery
@@ -22,6 +19,7 @@ from domain.patient import Address, ChartStatus
 from domain.reference import reference_in
 from domain.request import Person, Sex
 from tests.support.practice_systems import DAY, NINE, Bench, bench, nexhealth
+from tests.support.receiver import Receiver, running_receiver
 from tests.support.sandbox import SandboxControl
 
 HOURS = timedelta(hours=1)
@@ -290,7 +288,7 @@ async def test_ids_that_are_no_numbers_never_leave_the_house(dentrix: Bench) -> 
 async def test_an_office_that_is_off_lets_us_cancel_but_not_confirm(dentrix: Bench) -> None:
     wanted = dentrix.hold()
     placed = await dentrix.landed(wanted)
-    dentrix.sandbox.office("101", online=False)
+    dentrix.sandbox.office(101, online=False)
     with pytest.raises(Unavailable) as later:
         await dentrix.system.confirm_hold(placed.id, wanted)
     assert later.value.retry_after == timedelta(minutes=1)
@@ -381,7 +379,7 @@ async def test_a_provider_who_is_away_is_away_from_every_chair(dentrix: Bench) -
 
 
 async def test_a_location_whose_visits_stay_at_nexhealth_is_refused(dentrix: Bench) -> None:
-    dentrix.sandbox.office("101", flags={"insert_appt_client": False})
+    dentrix.sandbox.office(101, flags={"insert_appt_client": False})
     (problem,) = await dentrix.system.check()
     assert "insert_appt_client" in problem
     with pytest.raises(Misconfigured):
@@ -415,50 +413,23 @@ async def test_events_are_subscribed_once_and_again_after_they_were_switched_off
 # Webhooks and the budget of calls
 
 
-class Ear:
-    """Hears deliveries, as our web side will."""
+def public_url(heard: Receiver) -> str:
+    return heard.url.removesuffix(WEBHOOK_PATH)
 
-    def __init__(self) -> None:
-        self.heard: list[tuple[bytes, str, str]] = []
-        self.url = ""
 
-    def events(self, secret: str) -> list[CalendarEvent]:
-        believed = [raw for raw, at, signature in self.heard if is_signed(raw, at, signature, ["other", secret])]
-        return [event for raw in believed for event in events(raw)]
+def believed(heard: Receiver, secret: str) -> list[CalendarEvent]:
+    signed = [
+        raw
+        for headers, raw in heard.deliveries
+        if is_signed(raw, headers["timestamp"], headers["signature"], ["other", secret])
+    ]
+    return [event for raw in signed for event in events(raw)]
 
 
 @pytest.fixture
-def ear() -> Iterator[Ear]:
-    with _listening() as found:
+def heard() -> Iterator[Receiver]:
+    with running_receiver() as found:
         yield found
-
-
-@contextmanager
-def _listening() -> Iterator[Ear]:
-    ear = Ear()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["content-length"]))
-            ear.heard.append((raw, self.headers["timestamp"], self.headers["signature"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
-    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.server_bind()
-    server.server_activate()
-    ear.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield ear
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -470,38 +441,42 @@ def _listening() -> Iterator[Ear]:
         ("incomplete", LandingState.INCOMPLETE),
     ],
 )
-async def test_how_a_write_ended_is_told(dentrix: Bench, ear: Ear, fault: str | None, landing: LandingState) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=ear.url)
+async def test_how_a_write_ended_is_told(
+    dentrix: Bench, heard: Receiver, fault: str | None, landing: LandingState
+) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     if fault:
         dentrix.sandbox.fault(system="office", method="insert", path="/101", kind=fault)
     wanted = dentrix.hold()
     placed = await system.place_hold(wanted)
     dentrix.settle()
-    (event,) = [e for e in ear.events(secret) if e.kind is EventKind.LANDING]
+    (event,) = [e for e in believed(heard, secret) if e.kind is EventKind.LANDING]
     assert (event.appointment_id, event.landing, event.reference) == (placed.id, landing, wanted.reference)
     assert event.account == "bright-harbor"
     await system.close()
 
 
-async def test_a_forged_delivery_is_not_believed_and_a_repeated_one_is_known_again(dentrix: Bench, ear: Ear) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=ear.url)
+async def test_a_forged_delivery_is_not_believed_and_a_repeated_one_is_known_again(
+    dentrix: Bench, heard: Receiver
+) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     dentrix.sandbox.fault(system="webhook", kind="forged")
     await system.place_hold(dentrix.hold())
     dentrix.settle()
-    assert ear.heard
-    assert ear.events(secret) == []
+    assert heard.deliveries
+    assert believed(heard, secret) == []
     dentrix.sandbox.fault(system="webhook", kind="twice")
     await system.place_hold(dentrix.hold(NINE + 2 * HOURS))
     dentrix.settle()
-    assert len({event.key for event in ear.events(secret)}) == 1
-    assert len(ear.events(secret)) == 2
+    assert len({event.key for event in believed(heard, secret)}) == 1
+    assert len(believed(heard, secret)) == 2
     await system.close()
 
 
-async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, ear: Ear) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=ear.url)
+async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, heard: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     wanted = dentrix.hold()
     placed = await system.place_hold(wanted)
@@ -509,12 +484,12 @@ async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, ea
     dentrix.sandbox.fault(system="office", method="update", path="/101", kind="failed")
     await system.confirm_hold(placed.id, wanted)
     dentrix.settle()
-    assert EventKind.CHANGE_FAILED in [event.kind for event in ear.events(secret)]
+    assert EventKind.CHANGE_FAILED in [event.kind for event in believed(heard, secret)]
     await system.close()
 
 
-async def test_a_booking_that_lands_by_webhook_costs_at_most_eight_calls(dentrix: Bench, ear: Ear) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=ear.url)
+async def test_a_booking_that_lands_by_webhook_costs_at_most_eight_calls(dentrix: Bench, heard: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     await system.place_hold(dentrix.hold(NINE + 5 * HOURS))  # the token and the location are known from then on
     dentrix.settle()
@@ -525,7 +500,7 @@ async def test_a_booking_that_lands_by_webhook_costs_at_most_eight_calls(dentrix
     placed = await system.place_hold(wanted)
     await system.calendar("101", DAY)
     dentrix.settle()
-    assert any(e.appointment_id == placed.id and e.landing is LandingState.LANDED for e in ear.events(secret))
+    assert any(e.appointment_id == placed.id and e.landing is LandingState.LANDED for e in believed(heard, secret))
     calendar = await system.calendar("101", DAY)
     (mine,) = [a for a in calendar.appointments if a.reference == wanted.reference]
     assert mine.landing is LandingState.LANDED
