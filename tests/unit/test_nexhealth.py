@@ -28,6 +28,7 @@ from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
 from adapters.nexhealth.transport import lasts, understood
 from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
 from adapters.practice_system import Hold
+from demo.stack import ROOT
 from domain.calendar import EventKind, LandingState
 from domain.interval import Interval, span
 from domain.reference import new_reference, reference_in
@@ -59,6 +60,33 @@ CELLS = [
 @pytest.mark.parametrize(("system", "row", "cell"), CELLS)
 def test_each_cell_of_the_support_table(system: str, row: str, cell: str) -> None:
     assert getattr(PROFILES[system], row) == cell
+
+
+_ROWS_IN_THE_DOCS = {
+    "versions": "versions",
+    "book, with a new patient if need be": "books",
+    "cancel": "cancels",
+    "confirm": "confirms",
+    "move in place (time and operatory, never the provider)": "moves",
+    "we are told when a booking has landed": "tells_landing",
+    "the office's working hours are known": "syncs_hours",
+    "lunch is seen as closed time": "lunch_blocks",
+    "holidays are seen": "holidays",
+    "closed operatory columns are seen": "closed_operatories",
+    "the office's notes are read": "reads_notes",
+    "the office's own appointment types and procedures": "descriptors",
+    "recalls are read": "recalls",
+}
+
+
+def test_the_table_in_the_docs_is_the_one_we_act_on() -> None:
+    lines = (ROOT / "docs/connections.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    told = {row[0]: row[1:] for row in rows if row[0] in _ROWS_IN_THE_DOCS}
+    assert told == {
+        label: [str(getattr(PROFILES[system], field)) for system in SYSTEMS]
+        for label, field in _ROWS_IN_THE_DOCS.items()
+    }
 
 
 def test_what_is_not_certain_counts_as_not_possible() -> None:
