@@ -57,7 +57,7 @@ def refusal(call: str, status: int, errors: Sequence[str]) -> OutsideError:
 
 def _error(meaning: Meaning, reason: str, said: str) -> OutsideError:
     if issubclass(meaning.kind, DuplicatePatient):
-        found = re.search(r"id=(\d+)", said)
+        found = re.search(r"id=(\d+)", said, re.IGNORECASE)
         return DuplicatePatient(reason, found[1]) if found else Refused(reason, code=meaning.code)
     if issubclass(meaning.kind, Refused):
         return meaning.kind(reason, code=meaning.code)

@@ -142,7 +142,7 @@ class ConnectionKeys(Keys):
     kind: Literal["ascend", "nexhealth"] | None = None
     confirmed_status: Literal["CONFIRMED", "UNCONFIRMED"] = "CONFIRMED"
     requests_per_second: Annotated[float, Field(gt=0, le=100)] = 8
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 500
+    page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
     look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after

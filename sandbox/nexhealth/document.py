@@ -46,14 +46,6 @@ def _blocks(document: Row) -> None:
     document["components"]["schemas"]["postAppointments"]["properties"]["appt"]["required"].remove("patient_id")
 
 
-def _lists(document: Row) -> None:
-    for path in document["paths"].values():
-        for operation in path.values():
-            for parameter in operation.get("parameters", []):
-                if parameter["name"].endswith("[]"):
-                    parameter["explode"] = True
-
-
 def _json(document: Row) -> None:
     for path in document["paths"].values():
         for operation in path.values():
@@ -75,7 +67,6 @@ DEVIATIONS: tuple[tuple[str, Callable[[Row], None], str], ...] = (
     ("stripe_client_secret", _secret, "typed as text, but null where nothing is paid"),
     ("label of working hours", _label, "typed as object, but null where the system has no labels"),
     ("patient_id of a new appointment", _blocks, "required, though the text beside it says to leave it out of a block"),
-    ("lists in the query", _lists, "some are documented as one value with commas; all are read as repeated names"),
     ("answers with 404", _unknown, "the guide: a missing version header is a 404 everywhere; missing in the document"),
     ("media type of answers", _json, "some are documented only in their old form, which nobody sends without asking"),
 )

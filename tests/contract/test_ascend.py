@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.ascend import AscendConfig, AscendSystem
-from adapters.errors import NotAuthorized, NotFound, OutcomeUnknown, RateLimited, Refused, Unavailable
-from adapters.practice_system import Hold, NewChart, PatientQuery
+from adapters.errors import NotFound, Refused, Unavailable
+from adapters.practice_system import Hold, NewChart
 from domain.calendar import AppointmentStatus
 from domain.interval import Interval, span
 from domain.patient import Address
@@ -63,12 +63,6 @@ async def test_every_row_is_read_however_small_the_servers_pages(
         assert len((await ascend.calendar(OAKLAND, DAY)).appointments) == 7
 
 
-async def test_a_visit_that_began_before_the_span_is_seen(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    by_desk(sandbox, NINE - timedelta(hours=2), minutes=180)
-    found = await ascend.calendar(OAKLAND, Interval(start=NINE, end=NINE + timedelta(hours=1)))
-    assert [a.time.start for a in found.appointments] == [NINE - timedelta(hours=2)]
-
-
 @pytest.mark.parametrize(
     "switches",
     [
@@ -108,18 +102,6 @@ async def test_a_hold_is_written_found_confirmed_and_broken_under_every_policy(
         await ascend.get_appointment(undone.id)
 
 
-@pytest.mark.parametrize("kind", ["hang_after", "drop_after", "status_after", "garbage", "drop_before"])
-async def test_a_write_whose_answer_proves_nothing_is_unknown_never_failed(
-    sandbox: SandboxControl, ascend: AscendSystem, kind: str
-) -> None:
-    sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, seconds=2)
-    wanted = hold()
-    with pytest.raises(OutcomeUnknown):
-        await ascend.place_hold(wanted)
-    committed = kind != "drop_before"
-    assert len(await ascend.find_by_reference(wanted.reference, OAKLAND, NINE)) == committed
-
-
 @pytest.mark.parametrize("kind", ["array_error", "text_error", "fault_error"])
 async def test_odd_error_bodies_are_survived(sandbox: SandboxControl, ascend: AscendSystem, kind: str) -> None:
     sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, status=400)
@@ -130,50 +112,6 @@ async def test_odd_error_bodies_are_survived(sandbox: SandboxControl, ascend: As
         await ascend.calendar(OAKLAND, DAY)
 
 
-async def test_an_expired_token_is_renewed_once_even_for_a_write(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    await ascend.calendar(OAKLAND, DAY)
-    sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind="expire_tokens")
-    await ascend.place_hold(hold())
-    assert len(sandbox.state()["appointments"]) == 1
-
-
-async def test_a_rate_limit_says_when_to_come_back_and_a_refusal_is_final(
-    sandbox: SandboxControl, ascend: AscendSystem
-) -> None:
-    sandbox.fault(system="ascend", path="/v1/appointments", kind="rate_limited", retry_after=7)
-    with pytest.raises(RateLimited) as limited:
-        await ascend.place_hold(hold())
-    assert limited.value.retry_after == timedelta(seconds=7)
-    sandbox.fault(system="ascend", path="/v1/appointments", kind="forbidden")
-    with pytest.raises(NotAuthorized):
-        await ascend.place_hold(hold())
-
-
-async def test_what_the_desk_did_to_a_hold_is_kept(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    wanted = hold()
-    placed = await ascend.place_hold(wanted)
-    sandbox.desk(do="move", id=placed.id, start=(NINE + timedelta(minutes=30)).isoformat())
-    confirmed = await ascend.confirm_hold(placed.id, wanted)
-    assert confirmed.time.start == NINE + timedelta(minutes=30)
-    sandbox.desk(do="cancel", id=placed.id)
-    with pytest.raises(Refused):
-        await ascend.confirm_hold(placed.id, wanted)
-    seated = hold(start=NINE + timedelta(hours=3))
-    theirs = await ascend.place_hold(seated)
-    sandbox.desk(do="set_status", id=theirs.id, status="HERE")
-    await ascend.withdraw(theirs.id, seated.reference)
-    assert (await ascend.get_appointment(theirs.id)).status is AppointmentStatus.ARRIVED
-
-
-async def test_a_confirmation_that_was_committed_but_not_answered_counts(
-    sandbox: SandboxControl, ascend: AscendSystem
-) -> None:
-    wanted = hold()
-    placed = await ascend.place_hold(wanted)
-    sandbox.fault(system="ascend", method="PUT", path="/v1/appointments", kind="status_after", status=500)
-    assert (await ascend.confirm_hold(placed.id, wanted)).status is AppointmentStatus.CONFIRMED
-
-
 async def test_blocks_close_one_chair_or_the_whole_location(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     end = (NINE + timedelta(hours=1)).isoformat()
     sandbox.desk(do="block", location=OAKLAND, operatory=CHAIR, start=NINE.isoformat(), end=end)
@@ -181,17 +119,6 @@ async def test_blocks_close_one_chair_or_the_whole_location(sandbox: SandboxCont
     sandbox.desk(do="block", location="7000000000102", operatory=None, start=NINE.isoformat(), end=end)
     found = await ascend.calendar(OAKLAND, DAY)
     assert sorted(b.operatory or "all" for b in found.blocks) == [CHAIR, "all"]
-
-
-async def test_a_new_chart_is_complete_and_found_again(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    person = Person(first_name="Nova", last_name="Newcomer", date_of_birth=date(1991, 4, 2), mobile="+15105550121")
-    address = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
-    made = await ascend.create_patient(
-        NewChart(person=person, location=OAKLAND, address=address, language="es", provider=HYGIENIST)
-    )
-    query = PatientQuery(location=OAKLAND, last_name="Newcomer", first_name="Nova", date_of_birth=person.date_of_birth)
-    (found,) = await ascend.find_patients(query)
-    assert (found.id, found.phones) == (made.id, ("5105550121",))
 
 
 async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: AscendSystem) -> None:
@@ -205,9 +132,3 @@ async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: Asce
         )
     assert "ecretson" not in str(refused.value)
     assert "anary" not in str(refused.value)
-
-
-async def test_check_names_an_organization_that_is_not_linked(sandbox: SandboxControl) -> None:
-    system = AscendSystem(config(sandbox))
-    assert await system.check() == []
-    await system.close()

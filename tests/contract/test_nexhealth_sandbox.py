@@ -190,6 +190,20 @@ def test_lists_come_in_fives_and_the_cursor_leads_both_ways(sandbox: SandboxCont
     refused(nex.call("GET", "/appointments", **span, per_page=1001), 400, "per_page")
 
 
+def test_appointments_can_be_asked_for_by_lists(sandbox: SandboxControl, nex: Nex) -> None:
+    first, second = nex.booked(SEATS[DENTRIX]), nex.booked(SEATS[DENTRIX], operatory_id=302, patient_id=904)
+    by_desk(sandbox, SEATS[DENTRIX], ELEVEN)
+    sandbox.clock(advance=1)
+
+    def found(**lists: Any) -> list[int]:
+        span = {"start": "2027-01-12T00:00:00Z", "end": "2027-01-13T00:00:00Z"}
+        return [row["id"] for row in nex.get("/appointments", location_id=DENTRIX, **span, **lists)]
+
+    assert found(patient_ids=[904, 905], provider_ids=[201, 202], nex_only="true") == [second["id"]]
+    assert found(operatory_ids=[301, 303], nex_only="true") == [first["id"]]
+    assert len(found(operatory_ids=[301, 302])) == 3
+
+
 def test_schedules_are_read_ten_times_a_second_at_most(nex: Nex) -> None:
     span: Row = {"location_id": DENTRIX, "start": NINE, "end": TEN}
     answers = [nex.call("GET", "/appointments", **span).status_code for _ in range(30)]

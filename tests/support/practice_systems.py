@@ -103,12 +103,17 @@ def ascend(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
 
 
 def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) -> NexHealthSystem:
-    given = {"read_timeout": 1.0, "requests_per_second": 100, "locations": (PLACES[system][0],), **changes}
+    given = {
+        "subdomain": "bright-harbor",
+        "read_timeout": 1.0,
+        "requests_per_second": 100,
+        "locations": (PLACES[system][0],),
+        **changes,
+    }
     return NexHealthSystem(
         NexHealthConfig(
             base_url=sandbox.url,
             api_key="sandbox-nexhealth-key",
-            subdomain="bright-harbor",
             system=system,
             **given,
         )

@@ -122,6 +122,28 @@ def test_references_between_parts_of_a_practice_file_are_checked(tmp_path: Path)
     assert "locations[0].connection: unknown; allowed: ascend-main" in str(refused.value)
 
 
+def test_a_connection_goes_the_way_its_system_allows(tmp_path: Path) -> None:
+    """Ascend directly, unless the file says otherwise; all others through NexHealth, which moves nobody's visit."""
+    text = (ROOT / "practice.toml").read_text()
+    file = tmp_path / "practice.toml"
+    for written, kind in [
+        ('system = "ascend"', "ascend"),
+        ('system = "ascend"\nkind = "nexhealth"', "nexhealth"),
+        ('system = "eaglesoft"', "nexhealth"),
+    ]:
+        file.write_text(text.replace('system = "ascend"', written))
+        assert read_practice(file).connections[0].kind == kind
+    held = 'phone = "+15105550100"\nplaceholder_patient = "1"'
+    for written, told in [
+        ('system = "eaglesoft"\nkind = "ascend"', r'connections\[0\].kind: "ascend" reaches only system = "ascend"'),
+        ('system = "eaglesoft"', r"locations\[0\].placeholder_patient: NexHealth never moves"),
+    ]:
+        changed = text.replace('system = "ascend"', written).replace('phone = "+15105550100"', held)
+        file.write_text(changed)
+        with pytest.raises(ValueError, match=told):
+            read_practice(file)
+
+
 def test_the_effective_rule_says_where_each_value_came_from(practice: Practice) -> None:
     origins = {key: origin for key, _, origin in practice.explain("denver", "cleaning")}
     assert (origins["duration"], origins["hours"], origins["daily_cap"]) == (

@@ -52,9 +52,35 @@ def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch:
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("ASCEND_BASE_URL", "http://127.0.0.1:8090")
     monkeypatch.setenv("ASCEND_CLIENT_ID", "sandbox-client")
+    monkeypatch.setenv("NEXHEALTH_BASE_URL", "http://127.0.0.1:8090")
+    monkeypatch.setenv("NEXHEALTH_API_KEY", "sandbox-nexhealth-key")
     told = refusal()
-    for name in ("ASCEND_BASE_URL", "ASCEND_CLIENT_ID", "PAYLOAD_KEYS", "LINK_KEYS", "LEDGER_URL", "PUBLIC_BASE_URL"):
+    for name in (
+        "NEXHEALTH_BASE_URL",
+        "NEXHEALTH_API_KEY",
+        "ASCEND_BASE_URL",
+        "ASCEND_CLIENT_ID",
+        "PAYLOAD_KEYS",
+        "LINK_KEYS",
+        "LEDGER_URL",
+        "PUBLIC_BASE_URL",
+    ):
         assert f"{name}:" in told
+
+
+def test_a_practice_that_is_reached_through_nexhealth_needs_no_ascend(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+    assert "ASCEND_CLIENT_ID:" in refusal()
+    monkeypatch.setenv("NEXHEALTH_API_KEY", "hush-hush")
+    assert "NEXHEALTH_SUBDOMAIN:" in refusal()
+    monkeypatch.setenv("NEXHEALTH_SUBDOMAIN", "bright-harbor")
+    monkeypatch.setenv("NEXHEALTH_WEBHOOK_SECRET", "new-one, old-one,")
+    settings = load_settings()
+    assert (settings.reaches_ascend, settings.reaches_nexhealth) == (False, True)
+    assert settings.nexhealth_webhook_secrets == ("new-one", "old-one")
+    assert "hush" not in repr(settings)
+    assert "new-one" not in repr(settings)
 
 
 def test_production_starts_with_everything_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

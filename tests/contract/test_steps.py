@@ -1,0 +1,117 @@
+"""Steps on a practice system that queues writes and judges them itself: against the sandbox and a real ledger."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.connections import Connections, utc_now
+from activities.holds import HoldActivities, HoldToWrite
+from activities.patients import ChartToCreate, PatientActivities
+from adapters.errors import OutcomeUnknown
+from adapters.ledger import Claim, Ledger
+from domain.booking import Reason
+from domain.calendar import LandingState
+from domain.keyed_hash import KeyedHash
+from domain.matching import Verdict
+from domain.practice import Practice
+from domain.practice.reading import practice_from
+from domain.reference import new_reference
+from domain.slot import Cause
+from tests.contract.test_nexhealth import HOURS, NOVA, new
+from tests.support.practice_systems import NINE, Bench, bench
+from tests.support.sandbox import SandboxControl
+
+PRACTICE = {
+    "name": "Bright Harbor Dental",
+    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s"}],
+    "locations": [
+        {
+            "id": "portland",
+            "name": "Bright Harbor Dental Portland",
+            "connection": "portland",
+            "practice_system_id": "101",
+            "time_zone": "America/Los_Angeles",
+            "address": {"line1": "1 Example St", "city": "Portland", "state": "OR", "postal_code": "97201"},
+            "phone": "+15035550120",
+            "providers": {"aspen": "201", "ivy": "202"},
+            "operatories": {"op1": "301", "op2": "302"},
+            "hours": {"tuesday": ["08:00-17:00"]},
+            "services": [{"id": "cleaning", "label": "Cleaning", "duration": "60m"}],
+        }
+    ],
+}
+
+
+class Steps:
+    def __init__(self, at: Bench, practice: Practice, ledger: Ledger) -> None:
+        self.at, self._ledger = at, ledger
+        connections = Connections(practice=practice, systems={"portland": at.system}, ledger=ledger)
+        self.holds = HoldActivities(connections)
+        self.patients = PatientActivities(connections, KeyedHash(b"k" * 32))
+        self.run = ActivityEnvironment().run
+
+    async def claimed(self) -> HoldToWrite:
+        hold = self.at.hold()
+        given = {"reference": hold.reference, "location": "portland", "service": "cleaning", "slot": hold.slot}
+        claim = Claim(
+            **given, connection="portland", local_day=NINE.date(), expires_at=utc_now() + timedelta(minutes=5)
+        )
+        await self._ledger.claims.take(claim, utc_now())
+        return HoldToWrite(**given, patient=self.at.patient)
+
+
+@pytest.fixture
+async def steps(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Steps]:
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    await ledger.migrate()
+    with bench(sandbox, "nexhealth dentrix") as at:
+        yield Steps(at, practice_from(PRACTICE), ledger)
+        await at.system.close()
+    await ledger.close()
+
+
+def close_since_yesterday(at: Bench) -> None:
+    """Closed time that began longer ago than any visit: not in our reading, but in the partner's."""
+    begun, ends = (NINE - 14 * HOURS).isoformat(), (NINE + HOURS).isoformat()
+    at.desk(do="block", location="101", operatory=at.chairs[0], start=begun, end=ends)
+
+
+async def test_what_only_the_partner_sees_in_the_way_is_a_lost_slot_not_a_failure(steps: Steps) -> None:
+    close_since_yesterday(steps.at)
+    written = await steps.run(steps.holds.write_hold, await steps.claimed())
+    assert written.appointment is None
+    assert [conflict.cause for conflict in written.conflicts] == [Cause.APPOINTMENT]
+
+
+async def test_a_write_refused_because_our_own_lost_one_is_there_finds_that_one(steps: Steps) -> None:
+    """The first write is committed late, after we looked for it and before we write again."""
+    given = await steps.claimed()
+    late = {"system": "nexhealth", "method": "POST", "path": "/appointments", "kind": "late_commit"}
+    steps.at.sandbox.fault(**late, seconds=1.5)
+    with pytest.raises(OutcomeUnknown):
+        await steps.run(steps.holds.write_hold, given)
+    steps.at.sandbox.fault(system="nexhealth", method="POST", path="/appointments", kind="slow", seconds=0.7)
+    written = await steps.run(steps.holds.write_hold, given)
+    assert written.appointment is not None
+    assert written.appointment.landing is LandingState.ACCEPTED
+    assert written.ambiguous
+    rows = steps.at.sandbox.state()["nexhealth"]["appointments"]
+    assert [row["id"] for row in rows] == [int(written.appointment.id)]
+
+
+async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_insists(steps: Steps) -> None:
+    """NexHealth makes no second chart of the same name, birth date and phone: it answers with the first."""
+    first = await steps.at.system.create_patient(new(steps.at))
+    given = ChartToCreate(
+        reference=new_reference(),
+        location="portland",
+        person=NOVA,
+        language="en",
+        not_these=(first.id,),
+        provider="202",
+    )
+    match = await steps.run(steps.patients.create_chart, given)
+    assert (match.verdict, match.reason) == (Verdict.ASK, Reason.PATIENT_AMBIGUOUS)
