@@ -34,7 +34,7 @@ class Offices:
         return next((row for row in self.store.all(kind) if row["nex_id"] == nex_id), None)
 
     def book(self, **given: Any) -> Row:
-        visit = {
+        visit: Row = {
             "patient": None,
             "end": None,
             "note": "",
@@ -51,7 +51,7 @@ class Offices:
         return self.save("appointments", {"id": self.store.next_id(), **visit, **given})
 
     def enter(self, **given: Any) -> Row:
-        chart = {"email": None, "phone": None, "inactive": False, "nex_id": None, "gender": "Female", "keys": []}
+        chart: Row = {"email": None, "phone": None, "inactive": False, "nex_id": None, "gender": "Female", "keys": []}
         return self.save("patients", {"id": self.store.next_id(), **chart, **given})
 
     def save(self, kind: str, row: Row) -> Row:
