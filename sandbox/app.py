@@ -98,8 +98,8 @@ class Sandbox:
             await self.nexhealth.settle()
         if kind == "hang_after":
             await asyncio.sleep(trouble.seconds)
-        after = shape or _AFTER.get(kind)
-        return after(trouble) if after is not None else answer
+        after = _AFTER.get(kind)
+        return (shape or after)(trouble) if after is not None else answer
 
     async def _later(self, seconds: float, work: Callable[[], Response]) -> None:
         await asyncio.sleep(seconds)

@@ -17,6 +17,9 @@ KINDS = frozenset(
         "drop_before",
         "drop_after",
         "late_commit",
+        "webhook_first",
+        *("lost", "twice", "late", "forged"),
+        *("held", "failed", "timed_out", "incomplete"),
         "garbage",
         "array_error",
         "text_error",
@@ -26,9 +29,6 @@ KINDS = frozenset(
         "forbidden",
         "slow",
         "stale_reads",
-        "webhook_first",
-        *("lost", "twice", "late", "forged"),
-        *("held", "failed", "timed_out", "incomplete"),
     ]
 )
 

@@ -84,8 +84,9 @@ class NexHealth:
 
     def state(self) -> Row:
         now: dict[str, Any] = {kind: self.world.copy.all(kind) for kind in _SHOWN}
+        offices = self.world.offices.store
         return now | {
-            "office": {kind: self.world.offices.store.all(kind) for kind in ("appointments", "patients")},
+            "office": {kind: offices.all(kind) for kind in ("appointments", "patients")} | {"log": offices.log()},
             "settings": vars(self.world.switches),
             "clock": {"now": self.world.clock.text(), "paused": self.world.clock.paused},
         }
