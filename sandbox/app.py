@@ -20,7 +20,7 @@ from sandbox import seed
 from sandbox.ascend import Answer, Ascend, fault, problem
 from sandbox.contracts import Contracts
 from sandbox.desk import act
-from sandbox.faults import Fault, Faults
+from sandbox.faults import Call, Fault, Faults
 from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
 from sandbox.page import page
 from sandbox.store import Row, Store
@@ -54,7 +54,8 @@ class Sandbox:
         """One vendor call, with whatever trouble is due."""
         body = await request.body()
         self.calls[system][f"{request.method} {_shape(path)}"] += 1
-        trouble = self.faults.due(system, request.method, path, body)
+        call = Call(system, request.method, path, request.headers.get("host", ""), body)
+        trouble = self.faults.due(call)
 
         def allowed() -> Response:
             self._contracts.check(system, request.method, path, dict(request.headers), body)
@@ -62,9 +63,9 @@ class Sandbox:
 
         if trouble is None:
             return _answered(allowed)
-        return await self._troubled(trouble, allowed)
+        return await self._troubled(trouble, call, allowed)
 
-    async def _troubled(self, trouble: Fault, work: Callable[[], Response]) -> Response:
+    async def _troubled(self, trouble: Fault, call: Call, work: Callable[[], Response]) -> Response:
         kind = trouble.kind
         if kind == "late_commit":
             task = asyncio.create_task(self._later(trouble.seconds, work))
@@ -75,6 +76,8 @@ class Sandbox:
             await asyncio.sleep(trouble.seconds)
         if kind in ("hang_before", "drop_before"):
             return CutOff()
+        if kind == "hold_before" and not await self.faults.hold(trouble, call):
+            return CutOff()
         if kind == "expire_tokens":
             self.ascend.tokens.clear()
         early = _EARLY.get(kind)
@@ -83,6 +86,8 @@ class Sandbox:
         answer = _answered(work)
         if kind == "hang_after":
             await asyncio.sleep(trouble.seconds)
+        if kind == "hold_after" and not await self.faults.hold(trouble, call):
+            return CutOff()
         after = _AFTER.get(kind)
         return after(trouble) if after is not None else answer
 
@@ -98,6 +103,7 @@ class Sandbox:
             "templates": self.store.all("scheduletemplates"),
             "calls": {system: dict(counts) for system, counts in self.calls.items()},
             "faults": self.faults.listed(),
+            "hits": self.faults.hits,
             "log": self.store.log(),
             "settings": vars(self.ascend.switches),
         }
@@ -225,6 +231,11 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
                 return JSONResponse({})
             if what == "faults":
                 return JSONResponse({"id": box.faults.add(**given).id})
+            if what == "held":
+                return JSONResponse({"held": box.faults.held()})
+            if what == "release":
+                box.faults.release(**given)
+                return JSONResponse({})
             if what == "settings":
                 vars(box.ascend.switches).update({k: v for k, v in given.items() if k in vars(box.ascend.switches)})
                 return JSONResponse(vars(box.ascend.switches))
@@ -260,6 +271,7 @@ def _reset(box: Sandbox) -> Response:
     box.store.clear()
     seed.seed(box.store)
     box.faults.clear()
+    box.faults.hits.clear()
     box.ascend.switches = type(box.ascend.switches)()
     for counts in box.calls.values():
         counts.clear()

@@ -27,8 +27,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
     from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, Withdrawn, until
 
-LATE_COMMIT = timedelta(seconds=60)
-"""A write whose outcome was unknown may still be committed for so long."""
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)
 """After the visit's end the desk has so long to record how it went."""
 NOT_ALLOWED = "NotAllowed"
@@ -137,7 +135,7 @@ class BookingWorkflow:
             return await self._end(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
         told = self._notices.tell_patient(Kind.CONFIRMED)
         if state.twins_possible:
-            await workflow.sleep(LATE_COMMIT, summary="A late twin would show by now")
+            await workflow.sleep(self._given.policy.late_commit, summary="A late twin would show by now")
             await self._landing.sweep_twins()
         if not await told:
             state.need = NeedsStaff(Reason.NOT_REACHED)
@@ -167,7 +165,7 @@ class BookingWorkflow:
         if state.write_begun:
             await self._take_back()
             if state.twins_possible:
-                await workflow.sleep(LATE_COMMIT, summary="A late commit would show by now")
+                await workflow.sleep(self._given.policy.late_commit, summary="A late commit would show by now")
                 await self._take_back()
         elif state.slot is not None:
             await self._landing.release_claim()

@@ -144,6 +144,7 @@ class ConnectionKeys(Keys):
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+    late_commit: Duration = timedelta(seconds=60)
 
 
 class MessageKeys(Keys):

@@ -34,6 +34,7 @@ class Connection(Value):
     page_size: int = 500
     longest_appointment: timedelta = timedelta(hours=12)
     consistency_delay: timedelta = timedelta(seconds=3)
+    late_commit: timedelta = timedelta(seconds=60)
 
 
 class Location(Value):
@@ -108,6 +109,7 @@ class Practice(Value):
             service=rule.service,
             label=rule.label,
             connection=place.connection,
+            late_commit=self.connection(place.connection).late_commit,
             zone=place.time_zone,
             duration=rule.duration,
             call_only=rule.call_only,
