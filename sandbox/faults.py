@@ -48,6 +48,8 @@ class Fault:
     retry_after: int = 2
     for_seconds: float | None = None
     match: str = ""
+    then: dict[str, Any] | None = None
+    """The fault that begins when this one fires."""
     id: int = field(default_factory=lambda: next(_ids))
     fired: int = 0
     since: float = field(default_factory=time.monotonic)
@@ -111,6 +113,8 @@ class Faults:
                 fault.skip -= 1
                 continue
             fault.fired += 1
+            if fault.then is not None:
+                self.add(**fault.then)
             self.hits.append(
                 {
                     "fault": fault.id,
