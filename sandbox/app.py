@@ -23,7 +23,7 @@ from sandbox.desk import act
 from sandbox.faults import Call, Fault, Faults
 from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
 from sandbox.page import page
-from sandbox.store import Row, Store
+from sandbox.store import Row, Store, now_text
 
 API = "/ascend-gateway/api"
 KINDS = ("locations", "operatories", "providers", "patients", "appointments", "events", "emails", "texts")
@@ -56,9 +56,11 @@ class Sandbox:
         self.calls[system][f"{request.method} {_shape(path)}"] += 1
         call = Call(system, request.method, path, request.headers.get("host", ""), body)
         trouble = self.faults.due(call)
+        arrived = now_text()
 
         def allowed() -> Response:
             self._contracts.check(system, request.method, path, dict(request.headers), body)
+            self.ascend.asked = arrived
             return work()
 
         if trouble is None:

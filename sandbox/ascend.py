@@ -88,8 +88,10 @@ class Ascend:
     tokens: dict[str, float] = field(default_factory=dict)
     author: str = "api"
     """Who writes at this moment: ``api``, or ``desk`` in the practice's own program."""
+    asked: str = ""
+    """When the call that is carried out now arrived."""
     read: dict[str, str] = field(default_factory=dict)
-    """``lastModified`` of each row as an item reading through the API last gave it."""
+    """``lastModified`` of each row as the API last gave it whole."""
 
     def token(self, client_id: str, secret: str, grant: str) -> Row:
         if (client_id, secret) != self.client or grant != "client_credentials":
@@ -116,6 +118,8 @@ class Ascend:
             rows = query.page(query.matching(rows, params.get("filter", "")), params, self.switches.page_limit)
         except ValueError:
             raise problem(400, "invalid_parameter", "filter") from None
+        if params.get("responseFields", "ALL") == "ALL":
+            self.read.update((row["id"], row["lastModified"]) for row in rows if "lastModified" in row)
         data = [self._shown(query.project(row, params.get("responseFields"))) for row in rows]
         return {"statusCode": 200, "data": data, "warnings": [], "errors": []}
 
@@ -252,8 +256,9 @@ class Ascend:
         return shown
 
     def _note(self, operation: str, kind: str, row: Row, before: Row | None = None) -> None:
-        """The audit trail. ``unseen``: the row had changed since the API's last reading of it."""
-        unseen = before is not None and self.read.get(row["id"]) != before["lastModified"]
+        """The audit trail. ``unseen``: the row had changed since the API's last reading, or since the call arrived."""
+        known = self.read.get(row["id"], "")
+        unseen = before is not None and (known != before["lastModified"] or before["lastModified"] > self.asked)
         self.store.note(
             {
                 "clientName": self.author,
