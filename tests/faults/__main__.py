@@ -167,6 +167,7 @@ def main(
 ) -> None:
     """Play seeds of trouble against the real parts; exits 1 where anything was lost, doubled or untrue."""
     console = Console(stderr=as_json)
+    console.width = max(console.width, 110)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-faults-"))
     chosen = seed or list(range(first, first + seeds))
     results, controls = asyncio.run(many(chosen, at_once, folder, console))

@@ -86,21 +86,23 @@ async def gathered(
     history: Sequence[Event],
     unsettled: Sequence[str],
     people: Sequence[Person],
-    kills_in_messages: int,
+    windows: Sequence[tuple[datetime, datetime]],
 ) -> Evidence:
     state = await stack.control("state")
     views = await _views(bookings, {event.request_id for event in history})
     queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
+    sent = list(_sent(state, stack.folder / "ledger.db"))
     ambiguous = sum(1 for hit in state["hits"] if hit["system"] != "ascend" and hit["kind"] in AMBIGUOUS)
+    ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
     return Evidence(
         history=history,
         bookings=[_booking(view, queue) for view in views],
         changes=list(practice.changes(state)),
         visits=[practice.visit(row) for row in state["appointments"]],
         blocks=list(practice.blocks(state)),
-        sent=list(_sent(state, stack.folder / "ledger.db")),
+        sent=sent,
         noted=list(_noted(stack.folder / "ledger.db")),
-        unknown_sends=ambiguous + kills_in_messages,
+        unknown_sends=ambiguous,
         unsettled=unsettled,
         leaks=list(_leaks(stack.folder, people)),
         charts=Counter(row["lastName"] for row in state["patients"] if row["firstName"] == "Canary"),

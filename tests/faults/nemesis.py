@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from client.bookings import BookingClient
@@ -16,6 +16,9 @@ from tests.faults.troubles import Trouble
 
 LOOK_EVERY = 0.04
 HELD_AT_MOST = 40.0
+IN_FLIGHT = timedelta(seconds=2)
+"""A send that a provider took so long before or after may not have been noted."""
+Window = tuple[datetime, datetime]
 Row = dict[str, Any]
 
 
@@ -30,7 +33,8 @@ class Nemesis:
         self._scripts: dict[int, Trouble] = {}
         self._running: set[asyncio.Task[None]] = set()
         self.fired: Counter[str] = Counter()
-        self.kills_in_messages = 0
+        self.windows: list[Window] = []
+        """When workers died, or could not write down what they had done."""
 
     async def torment(self, troubles: tuple[Trouble, ...], seconds: float) -> None:
         """Everything dealt, for so long; then all trouble ends."""
@@ -106,7 +110,7 @@ class Nemesis:
             return False
         if trouble.deed == "kill":
             self._stack.kill(worker)
-            self.kills_in_messages += trouble.system != "ascend"
+            self._unsure(timedelta(0))
             return True
         if trouble.deed == "pause":
             return await self._pause(worker, trouble.seconds)
@@ -115,6 +119,7 @@ class Nemesis:
         return await self._desk(trouble.deed, call)
 
     async def _pause(self, worker: Part, seconds: float) -> bool:
+        self._unsure(timedelta(seconds=seconds))
         self._stack.signal(worker, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         self._stack.signal(worker, signal.SIGCONT)
@@ -157,6 +162,10 @@ class Nemesis:
             await self._stack.control("desk", do="block", start=wanted["start"], end=end.isoformat(), **where)
         return True
 
+    def _unsure(self, lasting: timedelta) -> None:
+        now = datetime.now(UTC)
+        self.windows.append((now - IN_FLIGHT, now + lasting + IN_FLIGHT))
+
     async def _later(self, trouble: Trouble) -> None:
         await asyncio.sleep(trouble.at)
         deeds: dict[str, Callable[[Trouble], Awaitable[None]]] = {
@@ -183,14 +192,17 @@ class Nemesis:
             await asyncio.sleep(1)
 
     async def _kill_temporal(self, trouble: Trouble) -> None:
+        self._unsure(timedelta(seconds=trouble.seconds))
         self._stack.kill(self._stack.temporal, trouble.seconds)
         await asyncio.sleep(trouble.seconds)
 
     async def _lock_ledger(self, trouble: Trouble) -> None:
+        self._unsure(timedelta(seconds=trouble.seconds))
         async with self._stack.locked_ledger():
             await asyncio.sleep(trouble.seconds)
 
     async def _fill_ledger(self, trouble: Trouble) -> None:
+        self._unsure(timedelta(seconds=trouble.seconds))
         async with self._stack.full_disk():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(trouble.seconds)

@@ -73,7 +73,7 @@ async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
         await asyncio.gather(*wishes)
         unsettled = await settled(client, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
-        evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.kills_in_messages)
+        evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)
         state = await stack.control("state")
         (folder / "calendar.json").write_text(json.dumps(state, indent=1))
     return _result(dealt, evidence, nemesis, state["hits"], seconds)
