@@ -225,9 +225,8 @@ def notices(evidence: Evidence) -> Iterator[Violation]:
         if count > MOST_SENDS:
             yield Violation("duplicate_message", key, f"sent {count} times")
     heard = {(note.reference, note.kind) for note in evidence.noted if note.state in ("accepted", "uncertain")}
-    kinds = {"confirmed": "confirmed", "declined": "declined", "cancelled": "cancelled", "held": "held"}
     for booking in evidence.bookings:
-        kind = kinds.get(booking.status)
+        kind = booking.status if booking.status in ("confirmed", "held") else None
         if kind is not None and booking.reason != "not_reached" and (booking.reference, kind) not in heard:
             yield Violation("untold", booking.request_id, f"is {booking.status}, and nobody was told")
         if booking.open and (booking.reference, "desk_exception") not in heard:

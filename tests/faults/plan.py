@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.faults.troubles import DECK, Trouble
 
-CLOCKS = ("08:00", "08:30", "09:00", "09:30", "10:00")
+CLOCKS = ("08:00", "08:30", "09:00", "09:30", "10:00", "10:30", "11:00", "11:30")
 SERVICES = ("consult", "consult", "cleaning", "cleaning", "exam", "exam", "brief")
 PEOPLE = 12
 ASKING_FOR = 10.0
@@ -45,7 +45,7 @@ class Plan:
     troubles: tuple[Trouble, ...]
 
 
-def plan(seed: int, requests: int = 14) -> Plan:
+def plan(seed: int, requests: int = 18) -> Plan:
     rng = random.Random(seed)
     return Plan(
         seed=seed,
@@ -75,6 +75,7 @@ def _wish(rng: random.Random, seed: int, number: int) -> Wish:
 def _troubles(rng: random.Random, seed: int) -> tuple[Trouble, ...]:
     """Every kind has its turn as seeds go by; a few more come by chance."""
     names = sorted(DECK)
+    random.Random(0).shuffle(names)
     turn = (seed * (TROUBLES_AT_ONCE - 2)) % len(names)
     dealt = [names[(turn + i) % len(names)] for i in range(TROUBLES_AT_ONCE - 2)]
     dealt += rng.sample(names, 2)

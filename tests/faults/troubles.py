@@ -42,7 +42,7 @@ class Card:
     """A trouble with what is left to chance."""
 
     trouble: Trouble
-    skip: tuple[int, int] = (0, 2)
+    skip: tuple[int, int] = (0, 1)
     seconds: tuple[float, float] = (3.0, 3.0)
     at: tuple[float, float] = (0.0, 0.0)
     statuses: tuple[int, ...] = (503,)

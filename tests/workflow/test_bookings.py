@@ -164,6 +164,24 @@ async def test_a_write_that_was_lost_before_it_was_committed_is_written_again(
     assert control.state()["calls"]["ascend"]["POST /v1/appointments"] == 2
 
 
+async def test_a_twin_that_was_committed_late_is_taken_back_while_the_booking_waits_for_approval(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="late_commit", seconds=6)
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
+    assert (view.status, len(written(control, view))) == (Status.HELD, 1)
+    for _ in range(60):
+        if len(written(control, view)) == 2:
+            break
+        await asyncio.sleep(0.1)
+    assert len(written(control, view)) == 2, "the late commit"
+    for _ in range(80):
+        if len(written(control, view)) == 1:
+            break
+        await asyncio.sleep(0.2)
+    assert [row["id"] for row in written(control, view)] == [view.appointment_id]
+
+
 async def test_what_the_desk_books_between_our_look_and_our_write_stays_and_ours_is_taken_back(
     bookings: BookingClient, control: SandboxControl
 ) -> None:
