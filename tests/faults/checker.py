@@ -181,7 +181,7 @@ def staff_edits(evidence: Evidence) -> Iterator[Violation]:
             else:
                 desk.pop(change.id, None)
             continue
-        theirs = desk.get(change.id)
+        theirs = desk.pop(change.id, None) if change.unseen else desk.get(change.id)
         if theirs is None or change.visit is None or change.unseen:
             continue
         if change.visit.place[:4] != theirs.place[:4] or (change.visit.active and not theirs.active):

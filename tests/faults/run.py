@@ -107,7 +107,8 @@ def _day() -> date:
 
 async def _clients(stack: FaultStack) -> tuple[Client, BookingClient]:
     keys = Keyring({"test": b"holdfast tests, not a secret key"})
-    client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[holdfast_plugin(keys, "default")])
+    connecting = Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[holdfast_plugin(keys, "default")])
+    client = await asyncio.wait_for(connecting, 30)
     return client, BookingClient(client, read_practice(HERE / "practice.toml"), "bookings")
 
 

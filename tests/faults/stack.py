@@ -20,6 +20,8 @@ from tests.faults.gate import Gate
 HERE = Path(__file__).parent
 KEY = "test:aG9sZGZhc3QgdGVzdHMsIG5vdCBhIHNlY3JldCBrZXk="
 STARTS_WITHIN = 60.0
+OWN_PORTS = 10_000
+"""Each process has a row of ports of its own from here on, below those that the system hands out to anybody."""
 REVIVED_AFTER = 0.7
 VENDORS = {"ascend": "ASCEND_BASE_URL", "sendgrid": "SENDGRID_BASE_URL", "twilio": "TWILIO_BASE_URL"}
 WORKER = (sys.executable, "worker.py")
@@ -55,7 +57,8 @@ class FaultStack:
     def __init__(self, folder: Path, workers: int, worker: tuple[str, ...] = WORKER) -> None:
         self.folder = folder
         self._worker = worker
-        self._ports = {name: free_port(0) for name in ("grpc", "ui", "sandbox")}
+        self._next_port = OWN_PORTS + os.getpid() % 1000 * 20
+        self._ports = {name: self._port() for name in ("grpc", "ui", "sandbox")}
         self.sandbox_url = f"http://127.0.0.1:{self._ports['sandbox']}"
         self.http = httpx.AsyncClient(base_url=f"{self.sandbox_url}/_control/", timeout=20, trust_env=False)
         self.environment = {
@@ -76,6 +79,10 @@ class FaultStack:
         self._worker_count = workers
         self._down_until: dict[str, float] = {}
         self._ending = False
+
+    def _port(self) -> int:
+        self._next_port += 1
+        return free_port(self._next_port)
 
     @property
     def parts(self) -> list[Part]:
@@ -162,7 +169,7 @@ class FaultStack:
         return Part("sandbox", command, self.environment, f"{self.sandbox_url}/_control/held")
 
     async def _planned_worker(self, number: int) -> Part:
-        ops = free_port(0)
+        ops = self._port()
         environment = {**self.environment, "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}"}
         part = Part(f"worker{number}", list(self._worker), environment, f"http://127.0.0.1:{ops}/ready")
         for vendor, setting in VENDORS.items():
@@ -172,6 +179,18 @@ class FaultStack:
         return part
 
     async def _start(self, part: Part) -> None:
+        """Started, again where it gives up at once, until it says that it is ready."""
+        end = asyncio.get_running_loop().time() + STARTS_WITHIN
+        await self._spawn(part)
+        while not (part.alive and await self._answers(part.ready_at)):
+            if asyncio.get_running_loop().time() > end:
+                raise StackError(f"{part.name} did not come up; see {self.folder / part.name}.log")
+            await asyncio.sleep(0.05)
+            if not part.alive and not self._ending:
+                await asyncio.sleep(0.5)
+                await self._spawn(part)
+
+    async def _spawn(self, part: Part) -> None:
         with (self.folder / f"{part.name}.log").open("ab") as log:
             part.process = await asyncio.create_subprocess_exec(
                 *part.command,
@@ -182,11 +201,6 @@ class FaultStack:
                 stderr=log,
                 preexec_fn=die_with_parent,
             )
-        end = asyncio.get_running_loop().time() + STARTS_WITHIN
-        while part.alive and not await self._answers(part.ready_at):
-            if asyncio.get_running_loop().time() > end:
-                raise StackError(f"{part.name} did not come up; see {self.folder / part.name}.log")
-            await asyncio.sleep(0.05)
 
     async def _watch(self) -> None:
         reviving: dict[str, asyncio.Task[None]] = {}
