@@ -187,6 +187,8 @@ class BookingClient:
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             return await self.show(request_id)
         except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise  # whether it arrived is not known
             view = await self.show(request_id)
             raise NotPossible(f"the booking is already {view.status}") from error
 

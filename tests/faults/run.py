@@ -42,7 +42,7 @@ class Result:
     """Writes and sends whose answer was lost."""
     adopted: int = 0
     """Bookings whose lost write was found again."""
-    rewritten: int = 0
+    written_again: int = 0
     """Bookings whose lost write had not been carried out, and was written again."""
     overtaken: int = 0
     settle_seconds: float = 0.0
@@ -80,7 +80,7 @@ async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
 
 
 def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practice.Row], seconds: float) -> Result:
-    adopted, rewritten = practice.recovered(hits, evidence.changes)
+    adopted, written_again = practice.recovered(hits, evidence.changes)
     lost_writes = sum(1 for hit in hits if hit["kind"] in AMBIGUOUS and hit["method"] != "GET")
     return Result(
         seed=dealt.seed,
@@ -91,7 +91,7 @@ def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practi
         duplicate_messages=checker.duplicate_messages(evidence),
         ambiguous_outcomes=lost_writes,
         adopted=adopted,
-        rewritten=rewritten,
+        written_again=written_again,
         overtaken=checker.overtaken(evidence),
         settle_seconds=round(seconds, 1),
     )

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from demo.stack import ROOT, die_with_parent, free_port, sandbox_settings, temporal_command
-from tests.faults.gate import Gate
+from tests.support.gate import Gate
 
 HERE = Path(__file__).parent
 KEY = "test:aG9sZGZhc3QgdGVzdHMsIG5vdCBhIHNlY3JldCBrZXk="

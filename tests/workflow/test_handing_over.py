@@ -10,10 +10,12 @@ from temporalio.service import RPCError
 from adapters.practice_file import read_practice
 from client.bookings import BookingClient
 from client.edge import BadRequest
-from domain.booking import Status
+from demo.stack import Stack
+from domain.booking import BookingView, Status
+from domain.practice import Practice
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
-from tests.faults.gate import Gate
+from tests.support.gate import Gate
 from tests.workflow.test_bookings import a_day, at, request
 
 
@@ -37,13 +39,44 @@ async def test_other_content_under_the_same_id_is_refused_though_no_worker_answe
         await unanswered.submit(one.model_copy(update={"note": "something else"}))
 
 
-async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(client: Client) -> None:
-    gate = Gate(int(os.environ["TEMPORAL_ADDRESS"].rpartition(":")[2]))
-    await gate.open()
-    settings = load_settings()
-    plugin = holdfast_plugin(settings.payload_keyring, "default")
-    cut_off = await Client.connect(f"127.0.0.1:{gate.port}", plugins=[plugin])
+async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: Stack) -> None:
+    gate = await gate_to_temporal()
+    cut_off = await through(gate)
     await gate.shut()
-    bookings = BookingClient(cut_off, read_practice(settings.practice_file), "bookings")
+    bookings = BookingClient(cut_off, read_practice(load_settings().practice_file), "bookings")
     with pytest.raises(RPCError):
         await bookings.submit(request(at(a_day(), 9) + timedelta(minutes=30)))
+
+
+class Reopening(BookingClient):
+    """The way to the server opens again just when the client looks what became of its call."""
+
+    def __init__(self, client: Client, practice: Practice, gate: Gate) -> None:
+        super().__init__(client, practice, "bookings")
+        self._gate = gate
+
+    async def show(self, request_id: str) -> BookingView:
+        await self._gate.open()
+        return await super().show(request_id)
+
+
+async def test_a_call_that_was_lost_on_the_way_is_not_told_as_refused(stack: Stack, bookings: BookingClient) -> None:
+    gate = await gate_to_temporal()
+    cut_off = await through(gate)
+    view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
+    assert view.status is Status.CONFIRMED
+    await gate.shut()
+    with pytest.raises(RPCError):
+        await Reopening(cut_off, read_practice(load_settings().practice_file), gate).cancel(view.request_id)
+    await gate.shut()
+
+
+async def gate_to_temporal() -> Gate:
+    gate = Gate(int(os.environ["TEMPORAL_ADDRESS"].rpartition(":")[2]))
+    await gate.open()
+    return gate
+
+
+async def through(gate: Gate) -> Client:
+    plugin = holdfast_plugin(load_settings().payload_keyring, "default")
+    return await Client.connect(f"127.0.0.1:{gate.port}", plugins=[plugin])

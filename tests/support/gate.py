@@ -1,4 +1,4 @@
-"""A door between a worker and a vendor that can be shut: then nobody listens, and calls under way are cut off."""
+"""A door between a client and a server that can be shut: then nobody listens, and calls under way are cut off."""
 
 import asyncio
 import contextlib
