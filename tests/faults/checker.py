@@ -114,7 +114,8 @@ def existence(evidence: Evidence) -> Iterator[Violation]:
     active = _active_by_reference(evidence.visits)
     taken = _taken_by_desk(evidence.changes)
     for booking in evidence.bookings:
-        expected = booking.status == "confirmed" or (booking.status == "held" and booking.appointment_id is not None)
+        says_so = booking.appointment_id is not None and booking.status in ("held", "needs_staff")
+        expected = booking.status == "confirmed" or says_so
         if expected and not active[booking.reference] and booking.reference not in taken:
             yield Violation("lost", booking.request_id, f"is {booking.status} and has no appointment")
 

@@ -1,11 +1,14 @@
 """Patients and the desk, as clients: they ask, they hear or do not hear, and keep a history."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from temporalio.service import RPCError
 
 from client.bookings import BookingClient, NoSuchBooking, NotPossible
 from client.edge import BadRequest, request_from
@@ -56,7 +59,11 @@ class Clients:
         self._day = day
         self._references: dict[str, str] = {}
 
-    def request_of(self, reference: str | None) -> str | None:
+    async def request_of(self, reference: str | None) -> str | None:
+        """Whose reference it is; a booking that nobody has heard of yet is asked itself."""
+        for request_id in {event.request_id for event in self._history.events} - set(self._references.values()):
+            with contextlib.suppress(NoSuchBooking, RPCError):
+                self._references[(await self._bookings.show(request_id)).reference] = request_id
         return self._references.get(reference or "")
 
     def at(self, clock: str) -> datetime:

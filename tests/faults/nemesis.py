@@ -127,7 +127,7 @@ class Nemesis:
 
     async def _cancel(self, call: Row) -> bool:
         reference = practice.reference_of(call, await self._stack.control("state"))
-        request_id = self._clients.request_of(reference)
+        request_id = await self._clients.request_of(reference)
         if request_id is None:
             return False
         self._begin(self._clients.cancel(request_id))

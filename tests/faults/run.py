@@ -81,7 +81,7 @@ async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
 
 def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practice.Row], seconds: float) -> Result:
     adopted, written_again = practice.recovered(hits, evidence.changes)
-    lost_writes = sum(1 for hit in hits if hit["kind"] in AMBIGUOUS and hit["method"] != "GET")
+    lost_writes = sum(hit["system"] == "ascend" and hit["kind"] in AMBIGUOUS and hit["method"] != "GET" for hit in hits)
     return Result(
         seed=dealt.seed,
         requests=len(dealt.wishes),
@@ -89,7 +89,7 @@ def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practi
         fired=dict(nemesis.fired),
         violations=judge(evidence),
         duplicate_messages=checker.duplicate_messages(evidence),
-        ambiguous_outcomes=lost_writes,
+        ambiguous_outcomes=lost_writes + evidence.unknown_sends,
         adopted=adopted,
         written_again=written_again,
         overtaken=checker.overtaken(evidence),
