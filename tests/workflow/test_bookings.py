@@ -182,6 +182,22 @@ async def test_a_twin_that_was_committed_late_is_taken_back_while_the_booking_wa
     assert [row["id"] for row in written(control, view)] == [view.appointment_id]
 
 
+async def test_where_a_late_twin_may_not_be_looked_for_the_desk_is_told(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="drop_after")
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+    assert view.status is Status.CONFIRMED
+    control.fault(system="ascend", method="GET", path="/v1/appointments", kind="forbidden", times=None)
+    for _ in range(80):
+        told = [mail for mail in control.state()["emails"] if mail["to"].startswith("desk")]
+        if told:
+            break
+        await asyncio.sleep(0.2)
+    assert ["A booking needs a decision"] == [mail["subject"] for mail in told]
+    assert (await bookings.show(view.request_id)).status is Status.CONFIRMED
+
+
 async def test_what_the_desk_books_between_our_look_and_our_write_stays_and_ours_is_taken_back(
     bookings: BookingClient, control: SandboxControl
 ) -> None:
