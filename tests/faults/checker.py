@@ -1,7 +1,7 @@
 """The judge: pure functions over what was left behind, each for one invariant. Nothing here asks anybody."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
@@ -10,6 +10,8 @@ from tests.faults.history import INVOKED, OK, Event
 from tests.faults.practice import Block, Change, Visit
 
 FINAL = ("completed", "no_show", "cancelled", "declined")
+MOST_CALLS = 60
+"""To one vendor for one request, on average, with all its repeats: six do where nothing goes wrong."""
 MOST_SENDS = 2
 """A message whose outcome stays unknown is sent once more, never a third time."""
 
@@ -76,6 +78,8 @@ class Evidence:
     """Charts by person."""
     late_charts: int = 0
     """Chart writes carried out after we had looked for them."""
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """Calls to each vendor, all told."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,14 @@ def liveness(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("stuck", request_id, "did not come to rest in time")
 
 
+def storms(evidence: Evidence) -> Iterator[Violation]:
+    """I10: trouble does not make us call without measure."""
+    requests = len({event.request_id for event in evidence.history})
+    for vendor, count in evidence.calls.items():
+        if count > MOST_CALLS * max(requests, 1):
+            yield Violation("storm", vendor, f"{count} calls for {requests} requests")
+
+
 def privacy(evidence: Evidence) -> Iterator[Violation]:
     """I11: nobody is readable where they must not be."""
     for place in evidence.leaks:
@@ -286,6 +298,7 @@ RULES = (
     notices,
     charts,
     liveness,
+    storms,
     privacy,
     answers_agree,
 )

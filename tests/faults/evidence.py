@@ -3,7 +3,6 @@
 import asyncio
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,7 +104,8 @@ async def gathered(
         unknown_sends=ambiguous,
         unsettled=unsettled,
         leaks=list(_leaks(stack.folder, people)),
-        charts=Counter(row["lastName"] for row in state["patients"] if row["firstName"] == "Canary"),
+        charts=practice.charts(state, [person.last for person in people]),
+        calls={vendor: sum(counts.values()) for vendor, counts in state["calls"].items()},
         late_charts=practice.late_charts(state),
     )
 

@@ -144,6 +144,11 @@ DONE = ("status_after", "hang_after", "drop_after", "garbage")
 UNDONE = ("status_before", "hang_before", "drop_before")
 
 
+def charts(state: Row, surnames: Sequence[str]) -> Counter[str]:
+    """How many charts each of these people has."""
+    return Counter(row["lastName"] for row in state["patients"] if row["lastName"] in surnames)
+
+
 def late_charts(state: Row) -> int:
     """Charts that were written only after we had looked for them."""
     return sum(1 for hit in state["hits"] if hit["path"].endswith("/patients") and hit["kind"] == "late_commit")
