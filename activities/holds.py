@@ -42,7 +42,7 @@ class HoldWritten(Value):
     """Finalized already."""
     conflicts: tuple[Conflict, ...] = ()
     ambiguous: bool = False
-    """Some attempt's outcome was unknown: a late twin may still appear."""
+    """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
 
 
 class HoldToConfirm(HoldToWrite):
@@ -58,6 +58,8 @@ class LandingToCheck(HoldToWrite):
 class HoldConfirmed(Value):
     appointment: Appointment | None = None
     """As the practice system has it now; ``None``: somebody deleted or broke it."""
+    ambiguous: bool = False
+    """Some attempt's outcome was unknown: the same may be written once more, late."""
 
 
 class HoldToWithdraw(Value):
@@ -143,7 +145,8 @@ class HoldActivities:
         """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported."""
         site = self._connections.site(given.location)
         try:
-            return HoldConfirmed(appointment=await self._confirm(site, given, given.appointment_id))
+            confirmed = await self._confirm(site, given, given.appointment_id)
+            return HoldConfirmed(appointment=confirmed, ambiguous=activity.info().attempt > 1)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
@@ -191,14 +194,17 @@ class HoldActivities:
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
         if given.confirm and kept.slot == given.slot:
             try:
-                final = await self._confirm(site, given, kept.id)
+                final = await self._confirm(site, given, kept.id, just_read=True)
                 return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
             except OutsideError as trouble:
                 log.info("confirming is left to its own step", cause=type(trouble).__name__)
+                ambiguous = True
         return HoldWritten(appointment=kept, ambiguous=ambiguous)
 
-    async def _confirm(self, site: Site, given: HoldToWrite, appointment_id: str) -> Appointment:
-        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given))
+    async def _confirm(
+        self, site: Site, given: HoldToWrite, appointment_id: str, *, just_read: bool = False
+    ) -> Appointment:
+        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given), just_read=just_read)
         now = utc_now()
         await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
         return confirmed
@@ -234,9 +240,10 @@ class HoldActivities:
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
         """Ours as the calendar shows it, and what overlaps it with an older right to the chair."""
         calendar, mine = await self._until_visible(site, given, placed)
-        for twin in mine[1:]:
-            await site.system.withdraw(twin.id, given.reference)
-        kept = mine[0]
+        kept = next((a for a in mine if a.slot == given.slot), mine[0])
+        for twin in mine:
+            if twin.id != kept.id:  # written twice, or late for a slot that was lost since
+                await site.system.withdraw(twin.id, given.reference)
         if kept.slot != given.slot or kept.status is not AppointmentStatus.TENTATIVE:
             return kept, ()  # moved by the desk, or final since an earlier look: what lies over it came later
         rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))

@@ -38,6 +38,8 @@ from workflows.search_attributes import (
 RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
 LOOK_EVERY = 1.0
 """Seconds between looks at a booking whose decision is not ours to wait for."""
+REFERENCE, DIGEST = "reference", "digest"
+"""What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
 
 
 class NoSuchBooking(LookupError):
@@ -61,7 +63,7 @@ class BookingClient:
 
         The request is durable once the server has it: an answer that is late or lost changes nothing, and
         the same request may be sent again. Raises BadRequest where it is refused, also for an id that was
-        used for other content.
+        used for other content, and RPCError where it could not be handed over, or nobody can say.
         """
         given = prepare(request, self._practice, datetime.now(UTC))
         try:
@@ -69,7 +71,7 @@ class BookingClient:
         except WorkflowAlreadyStartedError:
             answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return _received(given)
+            answer = await self._as_handed_over(given)
         if answer.digest != given.digest:
             raise BadRequest(["request_id: already used for a request with other content; use a new one"])
         return answer.view
@@ -162,6 +164,7 @@ class BookingClient:
                     SearchAttributePair(APPOINTMENT_START, given.request.start),
                 ]
             ),
+            memo={REFERENCE: given.reference, DIGEST: given.digest},
             static_summary=f"{given.policy.label} at {given.policy.location}",
         )
         try:
@@ -174,6 +177,13 @@ class BookingClient:
         except BaseException:
             _forget(start)
             raise
+
+    async def _as_handed_over(self, given: BookingInput) -> Answer:
+        """No worker answered in time: what the server itself knows of the booking. Raises RPCError."""
+        described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
+        reference = await described.memo_value(REFERENCE, given.reference, type_hint=str)
+        digest = await described.memo_value(DIGEST, given.digest, type_hint=str)
+        return Answer(view=_received(given.model_copy(update={"reference": reference})), digest=digest)
 
     async def _digest_of(self, given: BookingInput) -> str:
         handle = self._handle(given.request.request_id)
@@ -197,6 +207,8 @@ class BookingClient:
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             return await self.show(request_id)
         except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise  # whether it arrived is not known
             view = await self.show(request_id)
             raise NotPossible(f"the booking is already {view.status}") from error
 

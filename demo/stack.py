@@ -85,7 +85,7 @@ class Stack:
         sandbox_url = f"http://127.0.0.1:{sandbox}"
         self.environment = {
             **os.environ,
-            **_sandbox_settings(sandbox_url),
+            **sandbox_settings(sandbox_url),
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
@@ -95,7 +95,7 @@ class Stack:
             "WEB_ADDRESS": f"127.0.0.1:{web}",
         }
         os.environ.update(self.environment)
-        ours = {name: value for name, value in self.environment.items() if name in _sandbox_settings(sandbox_url)}
+        ours = {name: value for name, value in self.environment.items() if name in sandbox_settings(sandbox_url)}
         ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL")}
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
         (self.state_dir / "demo.env").write_text("".join(lines))
@@ -142,7 +142,7 @@ class Stack:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         end = time.monotonic() + STARTS_WITHIN
         while not part.ready():
@@ -193,7 +193,7 @@ def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str
     return command
 
 
-def _sandbox_settings(url: str) -> Mapping[str, str]:
+def sandbox_settings(url: str) -> Mapping[str, str]:
     return {
         "ASCEND_BASE_URL": url,
         "ASCEND_CLIENT_ID": "sandbox-client",
@@ -237,7 +237,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux a child ends when this process is killed; elsewhere it must be ended by hand."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -35,6 +35,8 @@ class BookingPolicy(Value):
     service: str
     label: str
     connection: str
+    late_commit: timedelta = timedelta(seconds=60)
+    """A write whose outcome was unknown may still be committed for so long."""
     zone: str
     """IANA name."""
     duration: timedelta

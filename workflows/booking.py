@@ -1,7 +1,8 @@
 """One booking, from the patient's request until the visit is over."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -28,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.practice_steps import PracticeSteps
     from workflows.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
     from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
-    from workflows.waiting import happens_before
+    from workflows.waiting import happens_before, sleep_until
 
 LATE_COMMIT = timedelta(seconds=60)
 """A write whose outcome was unknown may still be committed for so long."""
@@ -103,6 +104,17 @@ class BookingWorkflow:
         self._become(Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF, need.reason)
         self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
         self._notices.tell_patient(Kind.HELD if state.appointment and not state.on_its_way else Kind.RECEIVED)
+        async with self._late_commits_undone():
+            await self._until_somebody_acts(need)
+        if self._withdrawn:
+            raise Withdrawn
+        if self._resolution is None:
+            return state.close_exception()
+        state.apply(self._take_resolution())
+
+    async def _until_somebody_acts(self, need: NeedsStaff) -> None:
+        """Returns also when there is nothing left to act on: the hold has landed after all."""
+        state = self._state
         escalate_at = workflow.now() + self._given.policy.staff_deadline
         while self._resolution is None and not self._withdrawn:
             expires = state.hold_expires()
@@ -113,7 +125,7 @@ class BookingWorkflow:
             if self._office.look_is_due():
                 await self._landing.look()
                 if not state.on_its_way:
-                    return state.close_exception()
+                    return
                 continue
             if workflow.now() >= state.start:
                 raise Declined(Reason.EXPIRED)
@@ -122,9 +134,27 @@ class BookingWorkflow:
             else:
                 self._notices.tell_desk(Kind.DESK_ESCALATION, state.reason or need.reason)
                 escalate_at = workflow.now() + self._given.policy.staff_deadline
-        if self._withdrawn:
-            raise Withdrawn
-        state.apply(self._take_resolution())
+
+    @asynccontextmanager
+    async def _late_commits_undone(self) -> AsyncIterator[None]:
+        """Beside what is done meanwhile, take back what a lost write may add once it is carried out."""
+        undoing = asyncio.create_task(self._undo_late_commits())
+        try:
+            yield
+        finally:
+            undoing.cancel()
+            await asyncio.gather(undoing, return_exceptions=True)
+
+    async def _undo_late_commits(self) -> None:
+        state = self._state
+        if state.late_until is None:
+            return
+        await sleep_until(state.late_until, "A late twin would show by now")
+        try:
+            await self._landing.sweep_twins()
+        except NeedsStaff as need:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+        state.late_until = None
 
     async def _somebody_acts_before(self, deadline: datetime, summary: str) -> bool:
         def acted() -> bool:
@@ -147,13 +177,14 @@ class BookingWorkflow:
 
     async def _until_visit_is_over(self) -> None:
         """Stay open for a withdrawal, then record how the visit went."""
+        async with self._late_commits_undone():
+            await self._follow_visit()
+
+    async def _follow_visit(self) -> None:
         state = self._state
         if self._withdrawn:
             return await self._end(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
         told = self._notices.tell_patient(Kind.CONFIRMED)
-        if state.twins_possible:
-            await workflow.sleep(LATE_COMMIT, summary="A late twin would show by now")
-            await self._landing.sweep_twins()
         if not await told:
             state.need = NeedsStaff(Reason.NOT_REACHED)
             self._become(Status.CONFIRMED, Reason.NOT_REACHED)
@@ -181,8 +212,8 @@ class BookingWorkflow:
         self._notices.tell_patient(kind)
         if state.write_begun:
             await self._take_back()
-            if state.twins_possible:
-                await workflow.sleep(LATE_COMMIT, summary="A late commit would show by now")
+            if state.late_until is not None and workflow.now() < state.late_until:
+                await sleep_until(state.late_until, "A late commit would show by now")
                 await self._take_back()
             if state.queued:
                 await self._watch_the_queue()

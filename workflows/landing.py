@@ -127,10 +127,11 @@ class Landing:
         try:
             written = await self._steps.urgent(HoldActivities.write_hold, given, summary)
         except (NeedsStaff, Withdrawn):
-            state.twins_possible = True
+            self._expect_late_commit()
             raise
         state.write_open = False
-        state.twins_possible |= written.ambiguous
+        if written.ambiguous:
+            self._expect_late_commit()
         state.slot = None
         if written.appointment is not None:
             state.looks, state.held_at = 0, None
@@ -184,16 +185,22 @@ class Landing:
         assert state.appointment is not None
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
-        confirmed = await self._steps.urgent(
-            HoldActivities.confirm_hold,
-            HoldToConfirm(**dict(hold), appointment_id=state.appointment.id),
-            "Confirm the hold",
-        )
+        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id)
+        try:
+            confirmed = await self._steps.urgent(HoldActivities.confirm_hold, given, "Confirm the hold")
+        except (NeedsStaff, Withdrawn):
+            self._expect_late_commit()
+            raise
+        if confirmed.ambiguous:
+            self._expect_late_commit()
         if confirmed.appointment is None:
             self.forget_hold()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         state.appointment = confirmed.appointment
         state.confirmed = True
+
+    def _expect_late_commit(self) -> None:
+        self._state.late_until = workflow.now() + self._given.policy.late_commit
 
     async def withdraw(self, *, keep_claim: bool = False) -> None:
         """Take back whatever was written; raises NeedsStaff when the practice system refuses."""

@@ -85,6 +85,7 @@ class PracticeSteps:
                 start_to_close_timeout=ONE_ATTEMPT,
                 heartbeat_timeout=SILENCE,
                 retry_policy=PATIENTLY,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 priority=IN_THE_BACKGROUND,
                 summary=summary,
             )

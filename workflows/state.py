@@ -81,8 +81,8 @@ class BookingState:
     """The hold is final in the practice system."""
     confirm_begun: bool = False
     """The hold may be final already: taking it back means breaking it, not undoing it."""
-    twins_possible: bool = False
-    """Some write's outcome was unknown: a late commit may still add a second appointment."""
+    late_until: datetime | None = None
+    """Some write's outcome was unknown: until then it may still be carried out, and undo or double what we did."""
     approved: bool = False
     need: NeedsStaff | None = None
     """The open exception."""

@@ -14,3 +14,7 @@ async def happens_before(deadline: datetime, condition: Callable[[], bool], summ
     except TimeoutError:
         return False
     return True
+
+
+async def sleep_until(moment: datetime, summary: str) -> None:
+    await workflow.sleep(max(moment - workflow.now(), timedelta(0)), summary=summary)

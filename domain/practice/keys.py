@@ -145,6 +145,7 @@ class ConnectionKeys(Keys):
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+    late_commit: Duration = timedelta(seconds=60)
     look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
     tell_patient_after: Duration = LandingPolicy().tell_patient_after
     landing_patience: Length = LandingPolicy().patience

@@ -38,6 +38,7 @@ class Connection(Value):
     longest_appointment: timedelta = timedelta(hours=12)
     consistency_delay: timedelta = timedelta(seconds=3)
     landing: LandingPolicy = LandingPolicy()
+    late_commit: timedelta = timedelta(seconds=60)
 
 
 class Location(Value):
@@ -112,6 +113,7 @@ class Practice(Value):
             service=rule.service,
             label=rule.label,
             connection=place.connection,
+            late_commit=self.connection(place.connection).late_commit,
             zone=place.time_zone,
             duration=rule.duration,
             call_only=rule.call_only,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sandbox.faults import Fault, Faults
+from sandbox.faults import Call, Fault, Faults
 from sandbox.nexhealth.clock import Clock
 from sandbox.nexhealth.envelope import NO_ACCESS, not_found, refusal
 from sandbox.nexhealth.office import Offices
@@ -69,7 +69,7 @@ class World:
 
     def trouble(self, system: str, method: str, path: str, body: str) -> Fault | None:
         """What was scripted for a write at an ``office`` or a delivery by ``webhook``."""
-        return self.faults.due(system, method, path, body.encode())
+        return self.faults.due(Call(system, method, path, "", body.encode()))
 
     def get(self, kind: str, row_id: Any, institution: Row | None = None) -> Row:
         """Raises Answer 404 for an unknown id, also for one of another institution."""

@@ -42,6 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     before = dict(os.environ)
     folder = tmp_path_factory.mktemp("stack")
     example = (ROOT / "practice.toml").read_text()
+    example = example.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
     hurried = example.replace('\n[[locations]]\nid = "denver"\n', HURRIED)
     (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
