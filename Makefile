@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint setup setup-dev clean
+.PHONY: demo test bench lint setup setup-dev clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
 
 test: setup-dev lint
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup-dev
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

@@ -36,6 +36,8 @@ from workflows.search_attributes import (
 )
 
 RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
+SURELY_WITHIN = timedelta(seconds=20)
+OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
 class NoSuchBooking(LookupError):
@@ -67,25 +69,32 @@ class BookingClient:
         except WorkflowAlreadyStartedError:
             answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return _received(given)
+            return await self._surely_received(given)
         if answer.digest != given.digest:
             raise BadRequest(["request_id: already used for a request with other content; use a new one"])
         return answer.view
 
     async def wait(self, request_id: str, seconds: float) -> BookingView:
-        """The booking once it is decided, or as it stands after ``seconds``."""
+        """The booking once it is decided, or as it stands after ``seconds``. Raises NoSuchBooking.
+
+        A server that is overloaded or away meanwhile is asked again.
+        """
         end = datetime.now(UTC) + timedelta(seconds=seconds)
         handle = self._handle(request_id)
-        view = await self.show(request_id)
-        while view.status is Status.RECEIVED and datetime.now(UTC) < end:
+        while datetime.now(UTC) < end:
             try:
                 answer = await handle.execute_update(
                     BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
                 )
-                view = answer.view
-            except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
-                view = await self.show(request_id)
-        return view
+                if answer.view.status is not Status.RECEIVED:
+                    return answer.view
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                continue
+            except RPCError as error:
+                if error.status not in OVERLOADED:
+                    break  # it is over, or never was: show tells which
+                await asyncio.sleep(1)
+        return await self.show(request_id)
 
     async def show(self, request_id: str) -> BookingView:
         """Where the booking stands. Raises NoSuchBooking."""
@@ -127,23 +136,7 @@ class BookingClient:
         return await self._update(request_id, BookingWorkflow.cancel)
 
     async def _start_and_ask(self, given: BookingInput) -> Answer:
-        start = WithStartWorkflowOperation(
-            BookingWorkflow.run,
-            given,
-            id=workflow_id(given.request.request_id),
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
-                    SearchAttributePair(BOOKING_LOCATION, given.request.location),
-                    SearchAttributePair(BOOKING_SERVICE, given.request.service),
-                    SearchAttributePair(APPOINTMENT_START, given.request.start),
-                ]
-            ),
-            static_summary=f"{given.policy.label} at {given.policy.location}",
-        )
+        start = WithStartWorkflowOperation(BookingWorkflow.run, given, **self._start_options(given))
         try:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.wait_for_decision,
@@ -154,6 +147,33 @@ class BookingClient:
         except BaseException:
             _forget(start)
             raise
+
+    async def _surely_received(self, given: BookingInput) -> BookingView:
+        """No answer came in time, not even that the server has the request: make sure of that, and say no more."""
+        try:
+            await self._client.start_workflow(
+                BookingWorkflow.run, given, rpc_timeout=SURELY_WITHIN, **self._start_options(given)
+            )
+        except WorkflowAlreadyStartedError:
+            return await self.show(given.request.request_id)
+        return _received(given)
+
+    def _start_options(self, given: BookingInput) -> dict[str, Any]:
+        """Whoever starts a booking a second time attaches to it."""
+        attributes = [
+            SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
+            SearchAttributePair(BOOKING_LOCATION, given.request.location),
+            SearchAttributePair(BOOKING_SERVICE, given.request.service),
+            SearchAttributePair(APPOINTMENT_START, given.request.start),
+        ]
+        return {
+            "id": workflow_id(given.request.request_id),
+            "task_queue": self._task_queue,
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "search_attributes": TypedSearchAttributes(attributes),
+            "static_summary": f"{given.policy.label} at {given.policy.location}",
+        }
 
     async def _digest_of(self, given: BookingInput) -> str:
         handle = self._handle(given.request.request_id)
