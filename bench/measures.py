@@ -208,6 +208,7 @@ async def _surge(ground: Ground, wanted: Sequence[Place]) -> dict[str, object]:
         "written": calls["POST /v1/appointments"],
         "calls": sum(calls.values()),
         "seconds": round(timed.seconds, 1),
+        "p50_ms": round(timed.quantile(0.5)),
         "p95_ms": round(timed.quantile(0.95)),
         "outcomes": dict(Counter(f"{view.status}:{view.reason or ''}" for view in views)),
     }
