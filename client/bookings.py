@@ -14,6 +14,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -27,7 +28,7 @@ from domain.booking import BookingView, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, NewTime, Resolution, workflow_id
+from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, NewTime, Patience, Resolution, workflow_id
 from workflows.search_attributes import (
     APPOINTMENT_START,
     BOOKING_LOCATION,
@@ -35,7 +36,10 @@ from workflows.search_attributes import (
     BOOKING_STATUS,
 )
 
-RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
+LATENESS = timedelta(seconds=3)
+RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
+LONG_WAIT = timedelta(seconds=60)
+"""Longest single wait for a decision: each is a Temporal update and a timer, so that short ones would be costly."""
 SURELY_WITHIN = timedelta(seconds=20)
 OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
@@ -83,8 +87,9 @@ class BookingClient:
         handle = self._handle(request_id)
         while datetime.now(UTC) < end:
             try:
+                left = min((end - datetime.now(UTC)), LONG_WAIT)
                 answer = await handle.execute_update(
-                    BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
+                    BookingWorkflow.wait_longer, Patience(within=left), id=uuid4().hex, rpc_timeout=left + LATENESS
                 )
                 if answer.view.status is not Status.RECEIVED:
                     return answer.view
@@ -160,7 +165,7 @@ class BookingClient:
 
     def _start_options(self, given: BookingInput) -> dict[str, Any]:
         """Whoever starts a booking a second time attaches to it."""
-        attributes = [
+        attributes: list[SearchAttributePair[Any]] = [
             SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
             SearchAttributePair(BOOKING_LOCATION, given.request.location),
             SearchAttributePair(BOOKING_SERVICE, given.request.service),
@@ -171,6 +176,7 @@ class BookingClient:
             "task_queue": self._task_queue,
             "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
             "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "priority": Priority(fairness_key=given.policy.location),
             "search_attributes": TypedSearchAttributes(attributes),
             "static_summary": f"{given.policy.label} at {given.policy.location}",
         }

@@ -162,8 +162,16 @@ def worker(name: str, ops: int) -> Part:
 
 
 def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
-    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
-    dynamic = {"matching.enableFairness": "true", "history.transferProcessorMaxPollRPS": "2000"}
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on.
+
+    A task queue has one partition: tasks take turns within a partition only, and one process has no use for more.
+    """
+    dynamic = {
+        "matching.enableFairness": "true",
+        "matching.numTaskqueueReadPartitions": "1",
+        "matching.numTaskqueueWritePartitions": "1",
+        "history.transferProcessorMaxPollRPS": "2000",
+    }
     attributes = {
         "BookingStatus": "Keyword",
         "BookingLocation": "Keyword",

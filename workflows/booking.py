@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         Answer,
         BookingInput,
         NewTime,
+        Patience,
         Resolution,
         ResolutionKind,
     )
@@ -40,7 +41,7 @@ class BookingWorkflow:
     def __init__(self, given: BookingInput) -> None:
         self._given = given
         self._state = BookingState(given, updated_at=workflow.now())
-        self._steps = PracticeSteps(given.policy.connection)
+        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
         self._landing = Landing(given, self._state, self._steps)
         self._notices = Notices(self._state)
         self._resolution: Resolution | None = None
@@ -220,6 +221,12 @@ class BookingWorkflow:
         return Answer(view=self._state.view(), digest=self._given.digest)
 
     @workflow.update
+    async def wait_longer(self, patience: Patience) -> Answer:
+        """The decision, or where the booking stands when patience ends."""
+        await self._decided(within=patience.within)
+        return Answer(view=self._state.view(), digest=self._given.digest)
+
+    @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
         """A person's decision; returns where the booking stands after it."""
         self._resolution = decision
@@ -281,11 +288,11 @@ class BookingWorkflow:
         if self._state.status.is_final:
             raise ApplicationError(f"the booking is already {self._state.status}", type=NOT_ALLOWED)
 
-    async def _decided(self, when: Callable[[], bool] | None = None) -> None:
+    async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
         try:
             await workflow.wait_condition(
                 when or (lambda: self._resolution is None and self._state.decided),
-                timeout=ANSWER_WITHIN,
+                timeout=within,
                 timeout_summary="Answer by then",
             )
         except TimeoutError:
