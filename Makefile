@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SEEDS ?= 25
 
-.PHONY: demo test faults lint setup setup-dev clean
+.PHONY: demo test faults bench lint setup setup-dev clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
@@ -15,6 +15,8 @@ test: setup-dev lint
 
 faults: setup-dev
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)
+bench: setup-dev
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

@@ -34,6 +34,8 @@ GRACE = timedelta(seconds=25)
 """After SIGTERM activities that run may finish for so long; the container's stop grace must be longer."""
 CALLS_AT_ONCE = 8
 """Activities at a time on one connection: an office that hangs ties up no more than these."""
+DECISIONS_AT_ONCE = 8
+"""Workflow tasks at a time: more would only wait in this process, where a rush at one location comes first in line."""
 
 
 @asynccontextmanager
@@ -53,6 +55,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                 task_queue=queue,
                 workflows=[BookingWorkflow],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+                max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
                 graceful_shutdown_timeout=GRACE,
             ),
             Worker(

@@ -14,6 +14,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -23,11 +24,20 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
-from domain.booking import BookingView, Reason, Status
+from domain.booking import BookingView, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, CalendarNews, NewTime, Resolution, workflow_id
+from workflows.contracts import (
+    ANSWER_WITHIN,
+    Answer,
+    BookingInput,
+    CalendarNews,
+    NewTime,
+    Patience,
+    Resolution,
+    workflow_id,
+)
 from workflows.search_attributes import (
     APPOINTMENT_START,
     BOOKING_LOCATION,
@@ -35,11 +45,14 @@ from workflows.search_attributes import (
     BOOKING_STATUS,
 )
 
-RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
-LOOK_EVERY = 1.0
-"""Seconds between looks at a booking whose decision is not ours to wait for."""
 REFERENCE, DIGEST = "reference", "digest"
 """What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
+LATENESS = timedelta(seconds=3)
+RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
+LONG_WAIT = timedelta(seconds=60)
+"""Longest single wait for a decision: each is a Temporal update and a timer, so that short ones would be costly."""
+SURELY_WITHIN = timedelta(seconds=20)
+OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
 class NoSuchBooking(LookupError):
@@ -77,23 +90,27 @@ class BookingClient:
         return answer.view
 
     async def wait(self, request_id: str, seconds: float) -> BookingView:
-        """The booking once it is decided, or as it stands after ``seconds``."""
+        """The booking once it is decided, or as it stands after ``seconds``. Raises NoSuchBooking.
+
+        A server that is overloaded or away meanwhile is asked again.
+        """
         end = datetime.now(UTC) + timedelta(seconds=seconds)
         handle = self._handle(request_id)
-        view = await self.show(request_id)
-        while view.status is Status.RECEIVED and datetime.now(UTC) < end:
-            if view.reason is Reason.AWAITING_OFFICE:
-                await asyncio.sleep(LOOK_EVERY)
-                view = await self.show(request_id)
-                continue
+        while datetime.now(UTC) < end:
             try:
+                left = min((end - datetime.now(UTC)), LONG_WAIT)
                 answer = await handle.execute_update(
-                    BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
+                    BookingWorkflow.wait_longer, Patience(within=left), id=uuid4().hex, rpc_timeout=left + LATENESS
                 )
-                view = answer.view
-            except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
-                view = await self.show(request_id)
-        return view
+                if answer.view.status is not Status.RECEIVED:
+                    return answer.view
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                continue
+            except RPCError as error:
+                if error.status not in OVERLOADED:
+                    break  # it is over, or never was: show tells which
+                await asyncio.sleep(1)
+        return await self.show(request_id)
 
     async def show(self, request_id: str) -> BookingView:
         """Where the booking stands. Raises NoSuchBooking."""
@@ -149,24 +166,7 @@ class BookingClient:
         return True
 
     async def _start_and_ask(self, given: BookingInput) -> Answer:
-        start = WithStartWorkflowOperation(
-            BookingWorkflow.run,
-            given,
-            id=workflow_id(given.request.request_id),
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
-                    SearchAttributePair(BOOKING_LOCATION, given.request.location),
-                    SearchAttributePair(BOOKING_SERVICE, given.request.service),
-                    SearchAttributePair(APPOINTMENT_START, given.request.start),
-                ]
-            ),
-            memo={REFERENCE: given.reference, DIGEST: given.digest},
-            static_summary=f"{given.policy.label} at {given.policy.location}",
-        )
+        start = WithStartWorkflowOperation(BookingWorkflow.run, given, **self._start_options(given))
         try:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.wait_for_decision,
@@ -179,11 +179,36 @@ class BookingClient:
             raise
 
     async def _as_handed_over(self, given: BookingInput) -> Answer:
-        """No worker answered in time: what the server itself knows of the booking. Raises RPCError."""
-        described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
+        """No answer came in time, not even that the server has the request: make sure of that, and say no more."""
+        try:
+            handle = await self._client.start_workflow(
+                BookingWorkflow.run, given, rpc_timeout=SURELY_WITHIN, **self._start_options(given)
+            )
+        except WorkflowAlreadyStartedError:
+            return Answer(view=await self.show(given.request.request_id), digest=await self._digest_of(given))
+        described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         reference = await described.memo_value(REFERENCE, given.reference, type_hint=str)
         digest = await described.memo_value(DIGEST, given.digest, type_hint=str)
         return Answer(view=_received(given.model_copy(update={"reference": reference})), digest=digest)
+
+    def _start_options(self, given: BookingInput) -> dict[str, Any]:
+        """Whoever starts a booking a second time attaches to it."""
+        attributes: list[SearchAttributePair[Any]] = [
+            SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
+            SearchAttributePair(BOOKING_LOCATION, given.request.location),
+            SearchAttributePair(BOOKING_SERVICE, given.request.service),
+            SearchAttributePair(APPOINTMENT_START, given.request.start),
+        ]
+        return {
+            "id": workflow_id(given.request.request_id),
+            "task_queue": self._task_queue,
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "priority": Priority(fairness_key=given.policy.location),
+            "search_attributes": TypedSearchAttributes(attributes),
+            "memo": {REFERENCE: given.reference, DIGEST: given.digest},
+            "static_summary": f"{given.policy.label} at {given.policy.location}",
+        }
 
     async def _digest_of(self, given: BookingInput) -> str:
         handle = self._handle(given.request.request_id)

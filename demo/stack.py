@@ -35,6 +35,8 @@ class Part:
     ready: Callable[[], bool]
     before: Callable[[], None] | None = None
     """What must be done before it starts for the first time."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What this part is told beside what all are told."""
     process: subprocess.Popen[bytes] | None = None
 
 
@@ -79,6 +81,16 @@ class Stack:
     def temporal_ui(self) -> str:
         return self.environment["CODEC_ORIGIN"]
 
+    def add(self, part: Part) -> Part:
+        """One more part, up when this returns."""
+        self._start(part)
+        self.parts.append(part)
+        return part
+
+    def remove(self, part: Part) -> None:
+        self.parts.remove(part)
+        _end(part)
+
     def _plan(self) -> None:
         grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
         web = free_port(8000)
@@ -113,11 +125,7 @@ class Stack:
             Part(
                 "web", [sys.executable, "-m", "web"], lambda: _answers(f"http://127.0.0.1:{web}/live"), self._subscribe
             ),
-            Part(
-                "worker",
-                [sys.executable, "worker.py"],
-                lambda: _answers(f"http://127.0.0.1:{ops}/ready"),
-            ),
+            worker("worker", ops),
         ]
 
     def _subscribe(self) -> None:
@@ -138,7 +146,7 @@ class Stack:
         part.process = subprocess.Popen(  # noqa: S603
             part.command,
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **part.environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -153,28 +161,38 @@ class Stack:
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
-            for part in self.parts:
-                if part.process is not None and part.process.poll() is not None and not self._ending.is_set():
+            for part in list(self.parts):
+                died = part.process is not None and part.process.poll() is not None
+                if died and part in self.parts and not self._ending.is_set():
                     self.say(f"[yellow]{part.name} died; starting it again[/]")
                     self._start(part)
 
     def _end(self) -> None:
         self._ending.set()
         for part in reversed(self.parts):
-            if part.process is None or part.process.poll() is not None:
-                continue
-            part.process.send_signal(signal.SIGTERM)
-            try:
-                part.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                part.process.kill()
+            _end(part)
         if self._lock is not None:
             self._lock.close()
 
 
+def worker(name: str, ops: int) -> Part:
+    """A worker process whose own endpoint is at port ``ops``."""
+    address = f"127.0.0.1:{ops}"
+    command, ready = [sys.executable, "worker.py"], lambda: _answers(f"http://{address}/ready")
+    return Part(name, command, ready, environment={"WORKER_HTTP_ADDRESS": address})
+
+
 def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
-    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
-    dynamic = {"matching.enableFairness": "true", "history.transferProcessorMaxPollRPS": "2000"}
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on.
+
+    A task queue has one partition: tasks take turns within a partition only, and one process has no use for more.
+    """
+    dynamic = {
+        "matching.enableFairness": "true",
+        "matching.numTaskqueueReadPartitions": "1",
+        "matching.numTaskqueueWritePartitions": "1",
+        "history.transferProcessorMaxPollRPS": "2000",
+    }
     attributes = {
         "BookingStatus": "Keyword",
         "BookingLocation": "Keyword",
@@ -228,6 +246,16 @@ def free_port(wanted: int) -> int:
 
 def new_seed() -> str:
     return secrets.token_hex(8)
+
+
+def _end(part: Part) -> None:
+    if part.process is None or part.process.poll() is not None:
+        return
+    part.process.send_signal(signal.SIGTERM)
+    try:
+        part.process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        part.process.kill()
 
 
 def _answers(url: str) -> bool:

@@ -259,6 +259,8 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
         def work() -> Response:
             if what == "state":
                 return JSONResponse(box.state())
+            if what == "calls":
+                return JSONResponse({system: dict(counts) for system, counts in box.calls.items()})
             if what == "faults" and request.method == "DELETE":
                 box.faults.clear()
                 return JSONResponse({})

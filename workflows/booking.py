@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         BookingInput,
         CalendarNews,
         NewTime,
+        Patience,
         Resolution,
         ResolutionKind,
     )
@@ -46,7 +47,7 @@ class BookingWorkflow:
     def __init__(self, given: BookingInput) -> None:
         self._given = given
         self._state = BookingState(given, updated_at=workflow.now())
-        self._steps = PracticeSteps(given.policy.connection)
+        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
         self._landing = Landing(given, self._state, self._steps)
         self._notices = Notices(self._state)
         self._office = Office(
@@ -282,6 +283,12 @@ class BookingWorkflow:
         return Answer(view=self._state.view(), digest=self._given.digest)
 
     @workflow.update
+    async def wait_longer(self, patience: Patience) -> Answer:
+        """The decision, or where the booking stands when patience ends."""
+        await self._decided(lambda: self._state.decided, within=patience.within)
+        return Answer(view=self._state.view(), digest=self._given.digest)
+
+    @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
         """A person's decision; returns where the booking stands after it."""
         self._resolution = decision
@@ -349,9 +356,9 @@ class BookingWorkflow:
         if self._state.status.is_final:
             raise ApplicationError(f"the booking is already {self._state.status}", type=NOT_ALLOWED)
 
-    async def _decided(self, when: Callable[[], bool] | None = None) -> None:
-        decided = when or (lambda: self._resolution is None and self._state.decided)
-        await happens_before(workflow.now() + ANSWER_WITHIN, decided, "Answer by then")
+    async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
+        decided = when or (lambda: self._resolution is None and self._state.answered)
+        await happens_before(workflow.now() + within, decided, "Answer by then")
 
 
 _OUTCOMES = {

@@ -49,6 +49,12 @@ class Answer(Value):
     digest: str
 
 
+class Patience(Value):
+    """How long a caller is ready to wait for the decision."""
+
+    within: timedelta
+
+
 class ResolutionKind(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"

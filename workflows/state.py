@@ -101,7 +101,12 @@ class BookingState:
 
     @property
     def decided(self) -> bool:
-        return self.settled or self.need is not None or self.on_its_way
+        return self.settled or self.need is not None
+
+    @property
+    def answered(self) -> bool:
+        """There is nothing more to say soon."""
+        return self.decided or self.on_its_way
 
     @property
     def on_its_way(self) -> bool:

@@ -141,7 +141,7 @@ class ConnectionKeys(Keys):
     system: Literal["ascend", "dentrix", "dentrix-enterprise", "eaglesoft", "open-dental"]
     kind: Literal["ascend", "nexhealth"] | None = None
     confirmed_status: Literal["CONFIRMED", "UNCONFIRMED"] = "CONFIRMED"
-    requests_per_second: Annotated[float, Field(gt=0, le=100)] = 8
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 8
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
