@@ -142,6 +142,17 @@ class Stack:
     def _start(self, part: Part) -> None:
         if part.before is not None and part.process is None:
             part.before()
+        end = time.monotonic() + STARTS_WITHIN
+        process = self._launch(part)
+        while not part.ready():
+            if process.poll() is not None and process.returncode < 0 and time.monotonic() < end:
+                process = self._launch(part)  # somebody killed it before it was up
+            elif process.poll() is not None or time.monotonic() > end:
+                raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
+            time.sleep(0.1)
+        self.say(f"{part.name} is up")
+
+    def _launch(self, part: Part) -> subprocess.Popen[bytes]:
         log = (self.state_dir / f"{part.name}.log").open("ab")
         part.process = subprocess.Popen(  # noqa: S603
             part.command,
@@ -152,12 +163,7 @@ class Stack:
             stderr=log,
             preexec_fn=die_with_parent,
         )
-        end = time.monotonic() + STARTS_WITHIN
-        while not part.ready():
-            if part.process.poll() is not None or time.monotonic() > end:
-                raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
-            time.sleep(0.1)
-        self.say(f"{part.name} is up")
+        return part.process
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
