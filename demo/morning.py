@@ -68,6 +68,9 @@ class Morning:
             group = [s for s in scenarios if s is scenarios[0] or (s.together and s.together == scenarios[0].together)]
             scenarios = [s for s in scenarios if s not in group]
             played += await asyncio.gather(*(self._act(scenario) for scenario in group))
+        for scenario in SCENARIOS:
+            if scenario.afterwards is not None:
+                scenario.afterwards(self.stage)
         await self._everything_decided(played)
         for one in played:
             if one.scenario.approve and one.view is not None and one.view.status is not Status.CONFIRMED:
@@ -84,7 +87,7 @@ class Morning:
         answers = await asyncio.gather(*(self._submit(one) for _ in range(scenario.copies)))
         one.view = answers[0]
         self._say(f"[bold]{scenario.name}[/]: {scenario.story} → {_coloured(one)}")
-        if scenario.before is not None:
+        if scenario.before is not None and scenario.afterwards is None:
             await self._decided(one)
         return one
 
@@ -197,7 +200,7 @@ def _report(played: list[Played], world: World) -> dict[str, Any]:
         outcomes.append(
             {
                 "scenario": one.scenario.name,
-                "system": "ascend",
+                "system": one.scenario.system,
                 "request_id": one.request_id,
                 "status": one.view.status.value if one.view else "refused",
                 "reason": one.status.partition(":")[2] or None,

@@ -13,6 +13,10 @@ class Cast:
     phone: str
     """Ten digits, from the range that is kept for fiction."""
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return self.first, self.last, self.born
+
     def person(self) -> dict[str, Any]:
         return {
             "first_name": self.first,
@@ -45,6 +49,11 @@ TWICE = cast("Echo", "Repeatley", "1995-05-15", 22)
 STORMY = cast("Gale", "Stormfield", "1979-09-19", 23)
 HANGING = cast("Mina", "Hangwright", "1983-08-13", 24)
 EXAMINEE = cast("Iris", "Examwood", "1988-12-24", 25)
+EVERYWHERE = cast("Skye", "Fourways", "1992-08-18", 27)
+REFUSED = cast("Ruby", "Turnaway", "1981-03-30", 28)
+TIMED_OUT = cast("Toby", "Waitwell", "1974-10-04", 29)
+NIGHT_OWL = cast("Olga", "Nightingley", "1989-01-21", 30)
+OVERTAKEN = cast("Otto", "Secondsworth", "1996-07-07", 31)
 LOST = cast("Atlas", "Lostham", "1990-10-10", 26)
 
 KNOWN = {

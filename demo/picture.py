@@ -1,4 +1,4 @@
-"""The day of every location, operatories across and time down, as the sandbox's calendar holds it."""
+"""The day of every location, operatories across and time down, as the sandbox's calendars hold it."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -6,50 +6,47 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from demo.world import REFERENCE, Row, World
+from demo.world import HELD, Closed, Place, Visit, World
 
 STEP = timedelta(minutes=30)
 
 
 def picture(console: Console, world: World, day: date) -> None:
-    for place in world.state["locations"]:
+    for place in world.places:
         console.print(_location(world, place, day))
 
 
-def _location(world: World, place: Row, day: date) -> Table:
-    zone = ZoneInfo(place["timeZone"])
-    chairs = [row for row in world.state["operatories"] if row["location"]["id"] == place["id"]]
-    table = Table(title=f"{place['name']}, {day:%A %d %B} ({zone.key})", title_justify="left", padding=(0, 1))
+def _location(world: World, place: Place, day: date) -> Table:
+    zone = ZoneInfo(place.zone)
+    table = Table(title=f"{place.name}, {day:%A %d %B} ({zone.key})", title_justify="left", padding=(0, 1))
     table.add_column("", style="dim")
-    for chair in chairs:
-        table.add_column(chair["shortName"], min_width=20)
+    for label in place.operatories.values():
+        table.add_column(label, min_width=20)
     begin = datetime(day.year, day.month, day.day, 8, tzinfo=zone)
     for number in range(18):
         moment = begin + number * STEP
-        table.add_row(f"{moment:%H:%M}", *(_cell(world, chair, moment) for chair in chairs))
+        table.add_row(f"{moment:%H:%M}", *(_cell(world, place, chair, moment) for chair in place.operatories))
     return table
 
 
-def _cell(world: World, chair: Row, moment: datetime) -> str:
-    for block in world.state["events"]:
-        here = block["location"]["id"] == chair["location"]["id"]
-        if here and (block.get("operatory") or chair)["id"] == chair["id"] and _covers(block, moment):
-            return f"[dim]░░ {block['title']}[/]"
+def _cell(world: World, place: Place, chair: str, moment: datetime) -> str:
+    for block in world.closed:
+        if block.location == place.id and block.operatory in (None, chair) and _covers(block, moment):
+            return f"[dim]░░ {block.title}[/]"
     for visit in world.visits:
-        if visit["operatory"]["id"] != chair["id"] or not _covers(visit, moment):
+        if (visit.location, visit.operatory) != (place.id, chair) or not _covers(visit, moment):
             continue
-        if REFERENCE.search(visit.get("note") or "") is None:
+        if visit.reference is None:
             return _part(visit, moment, "white on grey30", "by phone")
-        if visit["status"] == "UNCONFIRMED":
-            return _part(visit, moment, "black on yellow3", f"{visit['title']} held")
-        return _part(visit, moment, "black on green3", f"{visit['title']} confirmed")
+        if visit.state == HELD:
+            return _part(visit, moment, "black on yellow3", f"{visit.title} held")
+        return _part(visit, moment, "black on green3", f"{visit.title} confirmed")
     return ""
 
 
-def _part(visit: Row, moment: datetime, style: str, text: str) -> str:
-    first = datetime.fromisoformat(visit["start"]) >= moment
-    return f"[{style}] {text if first else '':<18} [/]"
+def _part(visit: Visit, moment: datetime, style: str, text: str) -> str:
+    return f"[{style}] {text if visit.start >= moment else '':<18} [/]"
 
 
-def _covers(row: Row, moment: datetime) -> bool:
-    return datetime.fromisoformat(row["start"]) < moment + STEP and moment < datetime.fromisoformat(row["end"])
+def _covers(taken: Visit | Closed, moment: datetime) -> bool:
+    return taken.start < moment + STEP and moment < taken.end

@@ -10,8 +10,24 @@ from demo import people
 from demo.people import Cast
 from demo.world import Control, World
 
-ZONES = {"oakland": "America/Los_Angeles", "denver": "America/Denver", "brooklyn": "America/New_York"}
-SYSTEM_IDS = {"oakland": "7000000000101", "denver": "7000000000102", "brooklyn": "7000000000103"}
+ZONES = {
+    "oakland": "America/Los_Angeles",
+    "denver": "America/Denver",
+    "brooklyn": "America/New_York",
+    "portland": "America/Los_Angeles",
+    "phoenix": "America/Phoenix",
+    "boston": "America/New_York",
+}
+OFFICES = {"portland": "dentrix", "phoenix": "dentrix-enterprise", "boston": "eaglesoft"}
+"""Locations behind NexHealth, and what runs there; the others are on Ascend."""
+SYSTEM_IDS = {
+    "oakland": "7000000000101",
+    "denver": "7000000000102",
+    "brooklyn": "7000000000103",
+    "portland": "101",
+    "phoenix": "102",
+    "boston": "103",
+}
 HYGIENIST = {"oakland": "9000000000202", "denver": "9000000000204", "brooklyn": "9000000000206"}
 DENTIST = {"oakland": "9000000000201", "denver": "9000000000203", "brooklyn": "9000000000205"}
 CHAIRS = {
@@ -36,11 +52,17 @@ class Scenario:
     extra: dict[str, Any] = field(default_factory=dict)
     before: Callable[["Stage"], None] | None = None
     """What happens in the world just before the request is sent."""
+    afterwards: Callable[["Stage"], None] | None = None
+    """What happens once all requests are sent; until then this one need not be decided."""
     together: str = ""
     """Requests of one group are sent at the same instant."""
     copies: int = 1
     approve: bool = False
     """The desk approves it afterwards."""
+
+    @property
+    def system(self) -> str:
+        return OFFICES.get(self.location, "ascend")
 
 
 @dataclass(frozen=True)
@@ -82,13 +104,13 @@ def furnish(stage: Stage) -> None:
     """The practice as the morning finds it: charts, visits booked by phone, lunch."""
     for location, cast in people.KNOWN.items():
         for person in cast:
-            if World(stage.control.state()).charts(person):
+            if World(stage.control.state()).charts(person, SYSTEM_IDS[location]):
                 continue
             given = {"first": person.first, "last": person.last, "born": person.born}
             contact = {"email": person.email, "phone": person.phone}
             stage.control.desk(do="patient", location=SYSTEM_IDS[location], key=person.first, **given, **contact)
     regular = stage.control.state()["patients"][0]["id"]
-    for location in ZONES:
+    for location in HYGIENIST:
         stage.visit(location, 0, DENTIST[location], "08:00", 60, regular)
         stage.visit(location, 1, HYGIENIST[location], "14:00", 60, regular)
         stage.block(location, None, "12:00", "13:00", "Lunch")
@@ -110,6 +132,30 @@ def _hangs_after_commit(stage: Stage) -> None:
     stage.control.fault(
         system="ascend", method="POST", path="/v1/appointments", kind="hang_after", seconds=7, match=start
     )
+
+
+def _office_refuses(stage: Stage) -> None:
+    stage.control.fault(system="office", kind="failed", method="insert", path="/101")
+
+
+def _office_not_reached(stage: Stage) -> None:
+    stage.control.fault(system="office", kind="timed_out", method="insert", path="/103")
+
+
+def _switched_off(location: str) -> Callable[[Stage], None]:
+    return lambda stage: stage.control.office(SYSTEM_IDS[location], online=False)
+
+
+def _switched_on(location: str) -> Callable[[Stage], None]:
+    return lambda stage: stage.control.office(SYSTEM_IDS[location], online=True)
+
+
+def _desk_was_faster(stage: Stage) -> None:
+    """Entered in the office while its server does not speak to us; then it does again."""
+    start = stage.at("portland", "14:00")
+    visit = {"operatory": 301, "provider": 201, "patient": 901, "start": start.isoformat(), "duration": 30}
+    stage.control.desk(system="nexhealth", do="book", key=f"{stage.day}-faster", **visit)
+    _switched_on("portland")(stage)
 
 
 SCENARIOS = (
@@ -163,6 +209,31 @@ SCENARIOS = (
     Scenario(
         "approved by the desk", "Exams are confirmed by a person, who does.", "oakland", "exam", "14:00",
         people.EXAMINEE, "confirmed", messages=2, approve=True,
+    ),
+    *(
+        Scenario(
+            f"same request, {OFFICES.get(location, 'ascend')}", "One booking file, sent to each of the four systems.",
+            location, "consult", "16:00", people.EVERYWHERE, "confirmed", messages=4,
+        )
+        for location in ("oakland", *OFFICES)
+    ),
+    Scenario(
+        "refused by the office", "Accepted, and then the office's own system will not have it.", "portland",
+        "cleaning", "09:00", people.REFUSED, "needs_staff:refused_by_office", before=_office_refuses,
+    ),
+    Scenario(
+        "not reached in time", "Accepted, but the office's own system is never reached.", "boston", "cleaning",
+        "09:00", people.TIMED_OUT, "needs_staff:refused_by_office", before=_office_not_reached,
+    ),
+    Scenario(
+        "office off over night", "The office's server is off; in the morning it takes the booking in.", "phoenix",
+        "cleaning", "10:00", people.NIGHT_OWL, "confirmed", before=_switched_off("phoenix"),
+        afterwards=_switched_on("phoenix"),
+    ),
+    Scenario(
+        "the desk was faster", "The desk fills the chair before the booking has reached the office.", "portland",
+        "consult", "14:00", people.OVERTAKEN, "needs_staff:slot_taken", before=_switched_off("portland"),
+        afterwards=_desk_was_faster,
     ),
 )  # fmt: skip
 

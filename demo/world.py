@@ -1,7 +1,9 @@
-"""What is really there: calendar, charts and messages as the sandbox holds them, and what they prove."""
+"""What is really there: calendars, charts and messages as the sandbox holds them, and what they prove."""
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from demo.people import Cast
 
 REFERENCE = re.compile(r"\bbk_[a-z2-7]{26}\b")
 GONE = ("BROKEN", "NO_SHOW")
+HELD, CONFIRMED = "held", "confirmed"
 
 Row = dict[str, Any]
 
@@ -36,6 +39,10 @@ class Control:
         """The front desk does something in its own program; ``key`` makes it happen once."""
         return self._got(self._http.post("desk", json=action))
 
+    def office(self, location: str, **changes: Any) -> None:
+        """The server of an office behind NexHealth: ``online``."""
+        self._got(self._http.post("office", json={"id": int(location), **changes}))
+
     def fault(self, **fault: Any) -> None:
         self._got(self._http.post("faults", json=fault))
 
@@ -48,21 +55,66 @@ class Control:
         return found
 
 
+@dataclass(frozen=True)
+class Visit:
+    """One appointment in a practice's own calendar. Ids are the practice system's."""
+
+    id: str
+    location: str
+    operatory: str
+    provider: str
+    patient: str
+    start: datetime
+    end: datetime
+    title: str
+    reference: str | None
+    state: str | None
+    """``held`` or ``confirmed``; something else the desk has made of it: ``None``."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Time the desk has blocked, in one operatory or in all."""
+
+    location: str
+    operatory: str | None
+    start: datetime
+    end: datetime
+    title: str
+
+
+@dataclass(frozen=True)
+class Place:
+    id: str
+    name: str
+    zone: str
+    operatories: dict[str, str]
+    """Id → label."""
+
+
 class World:
     """One look at the sandbox."""
 
     def __init__(self, state: Row) -> None:
         self.state = state
-        self.visits = [row for row in state["appointments"] if row["status"] not in GONE]
+        self._offices = state["nexhealth"]["office"]
+        self.places = [*_ascend_places(state), *_office_places(state["nexhealth"])]
+        rows = self._offices["appointments"]
+        self.visits = [*_ascend_visits(state), *(_office_visit(r) for r in rows if not (r["block"] or _gone(r)))]
+        self.closed = [*_ascend_closed(state), *(_office_closed(r) for r in rows if r["block"] and not _gone(r))]
 
-    def ours(self, reference: str) -> list[Row]:
-        return [row for row in self.visits if reference in (row.get("note") or "")]
+    def ours(self, reference: str) -> list[Visit]:
+        return [visit for visit in self.visits if visit.reference == reference]
 
-    def charts(self, person: Cast) -> list[Row]:
+    def charts(self, person: Cast, location: str) -> list[str]:
+        """Chart ids of this person where this location keeps its charts."""
+        if location in {str(chart["location"]) for chart in self._offices["patients"]}:
+            charts = [row for row in self._offices["patients"] if str(row["location"]) == location]
+            return [str(r["id"]) for r in charts if (r["first"], r["last"], r["born"]) == person.identity]
         return [
-            row
+            row["id"]
             for row in self.state["patients"]
-            if (row["firstName"], row["lastName"], row["dateOfBirth"]) == (person.first, person.last, person.born)
+            if (row["firstName"], row["lastName"], row["dateOfBirth"]) == person.identity
         ]
 
     def messages(self, person: Cast) -> tuple[int, int]:
@@ -72,19 +124,16 @@ class World:
 
     def lands(self, reference: str, person: Cast, start: datetime, *, confirmed: bool) -> bool:
         """Exactly one appointment carries the reference, for this person's one chart, at this time."""
-        rows, charts = self.ours(reference), self.charts(person)
-        if len(rows) != 1 or len(charts) != 1:
+        visits = self.ours(reference)
+        if len(visits) != 1:
             return False
-        (row,) = rows
-        state = ("CONFIRMED", False) if confirmed else ("UNCONFIRMED", True)
-        at = datetime.fromisoformat(row["start"])
-        return (row["status"], row["needsFollowup"]) == state and (row["patient"]["id"], at) == (charts[0]["id"], start)
+        (visit,) = visits
+        state = CONFIRMED if confirmed else HELD
+        return (visit.state, visit.start, [visit.patient]) == (state, start, self.charts(person, visit.location))
 
     def calendar(self, references: set[str]) -> dict[str, int]:
         """Overlaps that involve one of ours, references with two appointments, appointments nobody answers for."""
-        counts = Counter(
-            found.group(0) for row in self.visits if (found := REFERENCE.search(row.get("note") or "")) is not None
-        )
+        counts = Counter(visit.reference for visit in self.visits if visit.reference is not None)
         return {
             "overlaps": self._overlaps(),
             "duplicates": sum(1 for count in counts.values() if count > 1),
@@ -92,24 +141,95 @@ class World:
         }
 
     def _overlaps(self) -> int:
-        ours = [row for row in self.visits if REFERENCE.search(row.get("note") or "")]
-        clashes = set()
-        for mine in ours:
-            for other in self.visits:
-                shared = any(mine[name]["id"] == other[name]["id"] for name in ("operatory", "provider"))
-                if other["id"] != mine["id"] and shared and _touch(mine, other):
-                    clashes.add(frozenset((mine["id"], other["id"])))
-            for block in self.state["events"]:
-                chair = block.get("operatory") or mine["operatory"]
-                same = block["location"]["id"] == mine["location"]["id"] and chair["id"] == mine["operatory"]["id"]
-                if same and _touch(mine, block):
-                    clashes.add(frozenset((mine["id"], block["id"])))
-        return len(clashes)
+        ours = [visit for visit in self.visits if visit.reference is not None]
+        visits = {
+            frozenset((mine.id, other.id))
+            for mine in ours
+            for other in self.visits
+            if other.id != mine.id and _share(mine, other) and _touch(mine, other)
+        }
+        closed = sum(1 for mine in ours for block in self.closed if _lies_in(mine, block) and _touch(mine, block))
+        return len(visits) + closed
 
 
-def _touch(one: Row, other: Row) -> bool:
-    starts, ends = (
-        (datetime.fromisoformat(row["start"]) for row in (one, other)),
-        (datetime.fromisoformat(row["end"]) for row in (one, other)),
+def _ascend_places(state: Row) -> Iterator[Place]:
+    for row in state["locations"]:
+        chairs = {c["id"]: c["shortName"] for c in state["operatories"] if c["location"]["id"] == row["id"]}
+        yield Place(row["id"], row["name"], row["timeZone"], chairs)
+
+
+def _office_places(nexhealth: Row) -> Iterator[Place]:
+    for row in nexhealth["locations"]:
+        chairs = {str(c["id"]): c["name"] for c in nexhealth["operatories"] if c["location_id"] == row["id"]}
+        yield Place(str(row["id"]), row["name"], row["tz"], chairs)
+
+
+def _ascend_visits(state: Row) -> Iterator[Visit]:
+    states = {("CONFIRMED", False): CONFIRMED, ("UNCONFIRMED", True): HELD}
+    for row in state["appointments"]:
+        if row["status"] in GONE:
+            continue
+        yield Visit(
+            id=row["id"],
+            location=row["location"]["id"],
+            operatory=row["operatory"]["id"],
+            provider=row["provider"]["id"],
+            patient=row["patient"]["id"],
+            start=datetime.fromisoformat(row["start"]),
+            end=datetime.fromisoformat(row["end"]),
+            title=row["title"],
+            reference=_reference(row.get("note")),
+            state=states.get((row["status"], row["needsFollowup"])),
+        )
+
+
+def _office_visit(row: Row) -> Visit:
+    return Visit(
+        id=str(row["id"]),
+        location=str(row["location"]),
+        operatory=str(row["operatory"]),
+        provider=str(row["provider"]),
+        patient=str(row["patient"]),
+        start=datetime.fromisoformat(row["start"]),
+        end=datetime.fromisoformat(row["end"]),
+        title=row["title"],
+        reference=_reference(row.get("note")),
+        state=CONFIRMED if row["confirmed"] else HELD,
     )
-    return max(starts) < min(ends)
+
+
+def _ascend_closed(state: Row) -> Iterator[Closed]:
+    for row in state["events"]:
+        chair = row.get("operatory")
+        begin, end = (datetime.fromisoformat(row[name]) for name in ("start", "end"))
+        yield Closed(row["location"]["id"], chair["id"] if chair else None, begin, end, row["title"])
+
+
+def _office_closed(row: Row) -> Closed:
+    begin, end = (datetime.fromisoformat(row[name]) for name in ("start", "end"))
+    chair = str(row["operatory"]) if row["operatory"] else None
+    return Closed(str(row["location"]), chair, begin, end, row["title"])
+
+
+def _gone(row: Row) -> bool:
+    return bool(row["cancelled"] or row["missed"])
+
+
+def _reference(note: str | None) -> str | None:
+    found = REFERENCE.search(note or "")
+    return found.group(0) if found else None
+
+
+def _share(one: Visit, other: Visit) -> bool:
+    """Ids are a practice system's own: only within one do equal ids mean the same chair or person."""
+    if (len(one.location) > 3) != (len(other.location) > 3):
+        return False
+    return one.operatory == other.operatory or one.provider == other.provider
+
+
+def _lies_in(visit: Visit, block: Closed) -> bool:
+    return block.location == visit.location and block.operatory in (None, visit.operatory)
+
+
+def _touch(one: Visit, other: Visit | Closed) -> bool:
+    return max(one.start, other.start) < min(one.end, other.end)
