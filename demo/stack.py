@@ -113,19 +113,6 @@ class Stack:
         ]
 
     def _start(self, part: Part) -> None:
-        """Until it is ready; killed on the way, it is started again."""
-        end = time.monotonic() + STARTS_WITHIN
-        process = self._spawn(part)
-        while not part.ready():
-            code = process.poll()
-            if time.monotonic() > end or (code is not None and code >= 0):
-                raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
-            if code is not None:
-                process = self._spawn(part)
-            time.sleep(0.1)
-        self.say(f"{part.name} is up")
-
-    def _spawn(self, part: Part) -> subprocess.Popen[bytes]:
         log = (self.state_dir / f"{part.name}.log").open("ab")
         part.process = subprocess.Popen(  # noqa: S603
             part.command,
@@ -136,7 +123,12 @@ class Stack:
             stderr=log,
             preexec_fn=die_with_parent,
         )
-        return part.process
+        end = time.monotonic() + STARTS_WITHIN
+        while not part.ready():
+            if part.process.poll() is not None or time.monotonic() > end:
+                raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
+            time.sleep(0.1)
+        self.say(f"{part.name} is up")
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
