@@ -63,6 +63,7 @@ class PatientActivities:
             await asyncio.sleep(site.consistency_delay.total_seconds())
         found = await self._match(site, given.person, None, given.not_these)
         if found.verdict is not Verdict.NEW:
+            await leases.lease(key, given.reference, utc_now(), utc_now())  # it is there for all to see: let go
             return found
         chart = await site.system.create_patient(
             NewChart(

@@ -10,7 +10,7 @@ from tests.faults.history import INVOKED, OK, Event
 from tests.faults.practice import Block, Change, Visit
 
 FINAL = ("completed", "no_show", "cancelled", "declined")
-MOST_CALLS = 60
+MOST_CALLS = 30
 """To one vendor for one request, on average, with all its repeats: six do where nothing goes wrong."""
 MOST_SENDS = 2
 """A message whose outcome stays unknown is sent once more, never a third time."""

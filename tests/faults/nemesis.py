@@ -15,6 +15,8 @@ from tests.faults.stack import FaultStack, Part
 from tests.faults.troubles import Trouble
 
 LOOK_EVERY = 0.04
+AT_LEAST, AT_MOST = 14.0, 35.0
+"""Seconds for which there is trouble."""
 HELD_AT_MOST = 40.0
 IN_FLIGHT = timedelta(seconds=2)
 """A send that a provider took so long before or after may not have been noted."""
@@ -36,15 +38,17 @@ class Nemesis:
         self.windows: list[Window] = []
         """When workers died, or could not write down what they had done."""
 
-    async def torment(self, troubles: tuple[Trouble, ...], seconds: float) -> None:
-        """Everything dealt, for so long; then all trouble ends."""
+    async def torment(self, troubles: tuple[Trouble, ...], requests: Awaitable[object]) -> None:
+        """Everything dealt, while requests come, for some time; then all trouble ends."""
         for trouble in troubles:
             if trouble.script or trouble.ambush:
                 await self._arm(trouble)
             else:
                 self._begin(self._later(trouble))
         watching = asyncio.create_task(self._watch())
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            lasting = asyncio.gather(asyncio.shield(requests), asyncio.sleep(AT_LEAST))
+            await asyncio.wait_for(lasting, AT_MOST)
         await asyncio.gather(*self._running, return_exceptions=True)
         watching.cancel()
         for fault in (await self._stack.control("state"))["faults"]:

@@ -27,8 +27,6 @@ from tests.faults.stack import HERE, WORKER, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from tests.faults.unguarded import UNGUARDED, control_plan
 
-TROUBLE_LASTS = 14.0
-
 
 @dataclass
 class Result:
@@ -66,11 +64,11 @@ async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
             await stack.control("desk", do="patient", email=person.email, phone=person.phone, **chart)
         clients = Clients(bookings, history, _day())
         nemesis = Nemesis(stack, clients, bookings, clients.at(practice.ELSEWHERE))
-        wishes = [asyncio.create_task(clients.wish(wish)) for wish in dealt.wishes]
-        await nemesis.torment(dealt.troubles, TROUBLE_LASTS)
+        wishes = asyncio.gather(*(clients.wish(wish) for wish in dealt.wishes))
+        await nemesis.torment(dealt.troubles, wishes)
         begun = time.monotonic()
         await stack.all_up()
-        await asyncio.gather(*wishes)
+        await wishes
         unsettled = await settled(client, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
         evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)

@@ -21,7 +21,7 @@ async def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def test_nothing_is_lost_doubled_or_untrue(results: Results) -> None:
     for result in results[0]:
         assert (result["failure"], result["violations"]) == ("", [])
-        assert len(result["fired"]) >= 2, "a run without trouble proves nothing"
+        assert result["fired"], "a run without trouble proves nothing"
 
 
 def test_the_judge_sees_what_a_missing_guard_lets_through(results: Results) -> None:
