@@ -3,14 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SEEDS ?= 25
 
-.PHONY: demo test lint setup setup-dev clean
+.PHONY: demo test faults bench lint setup setup-dev clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
 
 test: setup-dev lint
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: setup-dev
+	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)
+bench: setup-dev
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

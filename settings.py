@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     twilio_api_key_secret: SecretStr = SecretStr("")
     twilio_messaging_service_sid: str = ""
     public_base_url: str = ""
+    web_address: str = "127.0.0.1:8000"
+    """Where ``python -m web`` listens; a proxy with TLS stands in front of it."""
     worker_http_address: str = "127.0.0.1:8081"
     metrics_address: str = ""
     codec_token: SecretStr = SecretStr("")

@@ -1,9 +1,6 @@
 """The Temporal worker: connects, puts the parts together, runs until told to stop."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -19,15 +16,15 @@ from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import messages_queue, practice_queue
 from activities.slots import SlotActivities
-from adapters.practice_file import PracticeFileError, read_practice
+from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import connections, messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
-from runtime.logs import configure_logging
 from runtime.ops import ops_app, serve
 from runtime.plugin import holdfast_plugin
-from settings import ConfigurationError, Settings, load_settings
+from runtime.process import run_until_told
+from settings import Settings
 from workflows.booking import BookingWorkflow
 from workflows.search_attributes import ALL
 
@@ -37,6 +34,8 @@ GRACE = timedelta(seconds=25)
 """After SIGTERM activities that run may finish for so long; the container's stop grace must be longer."""
 CALLS_AT_ONCE = 8
 """Activities at a time on one connection: an office that hangs ties up no more than these."""
+DECISIONS_AT_ONCE = 8
+"""Workflow tasks at a time: more would only wait in this process, where a rush at one location comes first in line."""
 
 
 @asynccontextmanager
@@ -56,6 +55,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                 task_queue=queue,
                 workflows=[BookingWorkflow],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+                max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
                 graceful_shutdown_timeout=GRACE,
             ),
             Worker(
@@ -75,8 +75,10 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                         patients.match_patient,
                         patients.create_chart,
                         slots.recheck_slot,
+                        slots.nearest_openings,
                         slots.release_claim,
                         holds.write_hold,
+                        holds.await_landing,
                         holds.confirm_hold,
                         holds.withdraw_hold,
                         holds.sweep_twins,
@@ -127,26 +129,5 @@ def _runtime(settings: Settings) -> Runtime | None:
     return Runtime(telemetry=TelemetryConfig(metrics=metrics))
 
 
-async def main() -> int:
-    try:
-        settings = load_settings()
-        configure_logging(settings.log_format, settings.log_level)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await run(settings, stop)
-    except (ConfigurationError, PracticeFileError) as wrong:
-        print(wrong, file=sys.stderr)
-        return 2
-    except ConnectionError as unreachable:
-        print(unreachable, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    code = asyncio.run(main())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done
+    run_until_told(run)

@@ -42,16 +42,24 @@ class HoldWritten(Value):
     """Finalized already."""
     conflicts: tuple[Conflict, ...] = ()
     ambiguous: bool = False
-    """Some attempt's outcome was unknown: a late twin may still appear."""
+    """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
 
 
 class HoldToConfirm(HoldToWrite):
     appointment_id: str
 
 
+class LandingToCheck(HoldToWrite):
+    appointment_id: str
+    told: LandingState | None = None
+    """What the partner says became of the write; only a hint where it can be looked up."""
+
+
 class HoldConfirmed(Value):
     appointment: Appointment | None = None
     """As the practice system has it now; ``None``: somebody deleted or broke it."""
+    ambiguous: bool = False
+    """Some attempt's outcome was unknown: the same may be written once more, late."""
 
 
 class HoldToWithdraw(Value):
@@ -93,7 +101,9 @@ class HoldActivities:
                     ambiguous = True
                     placed = await self._find_ours(site, given)
                 if placed is None:
-                    await claims.begin_write(given.reference, renewal.fence, utc_now())
+                    await claims.begin_write(
+                        given.reference, renewal.fence, activity.info().workflow_id or "", utc_now()
+                    )
                     placed = await site.system.place_hold(self._hold(site, given))
             except ClaimLost:
                 return HoldWritten(conflicts=(Conflict(cause=Cause.CLAIM, time=given.slot.time),))
@@ -105,24 +115,38 @@ class HoldActivities:
                     return HoldWritten(
                         conflicts=(Conflict(cause=Cause.APPOINTMENT, time=given.slot.time),), ambiguous=ambiguous
                     )
-        kept, rivals = await self._read_back(site, given, placed)
-        if rivals:
-            await claims.release(given.reference)
-            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
-        if given.confirm and kept.slot == given.slot and kept.landing is LandingState.LANDED:
-            try:
-                final = await self._confirm(site, given, kept.id)
-                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
-            except OutsideError as trouble:
-                log.info("confirming is left to its own step", cause=type(trouble).__name__)
-        return HoldWritten(appointment=kept, ambiguous=ambiguous)
+        if placed.landing is not LandingState.LANDED:
+            await self._connections.ledger.news.wrote(given.reference, placed.id)
+            return HoldWritten(appointment=placed, ambiguous=ambiguous)
+        return await self._settle(site, given, placed, ambiguous)
+
+    @activity.defn
+    async def await_landing(self, given: LandingToCheck) -> HoldWritten:
+        """Whether the practice's own system has taken the hold in; then, whose the chair is.
+
+        News is only believed where it can't be looked up: that a write was refused. Neither appointment nor
+        conflicts in the answer: somebody took it out.
+        """
+        site = self._connections.site(given.location)
+        try:
+            seen = await site.system.get_appointment(given.appointment_id)
+        except NotFound:
+            seen = None
+        if seen is None or seen.reference != given.reference or not seen.status.occupies_chair:
+            await self._connections.ledger.claims.release(given.reference)
+            return HoldWritten()
+        if seen.landing is LandingState.LANDED:
+            return await self._settle(site, given, seen, ambiguous=False)
+        told = given.told if given.told is not LandingState.LANDED else None
+        return HoldWritten(appointment=seen.model_copy(update={"landing": told or seen.landing}))
 
     @activity.defn
     async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
         """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported."""
         site = self._connections.site(given.location)
         try:
-            return HoldConfirmed(appointment=await self._confirm(site, given, given.appointment_id))
+            confirmed = await self._confirm(site, given, given.appointment_id)
+            return HoldConfirmed(appointment=confirmed, ambiguous=activity.info().attempt > 1)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
@@ -162,8 +186,25 @@ class HoldActivities:
         except NotFound:
             return AppointmentStatus.BROKEN
 
-    async def _confirm(self, site: Site, given: HoldToWrite, appointment_id: str) -> Appointment:
-        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given))
+    async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
+        """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
+        kept, rivals = await self._read_back(site, given, placed)
+        if rivals:
+            await self._connections.ledger.claims.release(given.reference)
+            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
+        if given.confirm and kept.slot == given.slot:
+            try:
+                final = await self._confirm(site, given, kept.id, just_read=True)
+                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
+            except OutsideError as trouble:
+                log.info("confirming is left to its own step", cause=type(trouble).__name__)
+                ambiguous = True
+        return HoldWritten(appointment=kept, ambiguous=ambiguous)
+
+    async def _confirm(
+        self, site: Site, given: HoldToWrite, appointment_id: str, *, just_read: bool = False
+    ) -> Appointment:
+        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given), just_read=just_read)
         now = utc_now()
         await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
         return confirmed
@@ -199,9 +240,10 @@ class HoldActivities:
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
         """Ours as the calendar shows it, and what overlaps it with an older right to the chair."""
         calendar, mine = await self._until_visible(site, given, placed)
-        for twin in mine[1:]:
-            await site.system.withdraw(twin.id, given.reference)
-        kept = mine[0]
+        kept = next((a for a in mine if a.slot == given.slot), mine[0])
+        for twin in mine:
+            if twin.id != kept.id:  # written twice, or late for a slot that was lost since
+                await site.system.withdraw(twin.id, given.reference)
         if kept.slot != given.slot or kept.status is not AppointmentStatus.TENTATIVE:
             return kept, ()  # moved by the desk, or final since an earlier look: what lies over it came later
         rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))

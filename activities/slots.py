@@ -16,6 +16,7 @@ from domain.rules import ServiceRule
 from domain.schedule import Facts, alternatives, candidates, conflicts
 from domain.slot import Cause, Conflict, Slot
 
+ALTERNATIVES = 3
 ALTERNATIVES_WITHIN = timedelta(days=7)
 
 
@@ -79,6 +80,15 @@ class SlotActivities:
         return SlotCheck(conflicts=reasons, alternatives=await self._alternatives(site, rule, wanted))
 
     @activity.defn
+    async def nearest_openings(self, wanted: SlotWanted) -> SlotCheck:
+        """Other times, where this one can't be had for a reason that the calendar does not show."""
+        site = self._connections.site(wanted.location)
+        rule = self._connections.practice.rule(wanted.location, wanted.service)
+        found = await self._alternatives(site, rule, wanted, besides=1)
+        others = tuple(slot for slot in found if slot.time.start != wanted.start)
+        return SlotCheck(alternatives=others[:ALTERNATIVES])
+
+    @activity.defn
     async def release_claim(self, reference: str) -> None:
         await self._connections.ledger.claims.release(reference)
 
@@ -106,10 +116,12 @@ class SlotActivities:
             booked={day: grant.booked},
         )
 
-    async def _alternatives(self, site: Site, rule: ServiceRule, wanted: SlotWanted) -> tuple[Slot, ...]:
+    async def _alternatives(
+        self, site: Site, rule: ServiceRule, wanted: SlotWanted, besides: int = 0
+    ) -> tuple[Slot, ...]:
         begin = max(wanted.start, utc_now())
         facts = await outlook(self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN)
-        return alternatives(begin, facts, provider=wanted.provider)
+        return alternatives(begin, facts, provider=wanted.provider, count=ALTERNATIVES + besides)
 
 
 def _against_rules(options: list[Slot], rule: ServiceRule) -> tuple[Conflict, ...]:

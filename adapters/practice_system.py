@@ -140,9 +140,10 @@ class PracticeSystem(Protocol):
         """
         ...
 
-    async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
+    async def confirm_hold(self, appointment_id: str, hold: Hold, *, just_read: bool = False) -> Appointment:
         """Finalize our hold, and set ``hold.patient``; keeps time, provider, operatory and all else as the
         practice system has them now. Idempotent. Raises NotFound when it was deleted, Refused when it was broken.
+        ``just_read``: the caller has seen it in a calendar read a moment ago, which need not be read again.
         """
         ...
 

@@ -14,6 +14,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -27,7 +28,16 @@ from domain.booking import BookingView, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, Answer, BookingInput, NewTime, Resolution, workflow_id
+from workflows.contracts import (
+    ANSWER_WITHIN,
+    Answer,
+    BookingInput,
+    CalendarNews,
+    NewTime,
+    Patience,
+    Resolution,
+    workflow_id,
+)
 from workflows.search_attributes import (
     APPOINTMENT_START,
     BOOKING_LOCATION,
@@ -35,7 +45,14 @@ from workflows.search_attributes import (
     BOOKING_STATUS,
 )
 
-RPC_TIMEOUT = ANSWER_WITHIN + timedelta(seconds=3)
+REFERENCE, DIGEST = "reference", "digest"
+"""What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
+LATENESS = timedelta(seconds=3)
+RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
+LONG_WAIT = timedelta(seconds=60)
+"""Longest single wait for a decision: each is a Temporal update and a timer, so that short ones would be costly."""
+SURELY_WITHIN = timedelta(seconds=20)
+OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
 class NoSuchBooking(LookupError):
@@ -59,7 +76,7 @@ class BookingClient:
 
         The request is durable once the server has it: an answer that is late or lost changes nothing, and
         the same request may be sent again. Raises BadRequest where it is refused, also for an id that was
-        used for other content.
+        used for other content, and RPCError where it could not be handed over, or nobody can say.
         """
         given = prepare(request, self._practice, datetime.now(UTC))
         try:
@@ -67,25 +84,33 @@ class BookingClient:
         except WorkflowAlreadyStartedError:
             answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return _received(given)
+            answer = await self._as_handed_over(given)
         if answer.digest != given.digest:
             raise BadRequest(["request_id: already used for a request with other content; use a new one"])
         return answer.view
 
     async def wait(self, request_id: str, seconds: float) -> BookingView:
-        """The booking once it is decided, or as it stands after ``seconds``."""
+        """The booking once it is decided, or as it stands after ``seconds``. Raises NoSuchBooking.
+
+        A server that is overloaded or away meanwhile is asked again.
+        """
         end = datetime.now(UTC) + timedelta(seconds=seconds)
         handle = self._handle(request_id)
-        view = await self.show(request_id)
-        while view.status is Status.RECEIVED and datetime.now(UTC) < end:
+        while datetime.now(UTC) < end:
             try:
+                left = min((end - datetime.now(UTC)), LONG_WAIT)
                 answer = await handle.execute_update(
-                    BookingWorkflow.wait_for_decision, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
+                    BookingWorkflow.wait_longer, Patience(within=left), id=uuid4().hex, rpc_timeout=left + LATENESS
                 )
-                view = answer.view
-            except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
-                view = await self.show(request_id)
-        return view
+                if answer.view.status is not Status.RECEIVED:
+                    return answer.view
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                continue
+            except RPCError as error:
+                if error.status not in OVERLOADED:
+                    break  # it is over, or never was: show tells which
+                await asyncio.sleep(1)
+        return await self.show(request_id)
 
     async def show(self, request_id: str) -> BookingView:
         """Where the booking stands. Raises NoSuchBooking."""
@@ -126,24 +151,22 @@ class BookingClient:
         """The patient takes the request or the visit back."""
         return await self._update(request_id, BookingWorkflow.cancel)
 
+    async def tell(self, booking: str, news: CalendarNews) -> bool:
+        """Pass on what the practice system says of an appointment; ``booking`` is a workflow id.
+
+        False where the booking is over. Raises RPCError where the server can't be asked.
+        """
+        handle = self._client.get_workflow_handle_for(BookingWorkflow.run, booking)
+        try:
+            await handle.signal(BookingWorkflow.schedule_changed, news, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
+
     async def _start_and_ask(self, given: BookingInput) -> Answer:
-        start = WithStartWorkflowOperation(
-            BookingWorkflow.run,
-            given,
-            id=workflow_id(given.request.request_id),
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
-                    SearchAttributePair(BOOKING_LOCATION, given.request.location),
-                    SearchAttributePair(BOOKING_SERVICE, given.request.service),
-                    SearchAttributePair(APPOINTMENT_START, given.request.start),
-                ]
-            ),
-            static_summary=f"{given.policy.label} at {given.policy.location}",
-        )
+        start = WithStartWorkflowOperation(BookingWorkflow.run, given, **self._start_options(given))
         try:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.wait_for_decision,
@@ -154,6 +177,38 @@ class BookingClient:
         except BaseException:
             _forget(start)
             raise
+
+    async def _as_handed_over(self, given: BookingInput) -> Answer:
+        """No answer came in time, not even that the server has the request: make sure of that, and say no more."""
+        try:
+            handle = await self._client.start_workflow(
+                BookingWorkflow.run, given, rpc_timeout=SURELY_WITHIN, **self._start_options(given)
+            )
+        except WorkflowAlreadyStartedError:
+            return Answer(view=await self.show(given.request.request_id), digest=await self._digest_of(given))
+        described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        reference = await described.memo_value(REFERENCE, given.reference, type_hint=str)
+        digest = await described.memo_value(DIGEST, given.digest, type_hint=str)
+        return Answer(view=_received(given.model_copy(update={"reference": reference})), digest=digest)
+
+    def _start_options(self, given: BookingInput) -> dict[str, Any]:
+        """Whoever starts a booking a second time attaches to it."""
+        attributes: list[SearchAttributePair[Any]] = [
+            SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
+            SearchAttributePair(BOOKING_LOCATION, given.request.location),
+            SearchAttributePair(BOOKING_SERVICE, given.request.service),
+            SearchAttributePair(APPOINTMENT_START, given.request.start),
+        ]
+        return {
+            "id": workflow_id(given.request.request_id),
+            "task_queue": self._task_queue,
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "priority": Priority(fairness_key=given.policy.location),
+            "search_attributes": TypedSearchAttributes(attributes),
+            "memo": {REFERENCE: given.reference, DIGEST: given.digest},
+            "static_summary": f"{given.policy.label} at {given.policy.location}",
+        }
 
     async def _digest_of(self, given: BookingInput) -> str:
         handle = self._handle(given.request.request_id)
@@ -177,6 +232,8 @@ class BookingClient:
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             return await self.show(request_id)
         except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise  # whether it arrived is not known
             view = await self.show(request_id)
             raise NotPossible(f"the booking is already {view.status}") from error
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import json
 import os
 import secrets
 import shlex
@@ -32,6 +33,10 @@ class Part:
     name: str
     command: list[str]
     ready: Callable[[], bool]
+    before: Callable[[], None] | None = None
+    """What must be done before it starts for the first time."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What this part is told beside what all are told."""
     process: subprocess.Popen[bytes] | None = None
 
 
@@ -76,22 +81,34 @@ class Stack:
     def temporal_ui(self) -> str:
         return self.environment["CODEC_ORIGIN"]
 
+    def add(self, part: Part) -> Part:
+        """One more part, up when this returns."""
+        self._start(part)
+        self.parts.append(part)
+        return part
+
+    def remove(self, part: Part) -> None:
+        self.parts.remove(part)
+        _end(part)
+
     def _plan(self) -> None:
         grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
+        web = free_port(8000)
         sandbox_url = f"http://127.0.0.1:{sandbox}"
         self.environment = {
             **os.environ,
-            **_sandbox_settings(sandbox_url),
+            **sandbox_settings(sandbox_url),
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
             "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}",
             "CODEC_ORIGIN": f"http://127.0.0.1:{ui}",
-            "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
+            "PUBLIC_BASE_URL": f"http://127.0.0.1:{web}",
+            "WEB_ADDRESS": f"127.0.0.1:{web}",
         }
         os.environ.update(self.environment)
-        ours = {name: value for name, value in self.environment.items() if name in _sandbox_settings(sandbox_url)}
-        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS")}
+        ours = {name: value for name, value in self.environment.items() if name in sandbox_settings(sandbox_url)}
+        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL")}
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
         (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [
@@ -106,54 +123,82 @@ class Stack:
                 lambda: _answers(f"{sandbox_url}/_control/state"),
             ),
             Part(
-                "worker",
-                [sys.executable, "worker.py"],
-                lambda: _answers(f"http://127.0.0.1:{ops}/ready"),
+                "web", [sys.executable, "-m", "web"], lambda: _answers(f"http://127.0.0.1:{web}/live"), self._subscribe
             ),
+            worker("worker", ops),
         ]
 
+    def _subscribe(self) -> None:
+        """Have NexHealth's side tell us of landings; the secret that signs its deliveries is shown only once."""
+        kept = self.state_dir / "webhook.secret"
+        if not kept.exists():
+            command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
+            done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
+            if done.returncode != 0:
+                raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
+            kept.write_text(json.loads(done.stdout.splitlines()[-1])["secret"])
+        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = kept.read_text()
+
     def _start(self, part: Part) -> None:
-        log = (self.state_dir / f"{part.name}.log").open("ab")
-        part.process = subprocess.Popen(  # noqa: S603
-            part.command,
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            preexec_fn=_die_with_parent,
-        )
+        if part.before is not None and part.process is None:
+            part.before()
         end = time.monotonic() + STARTS_WITHIN
+        process = self._launch(part)
         while not part.ready():
-            if part.process.poll() is not None or time.monotonic() > end:
+            if process.poll() is not None and process.returncode < 0 and time.monotonic() < end:
+                process = self._launch(part)  # somebody killed it before it was up
+            elif process.poll() is not None or time.monotonic() > end:
                 raise StackError(f"{part.name} did not come up; see {self.state_dir / part.name}.log")
             time.sleep(0.1)
         self.say(f"{part.name} is up")
 
+    def _launch(self, part: Part) -> subprocess.Popen[bytes]:
+        log = (self.state_dir / f"{part.name}.log").open("ab")
+        part.process = subprocess.Popen(  # noqa: S603
+            part.command,
+            cwd=ROOT,
+            env={**self.environment, **part.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
+        )
+        return part.process
+
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
-            for part in self.parts:
-                if part.process is not None and part.process.poll() is not None and not self._ending.is_set():
+            for part in list(self.parts):
+                died = part.process is not None and part.process.poll() is not None
+                if died and part in self.parts and not self._ending.is_set():
                     self.say(f"[yellow]{part.name} died; starting it again[/]")
                     self._start(part)
 
     def _end(self) -> None:
         self._ending.set()
         for part in reversed(self.parts):
-            if part.process is None or part.process.poll() is not None:
-                continue
-            part.process.send_signal(signal.SIGTERM)
-            try:
-                part.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                part.process.kill()
+            _end(part)
         if self._lock is not None:
             self._lock.close()
 
 
+def worker(name: str, ops: int) -> Part:
+    """A worker process whose own endpoint is at port ``ops``."""
+    address = f"127.0.0.1:{ops}"
+    command, ready = [sys.executable, "worker.py"], lambda: _answers(f"http://{address}/ready")
+    return Part(name, command, ready, environment={"WORKER_HTTP_ADDRESS": address})
+
+
 def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
-    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
-    dynamic = {"matching.enableFairness": "true", "history.transferProcessorMaxPollRPS": "2000"}
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on.
+
+    A task queue has one partition: tasks take turns within a partition only, and one process has no use for more.
+    """
+    dynamic = {
+        "matching.enableFairness": "true",
+        "matching.numTaskqueueReadPartitions": "1",
+        "matching.numTaskqueueWritePartitions": "1",
+        "history.transferProcessorMaxPollRPS": "2000",
+    }
     attributes = {
         "BookingStatus": "Keyword",
         "BookingLocation": "Keyword",
@@ -172,13 +217,17 @@ def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str
     return command
 
 
-def _sandbox_settings(url: str) -> Mapping[str, str]:
+def sandbox_settings(url: str) -> Mapping[str, str]:
     return {
         "ASCEND_BASE_URL": url,
         "ASCEND_CLIENT_ID": "sandbox-client",
         "ASCEND_CLIENT_SECRET": "sandbox-secret",
         "ASCEND_ORGANIZATION_ID": "5f0000000000000000000001",
         "ASCEND_READ_TIMEOUT": "4",
+        "NEXHEALTH_BASE_URL": url,
+        "NEXHEALTH_API_KEY": "sandbox-nexhealth-key",
+        "NEXHEALTH_SUBDOMAIN": "bright-harbor",
+        "NEXHEALTH_READ_TIMEOUT": "4",
         "SENDGRID_BASE_URL": url,
         "SENDGRID_API_KEY": "SG.sandbox",
         "SENDGRID_FROM": "bookings@practice.example",
@@ -205,6 +254,16 @@ def new_seed() -> str:
     return secrets.token_hex(8)
 
 
+def _end(part: Part) -> None:
+    if part.process is None or part.process.poll() is not None:
+        return
+    part.process.send_signal(signal.SIGTERM)
+    try:
+        part.process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        part.process.kill()
+
+
 def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=1, trust_env=False).status_code < 500
@@ -212,7 +271,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux a child ends when this process is killed; elsewhere it must be ended by hand."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)

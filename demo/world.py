@@ -24,6 +24,14 @@ class Control:
     def state(self) -> Row:
         return self._got(self._http.get("state"))
 
+    def calls(self) -> dict[str, dict[str, int]]:
+        """How often each endpoint of each system was called so far."""
+        return self._got(self._http.get("calls"))
+
+    def reset(self) -> None:
+        """As it was on the first day, nothing called yet."""
+        self._got(self._http.post("reset", json={}))
+
     def desk(self, **action: Any) -> Row:
         """The front desk does something in its own program; ``key`` makes it happen once."""
         return self._got(self._http.post("desk", json=action))

@@ -51,11 +51,18 @@ class Reason(StrEnum):
     NOT_LANDED = "not_landed"
     """The practice system could not be reached, or its answer stayed unknown, until the deadline."""
     REFUSED_BY_SYSTEM = "refused_by_system"
+    REFUSED_BY_OFFICE = "refused_by_office"
+    """Accepted for the practice's own system, which then would not have it."""
+    LANDING_UNCLEAR = "landing_unclear"
+    """Whether the practice's own system has it must be looked up there."""
     TOO_MANY_OPEN = "too_many_open"
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
     """Confirmed, but the patient could not be told."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
+    # waits for no person
+    AWAITING_OFFICE = "awaiting_office"
+    """Accepted, and on its way to the practice's own system."""
     # declined
     CALL_ONLY = "call_only"
     OUTSIDE_RULES = "outside_rules"

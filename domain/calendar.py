@@ -20,7 +20,10 @@ class AppointmentStatus(StrEnum):
 
     @property
     def occupies_chair(self) -> bool:
-        return self not in (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
+        return self not in _CHAIR_EMPTY
+
+
+_CHAIR_EMPTY = (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
 
 
 class LandingState(StrEnum):

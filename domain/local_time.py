@@ -17,10 +17,7 @@ def instant(day: date, wall: time, tz: ZoneInfo) -> datetime:
     A reading in a spring gap is taken as the clock that was never set forward would show it: 02:30 in a gap of an
     hour is the instant at which the others read 03:30.
     """
-    local = datetime.combine(day, wall)
-    if exists(local, tz):
-        return local.replace(tzinfo=tz).astimezone(UTC)
-    return local.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    return datetime.combine(day, wall.replace(fold=0), tz).astimezone(UTC)
 
 
 def local_day(day: date, tz: ZoneInfo) -> Interval:

@@ -174,6 +174,11 @@ _REASONS = {
     Reason.HOLD_EXPIRED: "Nobody decided in time, so the held appointment was taken back.",
     Reason.NOT_LANDED: "The practice system could not be reached in time; the appointment may not be in the calendar.",
     Reason.REFUSED_BY_SYSTEM: "The practice system refused the appointment.",
+    Reason.REFUSED_BY_OFFICE: "The office's own system did not take the appointment and does not say why: "
+    "something may be in its place. Pick another time, or book it by hand.",
+    Reason.LANDING_UNCLEAR: "The office's own system may or may not have the appointment: look there, then "
+    "approve it or pick another time.",
+    Reason.AWAITING_OFFICE: "Sent to the office's own system, which has not taken it in yet; nothing to do now.",
     Reason.TOO_MANY_OPEN: "This contact already has several open requests.",
     Reason.NOT_REACHED: "The appointment is confirmed, but the patient could not be told: please call.",
     Reason.CALL_ONLY: "This service is booked by phone.",

@@ -14,6 +14,19 @@ class EmailContent(StrEnum):
     """Says when and where; only over a transport that a business associate agreement covers."""
 
 
+class LandingPolicy(Value):
+    """How long a write that is on its way to the practice's own system may take, and who is told when."""
+
+    look_after: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (0.5, 1, 2, 5, 10, 20, 30))
+    """Looks by our own account, each so long after the one before; the last again and again. Each may cost money."""
+    tell_patient_after: timedelta = timedelta(minutes=10)
+    """A patient who was promised nothing yet is told that the request was received."""
+    patience: timedelta = timedelta(hours=12)
+    """An office's server may be off over night; after so long a person is asked."""
+    margin: timedelta = timedelta(hours=4)
+    """A person is asked so long before the visit at the latest."""
+
+
 class BookingPolicy(Value):
     """The part of a (location, service)'s rules that steers the booking rather than the slot."""
 
@@ -22,6 +35,8 @@ class BookingPolicy(Value):
     service: str
     label: str
     connection: str
+    late_commit: timedelta = timedelta(seconds=60)
+    """A write whose outcome was unknown may still be committed for so long."""
     zone: str
     """IANA name."""
     duration: timedelta
@@ -32,5 +47,6 @@ class BookingPolicy(Value):
     """An exception that nobody resolved for so long is escalated."""
     new_patients: bool
     existing_patients: bool
+    landing: LandingPolicy = LandingPolicy()
     placeholder_patient: str | None = None
     """Chart (practice-system id) under which a slot is held while the patient is not settled."""

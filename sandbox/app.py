@@ -21,7 +21,7 @@ from sandbox import seed
 from sandbox.ascend import Answer, Ascend, fault, problem
 from sandbox.contracts import Contracts
 from sandbox.desk import act
-from sandbox.faults import Fault, Faults
+from sandbox.faults import Call, Fault, Faults
 from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
 from sandbox.nexhealth import api as nexhealth
 from sandbox.nexhealth.calls import Endpoint
@@ -31,7 +31,7 @@ from sandbox.nexhealth.document import Document
 from sandbox.nexhealth.picture import calendar, waiting
 from sandbox.nexhealth.service import NexHealth
 from sandbox.page import page
-from sandbox.store import Row, Store
+from sandbox.store import Row, Store, now_text
 
 API = "/ascend-gateway/api"
 KINDS = ("locations", "operatories", "providers", "patients", "appointments", "events", "emails", "texts")
@@ -66,17 +66,20 @@ class Sandbox:
         """One vendor call, with whatever trouble is due."""
         body = await request.body()
         self.calls[system][f"{request.method} {_shape(path)}"] += 1
-        trouble = self.faults.due(system, request.method, path, body)
+        call = Call(system, request.method, path, request.headers.get("host", ""), body)
+        trouble = self.faults.due(call)
+        arrived = now_text()
 
         def allowed() -> Response:
             self._contracts.check(system, request.method, path, dict(request.headers), body)
+            self.ascend.asked = arrived
             return work()
 
         if trouble is None:
             return _answered(allowed)
-        return await self._troubled(trouble, allowed)
+        return await self._troubled(trouble, call, allowed)
 
-    async def _troubled(self, trouble: Fault, work: Callable[[], Response]) -> Response:
+    async def _troubled(self, trouble: Fault, call: Call, work: Callable[[], Response]) -> Response:
         kind = trouble.kind
         if kind == "late_commit":
             task = asyncio.create_task(self._later(trouble.seconds, work))
@@ -86,6 +89,8 @@ class Sandbox:
         if kind in ("hang_before", "slow"):
             await asyncio.sleep(trouble.seconds)
         if kind in ("hang_before", "drop_before"):
+            return CutOff()
+        if kind == "hold_before" and not await self.faults.hold(trouble, call):
             return CutOff()
         if kind == "expire_tokens":
             (self.nexhealth.entry if trouble.system == "nexhealth" else self.ascend).tokens.clear()
@@ -98,8 +103,10 @@ class Sandbox:
             await self.nexhealth.settle()
         if kind == "hang_after":
             await asyncio.sleep(trouble.seconds)
-        after = shape or _AFTER.get(kind)
-        return after(trouble) if after is not None else answer
+        if kind == "hold_after" and not await self.faults.hold(trouble, call):
+            return CutOff()
+        after = _AFTER.get(kind)
+        return (shape or after)(trouble) if after is not None else answer
 
     async def _later(self, seconds: float, work: Callable[[], Response]) -> None:
         await asyncio.sleep(seconds)
@@ -113,6 +120,7 @@ class Sandbox:
             "templates": self.store.all("scheduletemplates"),
             "calls": {system: dict(counts) for system, counts in self.calls.items()},
             "faults": self.faults.listed(),
+            "hits": self.faults.hits,
             "log": self.store.log(),
             "settings": vars(self.ascend.switches),
             "nexhealth": {**self.nexhealth.state(), "violations": self.document.violations},
@@ -251,11 +259,18 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
         def work() -> Response:
             if what == "state":
                 return JSONResponse(box.state())
+            if what == "calls":
+                return JSONResponse({system: dict(counts) for system, counts in box.calls.items()})
             if what == "faults" and request.method == "DELETE":
                 box.faults.clear()
                 return JSONResponse({})
             if what == "faults":
                 return JSONResponse({"id": box.faults.add(**given).id})
+            if what == "held":
+                return JSONResponse({"held": box.faults.held()})
+            if what == "release":
+                box.faults.release(**given)
+                return JSONResponse({})
             if what == "settings":
                 vars(box.ascend.switches).update({k: v for k, v in given.items() if k in vars(box.ascend.switches)})
                 return JSONResponse(vars(box.ascend.switches))
@@ -268,7 +283,7 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
             if what == "office":
                 return JSONResponse(set_office(box.nexhealth, given))
             if what == "reset":
-                return _reset(box)
+                return _reset(box, given)
             raise problem(404, "unknown_control")
 
         return _answered(work)
@@ -303,12 +318,13 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _reset(box: Sandbox) -> Response:
+def _reset(box: Sandbox, given: Row) -> Response:
     box.store.clear()
     seed.seed(box.store)
     box.faults.clear()
+    box.faults.hits.clear()
     box.ascend.switches = type(box.ascend.switches)()
-    box.nexhealth.reset()
+    box.nexhealth.reset(keep_subscriptions=bool(given.get("keep_subscriptions")))
     box.document.violations.clear()
     for counts in box.calls.values():
         counts.clear()

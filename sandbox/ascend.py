@@ -86,6 +86,12 @@ class Ascend:
     client: tuple[str, str]
     switches: Switches = field(default_factory=Switches)
     tokens: dict[str, float] = field(default_factory=dict)
+    author: str = "api"
+    """Who writes at this moment: ``api``, or ``desk`` in the practice's own program."""
+    asked: str = ""
+    """When the call that is carried out now arrived."""
+    read: dict[str, str] = field(default_factory=dict)
+    """``lastModified`` of each row as the API last gave it whole."""
 
     def token(self, client_id: str, secret: str, grant: str) -> Row:
         if (client_id, secret) != self.client or grant != "client_credentials":
@@ -112,11 +118,16 @@ class Ascend:
             rows = query.page(query.matching(rows, params.get("filter", "")), params, self.switches.page_limit)
         except ValueError:
             raise problem(400, "invalid_parameter", "filter") from None
+        if params.get("responseFields", "ALL") == "ALL":
+            self.read.update((row["id"], row["lastModified"]) for row in rows if "lastModified" in row)
         data = [self._shown(query.project(row, params.get("responseFields"))) for row in rows]
         return {"statusCode": 200, "data": data, "warnings": [], "errors": []}
 
     def item(self, collection: str, row_id: str) -> Row:
-        return {"statusCode": 200, "data": self._shown(self._found(collection, row_id))}
+        row = self._found(collection, row_id)
+        if self.author == "api":
+            self.read[row_id] = row["lastModified"]
+        return {"statusCode": 200, "data": self._shown(row)}
 
     def create(self, collection: str, given: Row) -> tuple[int, Row]:
         kind = self._known(collection)
@@ -146,7 +157,7 @@ class Ascend:
         if row != before:
             row["lastModified"] = now_text()
             self.store.put(collection, row)
-            self._note("UPDATE", collection, row)
+            self._note("UPDATE", collection, row, before)
         return {"statusCode": 200, "data": self._shown(row), "warnings": warnings}
 
     def delete(self, collection: str, row_id: str) -> None:
@@ -154,7 +165,7 @@ class Ascend:
         if collection != "appointments":
             raise problem(403, "not_deletable")
         self.store.delete(collection, row_id)
-        self._note("DELETE", collection, {"id": row["id"]})
+        self._note("DELETE", collection, {"id": row["id"]}, row)
 
     def _known(self, collection: str) -> str:
         if collection not in COLLECTIONS or (collection == "events" and not self.switches.events_enabled):
@@ -244,9 +255,14 @@ class Ascend:
             shown["id"] = int(shown["id"])
         return shown
 
-    def _note(self, operation: str, kind: str, row: Row) -> None:
+    def _note(self, operation: str, kind: str, row: Row, before: Row | None = None) -> None:
+        """The audit trail. ``unseen``: the row had changed since the API's last reading, or since the call arrived."""
+        known = self.read.get(row["id"], "")
+        unseen = before is not None and (known != before["lastModified"] or before["lastModified"] > self.asked)
         self.store.note(
             {
+                "clientName": self.author,
+                "unseen": unseen,
                 "operation": operation,
                 "domainType": COLLECTIONS[kind],
                 "id": row["id"],

@@ -19,7 +19,11 @@ def act(ascend: Ascend, given: dict[str, Any]) -> Row:
                 if row.get("deskKey") == key:
                     return row
         given["deskKey"] = key
-    return action(ascend, given)
+    ascend.author = "desk"
+    try:
+        return action(ascend, given)
+    finally:
+        ascend.author = "api"
 
 
 def _book(ascend: Ascend, given: Row) -> Row:

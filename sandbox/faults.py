@@ -1,5 +1,6 @@
-"""Scripted trouble: which call, what goes wrong, how often."""
+"""Scripted trouble: which call, what goes wrong, how often; and calls held at an exact point until let go."""
 
+import asyncio
 import itertools
 import re
 import time
@@ -17,6 +18,9 @@ KINDS = frozenset(
         "drop_before",
         "drop_after",
         "late_commit",
+        "webhook_first",
+        *("lost", "twice", "late", "forged"),
+        *("held", "failed", "timed_out", "incomplete"),
         "garbage",
         "array_error",
         "text_error",
@@ -26,11 +30,12 @@ KINDS = frozenset(
         "forbidden",
         "slow",
         "stale_reads",
-        "webhook_first",
-        *("lost", "twice", "late", "forged"),
-        *("held", "failed", "timed_out", "incomplete"),
+        "hold_before",
+        "hold_after",
     ]
 )
+"""``_before`` and ``_after`` say on which side of the commit. ``hold_*`` waits there for ``/_control/release``, at
+most ``seconds``: what must happen exactly at that point (a kill, a hand at the front desk) has its time."""
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Fault:
     retry_after: int = 2
     for_seconds: float | None = None
     match: str = ""
+    then: dict[str, Any] | None = None
+    """The fault that begins when this one fires."""
     id: int = field(default_factory=lambda: next(_ids))
     fired: int = 0
     since: float = field(default_factory=time.monotonic)
@@ -68,9 +75,24 @@ class Fault:
         )
 
 
+@dataclass(frozen=True)
+class Call:
+    """One vendor call, as far as trouble is concerned with it."""
+
+    system: str
+    method: str
+    path: str
+    host: str
+    """The address it was sent to: tells callers apart that were given different ones."""
+    body: bytes = field(repr=False)
+
+
 class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._held: dict[int, tuple[Call, asyncio.Future[bool]]] = {}
+        self.hits: list[dict[str, Any]] = []
+        """Every call that met a fault, in order."""
 
     def add(self, **given: Any) -> Fault:
         fault = Fault(**given)
@@ -78,19 +100,65 @@ class Faults:
         return fault
 
     def clear(self) -> None:
+        """End all trouble; what is held goes on."""
         self._faults.clear()
+        for fault_id in list(self._held):
+            self.release(fault_id)
 
-    def due(self, system: str, method: str, path: str, body: bytes) -> Fault | None:
+    def due(self, call: Call) -> Fault | None:
         """The first fault that this call meets, counted as fired."""
         for fault in self._faults:
-            if fault.kind == "stale_reads" or fault.over or not fault.concerns(system, method, path, body):
+            if fault.kind == "stale_reads" or fault.over:
+                continue
+            if not fault.concerns(call.system, call.method, call.path, call.body):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
                 continue
             fault.fired += 1
+            if fault.then is not None:
+                self.add(**fault.then)
+            self.hits.append(
+                {
+                    "fault": fault.id,
+                    "kind": fault.kind,
+                    "system": call.system,
+                    "method": call.method,
+                    "path": call.path,
+                    "body": call.body.decode(errors="replace"),
+                }
+            )
             return fault
         return None
+
+    async def hold(self, fault: Fault, call: Call) -> bool:
+        """Wait to be let go; False where the call is to vanish instead of going on."""
+        released = asyncio.get_running_loop().create_future()
+        self._held[fault.id] = call, released
+        try:
+            return await asyncio.wait_for(released, fault.seconds)
+        except TimeoutError:
+            return True
+        finally:
+            self._held.pop(fault.id, None)
+
+    def release(self, fault_id: int, *, drop: bool = False) -> None:
+        held = self._held.get(fault_id)
+        if held is not None and not held[1].done():
+            held[1].set_result(not drop)
+
+    def held(self) -> list[dict[str, Any]]:
+        """Calls that wait, by the fault that holds them."""
+        return [
+            {
+                "fault": fault_id,
+                "host": call.host,
+                "method": call.method,
+                "path": call.path,
+                "body": call.body.decode(errors="replace"),
+            }
+            for fault_id, (call, _) in self._held.items()
+        ]
 
     def staleness(self) -> float:
         """Seconds for which what was written last is not seen by lists."""

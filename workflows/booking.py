@@ -1,7 +1,8 @@
 """One booking, from the patient's request until the visit is over."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -10,25 +11,31 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities.holds import AppointmentToRead, HoldActivities
     from domain.booking import BookingView, Reason, Status
-    from domain.calendar import AppointmentStatus
+    from domain.calendar import AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind, plain_reason
     from workflows.contracts import (
         ANSWER_WITHIN,
         BY_PATIENT,
         Answer,
         BookingInput,
+        CalendarNews,
         NewTime,
+        Patience,
         Resolution,
         ResolutionKind,
     )
     from workflows.landing import Landing
     from workflows.notices import Notices
+    from workflows.office import Office
     from workflows.practice_steps import PracticeSteps
     from workflows.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
-    from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, Withdrawn, until
+    from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.waiting import happens_before, sleep_until
 
 LATE_COMMIT = timedelta(seconds=60)
 """A write whose outcome was unknown may still be committed for so long."""
+QUEUE_DRAINS_WITHIN = timedelta(hours=24)
+"""Where writes are queued: longer than an office's server is off over night."""
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)
 """After the visit's end the desk has so long to record how it went."""
 NOT_ALLOWED = "NotAllowed"
@@ -40,9 +47,12 @@ class BookingWorkflow:
     def __init__(self, given: BookingInput) -> None:
         self._given = given
         self._state = BookingState(given, updated_at=workflow.now())
-        self._steps = PracticeSteps(given.policy.connection)
+        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
         self._landing = Landing(given, self._state, self._steps)
         self._notices = Notices(self._state)
+        self._office = Office(
+            given.policy.landing, self._state, self._landing, self._notices, ended=lambda: self._withdrawn
+        )
         self._resolution: Resolution | None = None
         self._withdrawn = False
         self._published: tuple[Status, Reason | None, datetime] | None = None
@@ -71,10 +81,15 @@ class BookingWorkflow:
             try:
                 if self._state.need is not None:
                     await self._wait_for_person(self._state.need)
+                if self._state.on_its_way and not self._state.moving:
+                    self._become(Status.RECEIVED, Reason.AWAITING_OFFICE)
+                    await self._office.takes_it()
                 if self._withdrawn:
                     raise Withdrawn
                 await self._landing.book()
                 self._become(Status.CONFIRMED, None)
+            except OnItsWay:
+                continue
             except NeedsStaff as need:
                 self._state.need = need
             except Declined as no:
@@ -89,13 +104,30 @@ class BookingWorkflow:
         state.alternatives = need.alternatives
         self._become(Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF, need.reason)
         self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
-        self._notices.tell_patient(Kind.HELD if state.appointment else Kind.RECEIVED)
+        self._notices.tell_patient(Kind.HELD if state.appointment and not state.on_its_way else Kind.RECEIVED)
+        async with self._late_commits_undone():
+            await self._until_somebody_acts(need)
+        if self._withdrawn:
+            raise Withdrawn
+        if self._resolution is None:
+            return state.close_exception()
+        state.apply(self._take_resolution())
+
+    async def _until_somebody_acts(self, need: NeedsStaff) -> None:
+        """Returns also when there is nothing left to act on: the hold has landed after all."""
+        state = self._state
         escalate_at = workflow.now() + self._given.policy.staff_deadline
         while self._resolution is None and not self._withdrawn:
             expires = state.hold_expires()
             state.deadline = min(escalate_at, state.start, expires or escalate_at)
-            if await self._somebody_acts_before(state.deadline, "Waiting for a person"):
+            look_at = state.look_at if state.on_its_way and state.look_at is not None else state.deadline
+            if await self._somebody_acts_before(min(state.deadline, look_at), "Waiting for a person"):
                 break
+            if self._office.look_is_due():
+                await self._landing.look()
+                if not state.on_its_way:
+                    return
+                continue
             if workflow.now() >= state.start:
                 raise Declined(Reason.EXPIRED)
             if expires is not None and workflow.now() >= expires:
@@ -103,20 +135,34 @@ class BookingWorkflow:
             else:
                 self._notices.tell_desk(Kind.DESK_ESCALATION, state.reason or need.reason)
                 escalate_at = workflow.now() + self._given.policy.staff_deadline
-        if self._withdrawn:
-            raise Withdrawn
-        state.apply(self._take_resolution())
+
+    @asynccontextmanager
+    async def _late_commits_undone(self) -> AsyncIterator[None]:
+        """Beside what is done meanwhile, take back what a lost write may add once it is carried out."""
+        undoing = asyncio.create_task(self._undo_late_commits())
+        try:
+            yield
+        finally:
+            undoing.cancel()
+            await asyncio.gather(undoing, return_exceptions=True)
+
+    async def _undo_late_commits(self) -> None:
+        state = self._state
+        if state.late_until is None:
+            return
+        await sleep_until(state.late_until, "A late twin would show by now")
+        try:
+            await self._landing.sweep_twins()
+        except NeedsStaff as need:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+        state.late_until = None
 
     async def _somebody_acts_before(self, deadline: datetime, summary: str) -> bool:
-        try:
-            await workflow.wait_condition(
-                lambda: self._resolution is not None or self._withdrawn,
-                timeout=until(deadline, workflow.now()),
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return False
-        return True
+        def acted() -> bool:
+            return self._resolution is not None or self._withdrawn
+
+        await happens_before(deadline, lambda: acted() or self._office.look_is_due(), summary)
+        return acted()
 
     async def _expire_hold(self) -> None:
         await self._landing.withdraw()
@@ -132,13 +178,14 @@ class BookingWorkflow:
 
     async def _until_visit_is_over(self) -> None:
         """Stay open for a withdrawal, then record how the visit went."""
+        async with self._late_commits_undone():
+            await self._follow_visit()
+
+    async def _follow_visit(self) -> None:
         state = self._state
         if self._withdrawn:
             return await self._end(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
         told = self._notices.tell_patient(Kind.CONFIRMED)
-        if state.twins_possible:
-            await workflow.sleep(LATE_COMMIT, summary="A late twin would show by now")
-            await self._landing.sweep_twins()
         if not await told:
             state.need = NeedsStaff(Reason.NOT_REACHED)
             self._become(Status.CONFIRMED, Reason.NOT_REACHED)
@@ -166,11 +213,23 @@ class BookingWorkflow:
         self._notices.tell_patient(kind)
         if state.write_begun:
             await self._take_back()
-            if state.twins_possible:
-                await workflow.sleep(LATE_COMMIT, summary="A late commit would show by now")
+            if state.late_until is not None and workflow.now() < state.late_until:
+                await sleep_until(state.late_until, "A late commit would show by now")
                 await self._take_back()
+            if state.queued:
+                await self._watch_the_queue()
         elif state.slot is not None:
             await self._landing.release_claim()
+
+    async def _watch_the_queue(self) -> None:
+        """What was taken back may land yet, and the taking back be refused by the practice's own system."""
+        end = workflow.now() + QUEUE_DRAINS_WITHIN
+        while await happens_before(end, lambda: self._state.news is not None, "Until nothing can land any more"):
+            news, self._state.news = self._state.news, None
+            if news is not None and news.kind is EventKind.CHANGE_FAILED:
+                await self._ask_to_remove(Reason.REFUSED_BY_SYSTEM)
+            elif news is not None and news.landing is LandingState.LANDED:
+                await self._take_back()
 
     async def _take_back(self) -> None:
         """However long the office is away; where it refuses, a person removes it and says so."""
@@ -178,13 +237,17 @@ class BookingWorkflow:
             try:
                 return await self._landing.withdraw()
             except NeedsStaff as need:
-                self._state.need = need
-                self._become(self._state.status, need.reason)
-                self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
-                await workflow.wait_condition(lambda: self._resolution is not None)
-                self._state.close_exception()
-                if self._take_resolution().kind is ResolutionKind.APPROVE:
+                if await self._ask_to_remove(need.reason) is ResolutionKind.APPROVE:
                     return self._landing.forget_hold()
+
+    async def _ask_to_remove(self, reason: Reason) -> ResolutionKind:
+        """A person takes the appointment out of the calendar by hand, or has us try again."""
+        self._state.need = NeedsStaff(reason)
+        self._become(self._state.status, reason)
+        self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
+        await workflow.wait_condition(lambda: self._resolution is not None)
+        self._state.close_exception()
+        return self._take_resolution().kind
 
     def _become(self, status: Status, reason: Reason | None) -> None:
         """Take a status, and publish it where bookings are listed."""
@@ -220,6 +283,12 @@ class BookingWorkflow:
         return Answer(view=self._state.view(), digest=self._given.digest)
 
     @workflow.update
+    async def wait_longer(self, patience: Patience) -> Answer:
+        """The decision, or where the booking stands when patience ends."""
+        await self._decided(lambda: self._state.decided, within=patience.within)
+        return Answer(view=self._state.view(), digest=self._given.digest)
+
+    @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
         """A person's decision; returns where the booking stands after it."""
         self._resolution = decision
@@ -244,6 +313,12 @@ class BookingWorkflow:
             workflow.logger.warning("resolution ignored", extra={"cause": refusal.message})
             return
         self._resolution = decision
+
+    @workflow.signal
+    def schedule_changed(self, news: CalendarNews) -> None:
+        """The practice system says that something happened to an appointment of this booking."""
+        if self._state.status is not Status.CONFIRMED:
+            self._state.news = news
 
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:
@@ -281,15 +356,9 @@ class BookingWorkflow:
         if self._state.status.is_final:
             raise ApplicationError(f"the booking is already {self._state.status}", type=NOT_ALLOWED)
 
-    async def _decided(self, when: Callable[[], bool] | None = None) -> None:
-        try:
-            await workflow.wait_condition(
-                when or (lambda: self._resolution is None and self._state.decided),
-                timeout=ANSWER_WITHIN,
-                timeout_summary="Answer by then",
-            )
-        except TimeoutError:
-            return
+    async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
+        decided = when or (lambda: self._resolution is None and self._state.answered)
+        await happens_before(workflow.now() + within, decided, "Answer by then")
 
 
 _OUTCOMES = {

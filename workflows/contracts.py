@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from domain.base import Value
 from domain.booking import BookingView
+from domain.calendar import EventKind, LandingState
 from domain.policy import BookingPolicy
 from domain.request import BookingRequest
 
@@ -33,11 +34,25 @@ class BookingInput(Value):
     """SHA-256 of the request: the same id with other content is told apart by it."""
 
 
+class CalendarNews(Value):
+    """Something happened to an appointment of this booking: a hint to look, never proof."""
+
+    kind: EventKind
+    appointment_id: str
+    landing: LandingState | None = None
+
+
 class Answer(Value):
     """What the caller of ``wait_for_decision`` learns."""
 
     view: BookingView
     digest: str
+
+
+class Patience(Value):
+    """How long a caller is ready to wait for the decision."""
+
+    within: timedelta
 
 
 class ResolutionKind(StrEnum):

@@ -1,21 +1,21 @@
 """From a request to a confirmed appointment: every step of it, and the way back."""
 
 import asyncio
-from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import HoldActivities, HoldToConfirm, HoldToWithdraw, HoldToWrite
+    from activities.holds import HoldActivities, HoldToConfirm, HoldToWithdraw, HoldToWrite, LandingToCheck
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
     from domain.booking import Reason
+    from domain.calendar import LandingState
     from domain.matching import Verdict
     from domain.rules import Confirmation
-    from domain.slot import Cause, Conflict
+    from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+    from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
 
 CANDIDATES_TO_TRY = 3
 
@@ -40,6 +40,8 @@ class Landing:
         patient = await self._chart()
         needed = self._approval_needed()
         await self._hold(patient, confirm=needed is None)
+        if self._state.on_its_way:
+            raise OnItsWay
         if needed is not None:
             raise NeedsStaff(needed)
         if not self._state.confirmed:
@@ -69,20 +71,8 @@ class Landing:
             raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
 
     async def _secure_slot(self) -> None:
-        request, wanted = self._given.request, self._state.wanted
         check = await self._steps.urgent(
-            SlotActivities.recheck_slot,
-            SlotWanted(
-                reference=self._given.reference,
-                location=request.location,
-                service=request.service,
-                start=wanted.start,
-                provider=wanted.provider,
-                operatory=wanted.operatory,
-                contact=request.patient.mobile or request.patient.email,
-                claim_until=self._claim_until(),
-            ),
-            "Claim the time and re-check the live day",
+            SlotActivities.recheck_slot, self._slot_wanted(), "Claim the time and re-check the live day"
         )
         if check.slot is not None:
             self._state.slot = check.slot
@@ -137,16 +127,51 @@ class Landing:
         try:
             written = await self._steps.urgent(HoldActivities.write_hold, given, summary)
         except (NeedsStaff, Withdrawn):
-            state.twins_possible = True
+            self._expect_late_commit()
             raise
         state.write_open = False
-        state.twins_possible |= written.ambiguous
+        if written.ambiguous:
+            self._expect_late_commit()
         state.slot = None
         if written.appointment is not None:
-            state.appointment = written.appointment
+            state.looks, state.held_at = 0, None
+            state.written(written.appointment, workflow.now())
             state.confirmed = written.confirmed
             state.slot = given.slot
-            state.held_at = workflow.now()
+
+    async def look(self) -> None:
+        """See whether the practice's own system has taken the hold in; see to it that the chair is ours.
+
+        Raises NeedsStaff where it was refused, lost or is not to be found out.
+        """
+        state = self._state
+        assert state.appointment is not None
+        news, state.news = state.news, None
+        told = news.landing if news is not None and news.appointment_id == state.appointment.id else None
+        given = self._hold_to_write(state.appointment.patient, confirm=self._approval_needed() is None)
+        state.looks += 1
+        state.plan_look(workflow.now())
+        seen = await self._steps.urgent(
+            HoldActivities.await_landing,
+            LandingToCheck(**dict(given), appointment_id=state.appointment.id, told=told),
+            "Has the practice's own system taken it in?",
+        )
+        if seen.appointment is None:
+            self.forget_hold()
+            if not seen.conflicts:
+                raise NeedsStaff(Reason.HOLD_CHANGED)
+            raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
+        state.written(seen.appointment, workflow.now())
+        state.confirmed = seen.confirmed
+        if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
+            await self.withdraw()
+            raise NeedsStaff(Reason.REFUSED_BY_OFFICE, alternatives=await self._other_times())
+        if seen.appointment.landing is LandingState.INCOMPLETE:
+            raise NeedsStaff(Reason.LANDING_UNCLEAR)
+
+    async def _other_times(self) -> tuple[Slot, ...]:
+        found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
+        return found.alternatives
 
     def _approval_needed(self) -> Reason | None:
         if self._state.approved:
@@ -160,16 +185,22 @@ class Landing:
         assert state.appointment is not None
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
-        confirmed = await self._steps.urgent(
-            HoldActivities.confirm_hold,
-            HoldToConfirm(**dict(hold), appointment_id=state.appointment.id),
-            "Confirm the hold",
-        )
+        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id)
+        try:
+            confirmed = await self._steps.urgent(HoldActivities.confirm_hold, given, "Confirm the hold")
+        except (NeedsStaff, Withdrawn):
+            self._expect_late_commit()
+            raise
+        if confirmed.ambiguous:
+            self._expect_late_commit()
         if confirmed.appointment is None:
             self.forget_hold()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         state.appointment = confirmed.appointment
         state.confirmed = True
+
+    def _expect_late_commit(self) -> None:
+        self._state.late_until = workflow.now() + self._given.policy.late_commit
 
     async def withdraw(self, *, keep_claim: bool = False) -> None:
         """Take back whatever was written; raises NeedsStaff when the practice system refuses."""
@@ -193,9 +224,19 @@ class Landing:
     async def release_claim(self) -> None:
         await self._steps.cleanup(SlotActivities.release_claim, self._given.reference, "Free the claim")
 
-    def _claim_until(self) -> datetime:
+    def _slot_wanted(self) -> SlotWanted:
         """Until it lands or ends, the claim stays; were this booking cut off, it would lapse by itself."""
-        return workflow.now() + self._given.policy.hold_expiry
+        request, wanted = self._given.request, self._state.wanted
+        return SlotWanted(
+            reference=self._given.reference,
+            location=request.location,
+            service=request.service,
+            start=wanted.start,
+            provider=wanted.provider,
+            operatory=wanted.operatory,
+            contact=request.patient.mobile or request.patient.email,
+            claim_until=workflow.now() + self._given.policy.hold_expiry,
+        )
 
     def _to_withdraw(self) -> HoldToWithdraw:
         state = self._state

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.messages import Kind
+    from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
 
 WITHIN = timedelta(hours=12)
@@ -90,6 +91,7 @@ class Notices:
                 task_queue=self._queue,
                 start_to_close_timeout=timedelta(seconds=90),
                 schedule_to_close_timeout=WITHIN,
+                heartbeat_timeout=SILENCE,
                 retry_policy=RETRIES,
                 summary=f"Tell the patient by {notice.channel}: {notice.kind}",
             )
@@ -111,6 +113,7 @@ class Notices:
                 task_queue=self._queue,
                 start_to_close_timeout=timedelta(seconds=90),
                 schedule_to_close_timeout=WITHIN,
+                heartbeat_timeout=SILENCE,
                 retry_policy=RETRIES,
                 summary=f"Tell the desk: {notice.reason}",
             )

@@ -24,8 +24,8 @@ SILENCE = timedelta(seconds=15)
 """A worker that died is noticed after so long without a heartbeat."""
 LANDING_DEADLINE = timedelta(minutes=15)
 """A booking that could not be written for so long goes to a person."""
-URGENT = Priority(priority_key=1)
-IN_THE_BACKGROUND = Priority(priority_key=5)
+URGENT = 1
+IN_THE_BACKGROUND = 5
 
 PATIENTLY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
@@ -38,8 +38,9 @@ BRISKLY = RetryPolicy(
 class PracticeSteps:
     """Runs activities on the queue of one connection, so that an office that hangs holds up only itself."""
 
-    def __init__(self, connection: str) -> None:
+    def __init__(self, connection: str, location: str) -> None:
         self._queue = practice_queue(connection)
+        self._location = location
         self._running: set[ActivityHandle[Any]] = set()
         self._withdrawn = False
 
@@ -62,7 +63,7 @@ class PracticeSteps:
             heartbeat_timeout=SILENCE,
             retry_policy=BRISKLY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=URGENT,
+            priority=self._priority(URGENT),
             summary=summary,
         )
         self._running.add(handle)
@@ -85,11 +86,16 @@ class PracticeSteps:
                 start_to_close_timeout=ONE_ATTEMPT,
                 heartbeat_timeout=SILENCE,
                 retry_policy=PATIENTLY,
-                priority=IN_THE_BACKGROUND,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                priority=self._priority(IN_THE_BACKGROUND),
                 summary=summary,
             )
         except ActivityError as failure:
             raise _need(failure) from failure
+
+    def _priority(self, key: int) -> Priority:
+        """Locations take turns, so that a rush at one does not make the others wait."""
+        return Priority(priority_key=key, fairness_key=self._location)
 
 
 def _need(failure: ActivityError) -> Exception:

@@ -1,15 +1,15 @@
 """Where a booking stands."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView, MessageState, Reason, Status
-from domain.calendar import Appointment
+from domain.calendar import Appointment, LandingState
 from domain.matching import Match, Verdict
 from domain.messages import plain_reason
 from domain.slot import Slot
-from workflows.contracts import BY_PATIENT, BookingInput, NewTime, Resolution, ResolutionKind, workflow_id
+from workflows.contracts import BY_PATIENT, BookingInput, CalendarNews, NewTime, Resolution, ResolutionKind, workflow_id
 
 PATIENT_REASONS = frozenset(
     {
@@ -20,7 +20,7 @@ PATIENT_REASONS = frozenset(
         Reason.CHART_INACTIVE,
     }
 )
-SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED})
+SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 
 
@@ -46,6 +46,10 @@ class Withdrawn(Exception):
     """The patient took the request back."""
 
 
+class OnItsWay(Exception):
+    """Written, but the practice's own system has not taken it in yet."""
+
+
 @dataclass
 class BookingState:
     given: BookingInput
@@ -66,12 +70,19 @@ class BookingState:
     """Something may be in the calendar: it must be taken back should this booking end."""
     write_open: bool = False
     """A write was started and its outcome is not known: look for it before the next."""
+    queued: bool = False
+    """Writes are on their way for a while: what was taken back may land yet, or the taking back be refused."""
+    looks: int = 0
+    """At whether the hold has landed."""
+    look_at: datetime | None = None
+    news: CalendarNews | None = None
+    """Not looked into yet."""
     confirmed: bool = False
     """The hold is final in the practice system."""
     confirm_begun: bool = False
     """The hold may be final already: taking it back means breaking it, not undoing it."""
-    twins_possible: bool = False
-    """Some write's outcome was unknown: a late commit may still add a second appointment."""
+    late_until: datetime | None = None
+    """Some write's outcome was unknown: until then it may still be carried out, and undo or double what we did."""
     approved: bool = False
     need: NeedsStaff | None = None
     """The open exception."""
@@ -91,6 +102,28 @@ class BookingState:
     @property
     def decided(self) -> bool:
         return self.settled or self.need is not None
+
+    @property
+    def answered(self) -> bool:
+        """There is nothing more to say soon."""
+        return self.decided or self.on_its_way
+
+    @property
+    def on_its_way(self) -> bool:
+        return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
+
+    def written(self, appointment: Appointment, now: datetime) -> None:
+        """The hold as it was last seen."""
+        self.appointment = appointment
+        if self.on_its_way:
+            self.queued = True
+            self.plan_look(now)
+        elif self.held_at is None:
+            self.held_at = now
+
+    def plan_look(self, now: datetime) -> None:
+        waits = self.given.policy.landing.look_after
+        self.look_at = now + waits[min(self.looks, len(waits) - 1)]
 
     @property
     def doubt(self) -> Reason | None:
@@ -135,6 +168,13 @@ class BookingState:
         if self.appointment is not None:
             self.moving = False
             self.slot = self.appointment.slot
+        if self.on_its_way:
+            self.appointment = self._seen_by_staff()
+
+    def _seen_by_staff(self) -> Appointment | None:
+        """A person has seen it in the practice's own system, whatever our account of it says."""
+        self.confirmed = True
+        return self.appointment and self.appointment.model_copy(update={"landing": LandingState.LANDED})
 
     def close_exception(self) -> None:
         self.need = None
@@ -192,7 +232,3 @@ class BookingState:
             messages=tuple(self.messages),
             updated_at=self.updated_at,
         )
-
-
-def until(deadline: datetime, now: datetime) -> timedelta:
-    return max(deadline - now, timedelta(0))

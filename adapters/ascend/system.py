@@ -118,8 +118,9 @@ class AscendSystem:
         except Unavailable as unclear:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
-    async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
-        row = self._fresh.take(appointment_id, hold.reference) or await self._ours(appointment_id, hold.reference)
+    async def confirm_hold(self, appointment_id: str, hold: Hold, *, just_read: bool = False) -> Appointment:
+        row = self._fresh.take(appointment_id, hold.reference) if just_read else None
+        row = row or await self._ours(appointment_id, hold.reference)
         seen = wire.appointment(row)
         if not seen.status.occupies_chair:
             raise Refused("the appointment was broken", code="broken")

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from adapters.ledger import news
 from adapters.ledger.database import Database
 from adapters.ledger.schema import claims, leases
 from domain.base import Value
@@ -76,8 +77,11 @@ class Claims:
         except IntegrityError:
             raise ClaimLost from None
 
-    async def begin_write(self, reference: str, fence: int, now: datetime) -> None:
-        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest."""
+    async def begin_write(self, reference: str, fence: int, booking: str, now: datetime) -> None:
+        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest.
+
+        ``booking``: workflow id, so that news of the appointment finds it.
+        """
 
         def work(c: Connection) -> bool:
             mine = and_(
@@ -86,7 +90,10 @@ class Claims:
                 claims.c.live,
                 claims.c.expires_at > now.timestamp(),
             )
-            return c.execute(update(claims).where(mine).values(written=True)).rowcount == 1
+            row = c.execute(update(claims).where(mine).values(written=True).returning(claims.c.connection)).first()
+            if row is not None:
+                news.begin(c, reference, row.connection, booking)
+            return row is not None
 
         if not await self._database.run(work):
             raise ClaimLost

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
@@ -12,6 +13,10 @@ from adapters.errors import Unavailable
 Result = TypeVar("Result")
 
 
+AT_ONCE = 10
+"""Transactions under way on PostgreSQL; SQLite has one writer, and others would wait for it in growing sleeps."""
+
+
 class LedgerUnavailable(Unavailable):
     """The ledger's database is locked, full or away; nothing was written."""
 
@@ -19,15 +24,16 @@ class LedgerUnavailable(Unavailable):
 class Database:
     def __init__(self, url: str) -> None:
         self.url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        self.engine = create_engine(self.url, pool_pre_ping=True)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite)
+        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else AT_ONCE, "ledger")
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """``work`` inside one transaction. Raises LedgerUnavailable; integrity errors pass through."""
-        return await asyncio.to_thread(self._run, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     def _run(self, work: Callable[[Connection], Result]) -> Result:
         try:
@@ -39,6 +45,7 @@ class Database:
             raise LedgerUnavailable(f"the ledger is unavailable: {type(failure.orig).__name__}") from None
 
     async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self.engine.dispose)
 
 

@@ -9,6 +9,7 @@ from alembic.config import Config
 from adapters.ledger.claims import Claims
 from adapters.ledger.database import Database
 from adapters.ledger.messages import MessageLedger, OptOuts
+from adapters.ledger.news import News
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -20,6 +21,7 @@ class Ledger:
         self._database = Database(url)
         self.claims = Claims(self._database)
         self.messages = MessageLedger(self._database)
+        self.news = News(self._database)
         self.consent = OptOuts(self._database)
 
     async def migrate(self) -> None:

@@ -36,6 +36,23 @@ leases = Table(
     Column("until", Float, nullable=False),
 )
 
+writes = Table(
+    "writes",
+    metadata,
+    Column("reference", String(40), primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("booking", String(200), nullable=False),
+    Column("appointment", String(40)),
+    Index("writes_by_appointment", "appointment"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+)
+
 messages = Table(
     "messages",
     metadata,

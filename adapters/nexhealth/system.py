@@ -111,7 +111,7 @@ class NexHealthSystem:
         except Unavailable as unclear:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
-    async def confirm_hold(self, appointment_id: str, hold: Hold) -> Appointment:
+    async def confirm_hold(self, appointment_id: str, hold: Hold, *, just_read: bool = False) -> Appointment:
         """The patient stays whom the hold was written for: NexHealth changes none."""
         seen = await self._ours(appointment_id, hold.reference)
         if seen.status is not AppointmentStatus.TENTATIVE:

@@ -9,7 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field
 
 from domain.patient import Address
-from domain.policy import EmailContent
+from domain.policy import EmailContent, LandingPolicy
 from domain.request import Key
 from domain.rules import Confirmation, HoursSpan
 
@@ -141,10 +141,15 @@ class ConnectionKeys(Keys):
     system: Literal["ascend", "dentrix", "dentrix-enterprise", "eaglesoft", "open-dental"]
     kind: Literal["ascend", "nexhealth"] | None = None
     confirmed_status: Literal["CONFIRMED", "UNCONFIRMED"] = "CONFIRMED"
-    requests_per_second: Annotated[float, Field(gt=0, le=100)] = 8
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 8
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+    late_commit: Duration = timedelta(seconds=60)
+    look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
+    tell_patient_after: Duration = LandingPolicy().tell_patient_after
+    landing_patience: Length = LandingPolicy().patience
+    landing_margin: Duration = LandingPolicy().margin
 
     @property
     def reached_by(self) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from domain.base import Value
 from domain.patient import Address
-from domain.policy import BookingPolicy, EmailContent
+from domain.policy import BookingPolicy, EmailContent, LandingPolicy
 from domain.rules import ServiceRule
 
 Found = TypeVar("Found")
@@ -37,6 +37,8 @@ class Connection(Value):
     page_size: int = 500
     longest_appointment: timedelta = timedelta(hours=12)
     consistency_delay: timedelta = timedelta(seconds=3)
+    landing: LandingPolicy = LandingPolicy()
+    late_commit: timedelta = timedelta(seconds=60)
 
 
 class Location(Value):
@@ -111,6 +113,7 @@ class Practice(Value):
             service=rule.service,
             label=rule.label,
             connection=place.connection,
+            late_commit=self.connection(place.connection).late_commit,
             zone=place.time_zone,
             duration=rule.duration,
             call_only=rule.call_only,
@@ -119,6 +122,7 @@ class Practice(Value):
             staff_deadline=found.staff_deadline,
             new_patients=rule.new_patients,
             existing_patients=rule.existing_patients,
+            landing=self.connection(place.connection).landing,
             placeholder_patient=place.placeholder_patient,
         )
 

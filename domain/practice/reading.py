@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.policy import LandingPolicy
 from domain.practice.keys import (
     DAYS,
+    ConnectionKeys,
     LocationKeys,
     MessageKeys,
     PracticeKeys,
@@ -47,9 +49,7 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
     return Practice(
         name=keys.name,
         version=hashlib.sha256(canonical.encode()).hexdigest()[:12],
-        connections=tuple(
-            Connection(**connection.model_dump() | {"kind": connection.reached_by}) for connection in keys.connections
-        ),
+        connections=tuple(_connection(connection) for connection in keys.connections),
         locations=tuple(_location(place, keys.messages) for place in keys.locations),
         services={
             place.id: {
@@ -59,6 +59,17 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
             for i, place in enumerate(keys.locations)
         },
     )
+
+
+def _connection(keys: ConnectionKeys) -> Connection:
+    landing = LandingPolicy(
+        look_after=keys.look_after,
+        tell_patient_after=keys.tell_patient_after,
+        patience=keys.landing_patience,
+        margin=keys.landing_margin,
+    )
+    same = {name: value for name, value in keys if name in Connection.model_fields}
+    return Connection(**same | {"kind": keys.reached_by, "landing": landing})
 
 
 def _location(keys: LocationKeys, messages: MessageKeys) -> Location:

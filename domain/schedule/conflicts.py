@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
-from domain.calendar import Appointment, Block, Calendar
+from domain.calendar import Appointment, Block, Calendar, Window
 from domain.interval import Interval
-from domain.local_time import exists, instant
+from domain.local_time import instant
 from domain.rules import HoursSpan, ServiceRule
 from domain.slot import Cause, Conflict, Slot
 
@@ -36,7 +36,7 @@ def conflicts(
         if a.id not in ignoring and (ignoring_reference is None or a.reference != ignoring_reference)
     )
     return (
-        *rule_conflicts(slot, facts),
+        *_rule_conflicts(slot, facts),
         *_taken(slot, facts.rule, busy),
         *_blocked(slot, facts.calendar.blocks),
         *_claimed(slot, facts.rule, facts.claims),
@@ -55,7 +55,7 @@ def overlapping(slot: Slot, calendar: Calendar, *, ignoring: frozenset[str] = NO
     return (*found, *_blocked(slot, calendar.blocks))
 
 
-def rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
+def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
     """What the practice's own rules say against it, whatever the calendar holds."""
     rule, start, now = facts.rule, slot.time.start, facts.now
     if (
@@ -78,7 +78,7 @@ def rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
         yield Conflict(cause=Cause.HOURS)
     elif not _on_grid(local_start, opened, rule):
         yield Conflict(cause=Cause.STEP)
-    if rule.only_in_windows and not in_windows(slot, facts.calendar, rule):
+    if rule.only_in_windows and not _in_windows(slot, facts.calendar, rule):
         yield Conflict(cause=Cause.WINDOW)
     if rule.daily_cap is not None and facts.booked.get(local_start.date(), 0) >= rule.daily_cap:
         yield Conflict(cause=Cause.CAP)
@@ -101,34 +101,26 @@ def _opening_around(visit: Interval, rule: ServiceRule) -> HoursSpan | None:
     return None
 
 
-def grid(day: date, span: HoursSpan, rule: ServiceRule) -> Iterator[datetime]:
-    """Starts on the wall clock, every ``slot_step`` from opening time; readings that do not exist are left out.
-
-    A reading that occurs twice counts once, the first time.
-    """
-    wall = datetime.combine(day, span.open)
-    end = datetime.combine(day + timedelta(days=1) if span.close == time(0) else day, span.close)
-    while wall < end:
-        if exists(wall, rule.tz):
-            yield wall.replace(tzinfo=rule.tz).astimezone(UTC)
-        wall += rule.slot_step
-
-
 def _on_grid(local_start: datetime, span: HoursSpan, rule: ServiceRule) -> bool:
     wall = local_start.replace(tzinfo=None)
     opened = datetime.combine(wall.date(), span.open)
     return local_start.fold == 0 and (wall - opened) % rule.slot_step == timedelta(0)
 
 
-def in_windows(slot: Slot, calendar: Calendar, rule: ServiceRule) -> bool:
+def meant_for(window: Window, provider: str, rule: ServiceRule) -> bool:
+    """Whether the practice opened this window for this provider and the service's reason."""
+    return (not window.providers or provider in window.providers) and (
+        not window.reasons or rule.reason is None or rule.reason in window.reasons
+    )
+
+
+def _in_windows(slot: Slot, calendar: Calendar, rule: ServiceRule) -> bool:
     """Whether the visit lies wholly in touching windows of its operatory meant for this provider and reason."""
     fitting = sorted(
         (
-            w.time
-            for w in calendar.windows or ()
-            if w.operatory == slot.operatory
-            and (not w.providers or slot.provider in w.providers)
-            and (not w.reasons or rule.reason is None or rule.reason in w.reasons)
+            window.time
+            for window in calendar.windows or ()
+            if window.operatory == slot.operatory and meant_for(window, slot.provider, rule)
         ),
         key=lambda time: time.start,
     )

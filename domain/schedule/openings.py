@@ -1,13 +1,21 @@
-"""What can be offered: all free slots of some days, and the nearest ones to a time that was lost."""
+"""What can be offered: all free slots of some days, and the nearest ones to a time that was lost.
 
-from bisect import bisect_left
+Rules are applied once a day, not once a slot. Whatever the calendar holds becomes the set of starts it takes from a
+provider, an operatory or both; what is left of all starts is free. ``conflicts`` says the same slot by slot.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import chain, compress, product
+from typing import NamedTuple
 
+from domain.calendar import Window
 from domain.interval import Interval
 from domain.rules import ServiceRule
-from domain.schedule.conflicts import Facts, grid, hours_on, in_windows, opening_interval, rule_conflicts
-from domain.slot import Cause, Slot
+from domain.schedule.conflicts import Facts, meant_for
+from domain.schedule.starts import Starts, Stretch, joined, stretch
+from domain.slot import Slot
 
 
 def candidates(
@@ -23,129 +31,108 @@ def candidates(
     )
 
 
-def openings(facts: Facts, first: date, days: int) -> tuple[Slot, ...]:
-    """Every free slot of ``days`` local dates from ``first``, by start, then in the rule's order."""
-    return tuple(_openings(facts, first, days))
+def openings(facts: Facts, first: date, days: int) -> Iterator[Slot]:
+    """Every free slot of ``days`` local dates from ``first``, by start, then in the rule's order.
+
+    Which slots are free is known at once; each is built as it is read, since there may be hundreds of thousands.
+    """
+    starts = Starts(facts, first, days)
+    return chain.from_iterable(_by_start(starts, _pairs(facts, starts)))
 
 
 def alternatives(start: datetime, facts: Facts, *, provider: str | None = None, count: int = 3) -> tuple[Slot, ...]:
     """The nearest free slots to ``start`` within the calendar's span: its own day first, one slot a start."""
-    tz = facts.rule.tz
-    day = start.astimezone(tz).date()
-    first = facts.calendar.span.start.astimezone(tz).date()
-    days = (facts.calendar.span.end.astimezone(tz).date() - first).days + 1
-    by_start: dict[datetime, Slot] = {}
-    for slot in _openings(facts, first, days):
-        if provider in (None, slot.provider) and facts.calendar.span.contains(slot.time):
-            by_start.setdefault(slot.time.start, slot)
+    tz, known = facts.rule.tz, facts.calendar.span
+    day, first, last = (moment.astimezone(tz).date() for moment in (start, known.start, known.end))
+    starts = Starts(facts, first, (last - first).days + 1)
+    pairs = [pair for pair in _pairs(facts, starts) if provider in (None, pair.provider)]
+    found = (next(filter(lambda slot: known.contains(slot.time), slots), None) for slots in _by_start(starts, pairs))
     nearest = sorted(
-        by_start.values(),
-        key=lambda slot: (
-            slot.time.start.astimezone(tz).date() != day,
-            abs(slot.time.start - start),
-            slot.time.start,
-        ),
+        (slot for slot in found if slot is not None),
+        key=lambda slot: (slot.time.start.astimezone(tz).date() != day, abs(slot.time.start - start), slot.time.start),
     )
     return tuple(nearest[:count])
 
 
-def _openings(facts: Facts, first: date, days: int) -> Iterator[Slot]:
+class _Pair(NamedTuple):
+    """Who and where, and the starts at which both are free for the whole visit."""
+
+    provider: str
+    operatory: str
+    seconds: float
+    free: int
+
+
+def _by_start(starts: Starts, pairs: list[_Pair]) -> Iterator[Iterator[Slot]]:
+    """For each start its free slots, in the order of the pairs."""
+    columns = zip(*(starts.flags(pair.free) for pair in pairs), strict=True)
+    for start, column in zip(starts.times, columns, strict=False):
+        yield _slots(start, compress(pairs, column))
+
+
+def _slots(start: datetime, pairs: Iterable[_Pair]) -> Iterator[Slot]:
+    times: dict[float, Interval] = {}
+    for provider, operatory, seconds, _ in pairs:
+        if seconds not in times:
+            times[seconds] = Interval(start=start, end=start + timedelta(seconds=seconds))
+        yield Slot(time=times[seconds], provider=provider, operatory=operatory)
+
+
+def _pairs(facts: Facts, starts: Starts) -> list[_Pair]:
     rule = facts.rule
-    if rule.call_only or not rule.providers or not rule.operatories:
-        return
-    busy = _Busy(facts)
-    pairs = [(p, rule.duration_with(p), o) for p in rule.providers for o in rule.operatories]
-    shortest = min(length for _, length, _ in pairs)
-    for offset in range(days):
-        day = first + timedelta(days=offset)
-        for hours in hours_on(day, rule):
-            closes = opening_interval(day, hours, rule).end
-            for start in grid(day, hours, rule):
-                if start + shortest > closes or not _rules_allow(start, facts):
-                    continue
-                for provider, length, operatory in pairs:
-                    if start + length > closes or not busy.free(start, length, provider, operatory):
-                        continue
-                    time = Interval(start=start, end=start + length)
-                    slot = Slot(time=time, provider=provider, operatory=operatory)
-                    if not rule.only_in_windows or in_windows(slot, facts.calendar, rule):
-                        yield slot
+    if rule.call_only:
+        return []
+    lengths = {provider: rule.duration_with(provider).total_seconds() for provider in rule.providers}
+    taken = _taken(facts, starts, set(lengths.values()))
+    windows = _windows(facts)
+    pairs = []
+    for (provider, seconds), operatory in product(lengths.items(), rule.operatories):
+        by = taken[seconds]
+        free = ~(by[provider, operatory] | by[provider, None] | by[None, operatory] | by[None, None])
+        if rule.only_in_windows:
+            meant = [time for time, window in windows[operatory] if meant_for(window, provider, rule)]
+            free &= starts.within(joined(meant), seconds)
+        pairs.append(_Pair(provider, operatory, seconds, free))
+    return pairs
 
 
-def _rules_allow(start: datetime, facts: Facts) -> bool:
-    """The rules that do not depend on who and where."""
-    rule = facts.rule
-    time = Interval(start=start, end=start + rule.duration_with(rule.providers[0]))
-    probe = Slot(time=time, provider=rule.providers[0], operatory=rule.operatories[0])
-    return all(c.cause in (Cause.HOURS, Cause.WINDOW) for c in rule_conflicts(probe, facts))
+Taken = dict[tuple[str | None, str | None], int]
+"""By provider and operatory, ``None`` for any: the starts that are no use to a visit of some length."""
 
 
-Stretches = tuple[list[float], list[float]]
+def _taken(facts: Facts, starts: Starts, lengths: Iterable[float]) -> dict[float, Taken]:
+    visits = list(_visits(facts))
+    blocks = [(stretch(block.time), (block.provider, block.operatory)) for block in facts.calendar.blocks]
+    by_length: dict[float, Taken] = {}
+    for seconds in lengths:
+        taken: Taken = defaultdict(int)
+        taken[None, None] = ~starts.within(starts.hours, seconds)
+        for time, operatory, providers in visits:
+            if met := starts.overlapping(time, seconds):
+                taken[None, operatory] |= met
+                for provider in providers:
+                    taken[provider, None] |= met
+        for time, concerned in blocks:
+            taken[concerned] |= starts.overlapping(time, seconds)
+        by_length[seconds] = taken
+    return by_length
 
 
-class _Busy:
-    """When each provider and operatory is taken, as merged, sorted stretches of UTC seconds."""
-
-    def __init__(self, facts: Facts) -> None:
-        rule = facts.rule
-        self._before, self._after = rule.buffer_before, rule.buffer_after
-        taken: dict[str, list[tuple[float, float]]] = {}
-        blocked: dict[str, list[tuple[float, float]]] = {}
-        both: list[tuple[float, float, str, str]] = []
-        for a in facts.calendar.appointments:
-            if a.status.occupies_chair:
-                for resource in (*_provider_keys(a.providers), f"o{a.operatory}"):
-                    taken.setdefault(resource, []).append(_seconds(a.time))
-        for claim in facts.claims:
-            for resource in (f"p{claim.provider}", f"o{claim.operatory}"):
-                taken.setdefault(resource, []).append(_seconds(claim.time))
-        for block in facts.calendar.blocks:
-            if block.operatory is not None and block.provider is not None:
-                both.append((*_seconds(block.time), block.provider, block.operatory))
-                continue
-            resource = f"o{block.operatory}" if block.operatory else f"p{block.provider}" if block.provider else "*"
-            blocked.setdefault(resource, []).append(_seconds(block.time))
-        self._taken = {resource: _merged(times) for resource, times in taken.items()}
-        self._blocked = {resource: _merged(times) for resource, times in blocked.items()}
-        self._both = both
-
-    def free(self, start: datetime, length: timedelta, provider: str, operatory: str) -> bool:
-        begin, end = start.timestamp(), (start + length).timestamp()
-        wide = begin - self._before.total_seconds(), end + self._after.total_seconds()
-        resources = (f"p{provider}", f"o{operatory}")
-        if any(_hits(self._taken.get(r), *wide) for r in resources):
-            return False
-        if any(_hits(self._blocked.get(r), begin, end) for r in (*resources, "*")):
-            return False
-        return not any(
-            p == provider and o == operatory and begin < until and since < end for since, until, p, o in self._both
-        )
+def _visits(facts: Facts) -> Iterator[tuple[Stretch, str, tuple[str, ...]]]:
+    """What every appointment and claim keeps from a visit, buffers included: its time, operatory and providers."""
+    before, after = facts.rule.buffer_before.total_seconds(), facts.rule.buffer_after.total_seconds()
+    for appointment in facts.calendar.appointments:
+        if appointment.status.occupies_chair:
+            begin, end = stretch(appointment.time)
+            yield (begin - after, end + before), appointment.operatory, appointment.providers
+    for claim in facts.claims:
+        begin, end = stretch(claim.time)
+        yield (begin - after, end + before), claim.operatory, (claim.provider,)
 
 
-def _provider_keys(providers: Iterable[str]) -> list[str]:
-    return [f"p{provider}" for provider in providers]
-
-
-def _seconds(time: Interval) -> tuple[float, float]:
-    return time.start.timestamp(), time.end.timestamp()
-
-
-def _merged(times: list[tuple[float, float]]) -> Stretches:
-    starts: list[float] = []
-    ends: list[float] = []
-    for start, end in sorted(times):
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
-        elif end > start:
-            starts.append(start)
-            ends.append(end)
-    return starts, ends
-
-
-def _hits(stretches: Stretches | None, begin: float, end: float) -> bool:
-    """Whether ``[begin, end)`` overlaps any stretch: the last one that starts before ``end`` decides."""
-    if stretches is None:
-        return False
-    starts, ends = stretches
-    last = bisect_left(starts, end) - 1
-    return last >= 0 and ends[last] > begin
+def _windows(facts: Facts) -> dict[str, list[tuple[Stretch, Window]]]:
+    """The practice's own windows by operatory."""
+    windows: dict[str, list[tuple[Stretch, Window]]] = defaultdict(list)
+    for window in facts.calendar.windows or ():
+        windows[window.operatory].append((stretch(window.time), window))
+    return windows

@@ -52,10 +52,18 @@ def act(nex: NexHealth, given: Row) -> Row:
     offices = nex.world.offices
     for kind in ("appointments", "patients") if key is not None else ():
         for row in offices.store.all(kind):
-            if row.get("deskKey") == key:
+            if key in row["keys"]:
                 return row
-    row = _ACTIONS[what](nex, given)
-    return offices.save("patients" if what == "patient" else "appointments", {**row, "deskKey": key}) if key else row
+    offices.author = "desk"
+    try:
+        row = _ACTIONS[what](nex, given)
+        if key is not None and what not in ("delete", "unblock"):
+            row = offices.save(
+                "patients" if what == "patient" else "appointments", {**row, "keys": [*row["keys"], key]}
+            )
+        return row
+    finally:
+        offices.author = "nexhealth"
 
 
 def _book(nex: NexHealth, given: Row) -> Row:
@@ -101,7 +109,7 @@ def _cancel(nex: NexHealth, given: Row) -> Row:
 
 def _delete(nex: NexHealth, given: Row) -> Row:
     row = _visit(nex, given["id"])
-    nex.world.offices.delete(row["id"])
+    nex.world.offices.delete(row)
     return row
 
 

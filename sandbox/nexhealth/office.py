@@ -12,12 +12,14 @@ FIRST_ID = 40_001
 class Offices:
     """Visits and blocks (kind ``appointments``) and charts (``patients``) of every office, by the office's own ids.
 
-    ``nex_id`` on a row is NexHealth's id of what it wrote there.
+    ``nex_id`` on a row is NexHealth's id of what it wrote there, ``keys`` those of the desk's actions on it.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
         self.version = 0
+        self.author = "nexhealth"
+        """Who writes at this moment: ``nexhealth``, or the ``desk``."""
 
     def rows(self, kind: str, location: int) -> list[Row]:
         return [row for row in self.store.all(kind) if row["location"] == location]
@@ -32,7 +34,7 @@ class Offices:
         return next((row for row in self.store.all(kind) if row["nex_id"] == nex_id), None)
 
     def book(self, **given: Any) -> Row:
-        visit = {
+        visit: Row = {
             "patient": None,
             "end": None,
             "note": "",
@@ -44,20 +46,27 @@ class Offices:
             "checked_out": False,
             "block": None,
             "nex_id": None,
+            "keys": [],
         }
         return self.save("appointments", {"id": self.store.next_id(), **visit, **given})
 
     def enter(self, **given: Any) -> Row:
-        chart = {"email": None, "phone": None, "inactive": False, "nex_id": None, "gender": "Female"}
+        chart: Row = {"email": None, "phone": None, "inactive": False, "nex_id": None, "gender": "Female", "keys": []}
         return self.save("patients", {"id": self.store.next_id(), **chart, **given})
 
     def save(self, kind: str, row: Row) -> Row:
-        self.version += 1
-        return self.store.put(kind, {**row, "changed": self.clock.text()})
+        row = {**row, "changed": self.clock.text()}
+        self._note("SAVE", kind, row)
+        return self.store.put(kind, row)
 
-    def delete(self, row_id: int) -> None:
+    def delete(self, row: Row) -> None:
+        self._note("DELETE", "appointments", row)
+        self.store.delete("appointments", str(row["id"]))
+
+    def _note(self, operation: str, kind: str, row: Row) -> None:
+        """The audit trail; the row as it is from now on."""
         self.version += 1
-        self.store.delete("appointments", str(row_id))
+        self.store.note({"clientName": self.author, "operation": operation, "kind": kind, "payload": row})
 
     def clash(self, wanted: Row) -> bool:
         """Whether something else is in the way of the visit: in its operatory, or its provider's."""

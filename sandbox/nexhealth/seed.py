@@ -54,7 +54,7 @@ def seed(world: World) -> None:
         _recall(world, place, number, read)
         _hours(world, location, number, synced=SYSTEMS[system].synced_hours)
     for number, given in enumerate(_charts()):
-        chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, **given}
+        chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, "keys": [], **given}
         world.offices.save("patients", chart)
         _patient(world, _FIRST_PATIENT + number, chart, stamp)
 

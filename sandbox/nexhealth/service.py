@@ -38,13 +38,19 @@ class NexHealth:
         self.limits = Limits()
         self._first_reading()
 
-    def reset(self) -> None:
+    def reset(self, *, keep_subscriptions: bool = False) -> None:
+        kept = {
+            kind: self.world.copy.all(kind) if keep_subscriptions else [] for kind in ("endpoints", "subscriptions")
+        }
         self.world.copy.clear()
         self.world.offices.store.clear()
         self.world.clock = self.world.offices.clock = self.entry.clock = Clock()
         self.world.switches = Switches()
         seed.seed(self.world)
         self.world.connect()
+        for kind, rows in kept.items():
+            for row in rows:
+                self.world.copy.put(kind, row)
         self.entry.tokens.clear()
         self.limits.clear()
         self._first_reading()
@@ -78,8 +84,9 @@ class NexHealth:
 
     def state(self) -> Row:
         now: dict[str, Any] = {kind: self.world.copy.all(kind) for kind in _SHOWN}
+        offices = self.world.offices.store
         return now | {
-            "office": {kind: self.world.offices.store.all(kind) for kind in ("appointments", "patients")},
+            "office": {kind: offices.all(kind) for kind in ("appointments", "patients")} | {"log": offices.log()},
             "settings": vars(self.world.switches),
             "clock": {"now": self.world.clock.text(), "paused": self.world.clock.paused},
         }

@@ -10,6 +10,17 @@ from sandbox.nexhealth.webhooks import Webhooks
 from sandbox.nexhealth.world import Line, World
 from sandbox.store import Row
 
+_WRITTEN = {
+    "start_time": "start",
+    "end_time": "end",
+    "operatory_id": "operatory",
+    "note": "note",
+    "confirmed": "confirmed",
+    "cancelled": "cancelled",
+    "checkin_at": "checked_in_at",
+}
+"""What a change writes at the office: the fields that it names, and no others."""
+
 
 class Sync:
     def __init__(self, world: World, webhooks: Webhooks) -> None:
@@ -162,9 +173,7 @@ class Writing:
 
     def run(self) -> None:
         operation = self._queued["operation"]
-        fault = self._world.faults.due(
-            "office", operation, f"/{self._place['id']}", json.dumps(shown(self._row)).encode()
-        )
+        fault = self._world.trouble("office", operation, f"/{self._place['id']}", json.dumps(shown(self._row)))
         kind = fault.kind if fault else ""
         if kind == "held":
             return
@@ -194,12 +203,15 @@ class Writing:
         visit = self._world.offices.find("appointments", self._row["foreign_id"] or 0)
         if visit is None or visit["cancelled"]:
             return self._fail("failed")
-        wanted = {**visit, **self._visit(), "id": visit["id"]}
-        moved = any(visit[name] != wanted[name] for name in ("start", "end", "operatory"))
-        if moved and not self._line.system.overlap and self._world.offices.clash(wanted):
+        changed = {theirs: self._row[name] for name, theirs in _WRITTEN.items() if name in self._queued["before"]}
+        wanted = {**visit, **changed}
+        if (
+            {"start", "operatory"} & changed.keys()
+            and not self._line.system.overlap
+            and self._world.offices.clash(wanted)
+        ):
             return self._fail("failed")
-        changes = {"confirmed": self._row["confirmed"], "cancelled": self._row["cancelled"]}
-        self._world.offices.save("appointments", {**wanted, **changes, "checked_in_at": self._row["checkin_at"]})
+        self._world.offices.save("appointments", wanted)
         self._row = self._world.change("appointments", self._row, last_sync_time=self._world.clock.text())
         self._emit("appointment_updated")
 

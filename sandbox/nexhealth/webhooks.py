@@ -46,7 +46,7 @@ class Webhooks:
                 "delivery_errors": [],
             }
         )
-        fault = self._world.faults.due("webhook", "POST", event, body.encode())
+        fault = self._world.trouble("webhook", "POST", event, body)
         kind = fault.kind if fault else ""
         late = fault.seconds if fault and kind == "late" else 0
         row = {

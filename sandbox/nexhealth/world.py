@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sandbox.faults import Faults
+from sandbox.faults import Call, Fault, Faults
 from sandbox.nexhealth.clock import Clock
 from sandbox.nexhealth.envelope import NO_ACCESS, not_found, refusal
 from sandbox.nexhealth.office import Offices
@@ -66,6 +66,10 @@ class World:
         """A Synchronizer for every location, as the seed names its system."""
         now = self.clock.now()
         self.lines = {row["id"]: Line(SYSTEMS[row["_system"]], now, now) for row in self.copy.all("locations")}
+
+    def trouble(self, system: str, method: str, path: str, body: str) -> Fault | None:
+        """What was scripted for a write at an ``office`` or a delivery by ``webhook``."""
+        return self.faults.due(Call(system, method, path, "", body.encode()))
 
     def get(self, kind: str, row_id: Any, institution: Row | None = None) -> Row:
         """Raises Answer 404 for an unknown id, also for one of another institution."""

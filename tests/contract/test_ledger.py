@@ -106,8 +106,8 @@ async def test_an_attempt_that_slept_past_its_time_may_not_write(ledger: Ledger)
     first = await ledger.claims.take(claim("a"), NOW)
     second = await ledger.claims.renew("a", NOW)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", first.fence, NOW)
-    await ledger.claims.begin_write("a", second.fence, NOW)
+        await ledger.claims.begin_write("a", first.fence, "booking-a", NOW)
+    await ledger.claims.begin_write("a", second.fence, "booking-a", NOW)
     assert (await ledger.claims.renew("a", NOW)).written
 
 

@@ -399,6 +399,23 @@ def test_what_the_desk_did_meanwhile_is_read_once_our_write_has_failed(sandbox: 
     assert (seen["cancelled"], seen["start_time"]) == (False, "2027-01-12T18:00:00.000Z")
 
 
+def test_a_change_writes_what_it_names_and_leaves_the_desks_work(sandbox: SandboxControl, nex: Nex) -> None:
+    row = nex.booked(SEATS[DENTRIX])
+    sandbox.clock(advance=1)
+    sandbox.desk(system="nexhealth", do="move", id=row["id"], start=TEN, key="once")
+    sandbox.desk(system="nexhealth", do="move", id=row["id"], start=ELEVEN, key="once")
+    assert nex.change(row["id"], confirmed=True).json()["data"]["appt"]["start_time"] == "2027-01-12T17:00:00.000Z"
+    sandbox.clock(advance=1)
+    (written,) = office_rows(sandbox, DENTRIX)
+    assert (written["confirmed"], written["start"]) == (True, TEN)
+    seen = nex.visit(row["id"])
+    assert (seen["confirmed"], seen["start_time"]) == (True, "2027-01-12T18:00:00.000Z")
+    log = sandbox.state()["nexhealth"]["office"]["log"]
+    writers = [entry["clientName"] for entry in log if entry["kind"] == "appointments"]
+    assert (writers[0], writers[-1]) == ("nexhealth", "nexhealth")
+    assert "desk" in writers
+
+
 def test_two_at_once_may_both_be_accepted(sandbox: SandboxControl, nex: Nex) -> None:
     sandbox.nexhealth(overlap_check=False)
     for _ in range(2):

@@ -52,8 +52,8 @@ class SandboxControl:
     def calls(self, system: str) -> int:
         return sum(self.state()["calls"][system].values())
 
-    def reset(self) -> None:
-        self._http.post("reset", json={}).raise_for_status()
+    def reset(self, **given: Any) -> None:
+        self._http.post("reset", json=given).raise_for_status()
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_a_good_request_becomes_the_input_of_a_booking(practice: Practice) -> No
         ({"start": "tomorrow"}, "start: must be a date and time"),
         ({"start": "2020-12-08T09:00:00-08:00"}, "start: is in the past"),
         ({"start": "2027-03-14T02:30:00-08:00"}, "start: 02:30 does not exist"),
-        ({"location": "atlantis"}, "location: unknown; allowed: brooklyn, denver, oakland"),
+        ({"location": "atlantis"}, "location: unknown; allowed: boston, brooklyn, denver, oakland, phoenix, portland"),
         ({"service": "surgery"}, "service: unknown; allowed:"),
         ({"provider": "nobody"}, "provider: unknown; allowed: hazel, maple"),
         ({"patient": {"mobile": "call me"}}, "patient.mobile: not a"),

@@ -33,12 +33,18 @@ id = "denver"
 """A service whose deadlines come within a test."""
 
 
+LOOKS = 'look_after = ["5s"]\n'
+"""So that a test can wait for what no webhook tells."""
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     before = dict(os.environ)
     folder = tmp_path_factory.mktemp("stack")
     example = (ROOT / "practice.toml").read_text()
-    (folder / "practice.toml").write_text(example.replace('\n[[locations]]\nid = "denver"\n', HURRIED))
+    example = example.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
+    hurried = example.replace('\n[[locations]]\nid = "denver"\n', HURRIED)
+    (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
         with Stack(folder, print) as running:
@@ -51,7 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def control(stack: Stack) -> SandboxControl:
     control = SandboxControl(stack.sandbox_url)
-    control.reset()
+    control.reset(keep_subscriptions=True)
     return control
 
 

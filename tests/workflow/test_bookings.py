@@ -164,6 +164,59 @@ async def test_a_write_that_was_lost_before_it_was_committed_is_written_again(
     assert control.state()["calls"]["ascend"]["POST /v1/appointments"] == 2
 
 
+async def test_a_twin_that_was_committed_late_is_taken_back_while_the_booking_waits_for_approval(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="late_commit", seconds=6)
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
+    assert (view.status, len(written(control, view))) == (Status.HELD, 1)
+    for _ in range(60):
+        if len(written(control, view)) == 2:
+            break
+        await asyncio.sleep(0.1)
+    assert len(written(control, view)) == 2, "the late commit"
+    for _ in range(80):
+        if len(written(control, view)) == 1:
+            break
+        await asyncio.sleep(0.2)
+    assert [row["id"] for row in written(control, view)] == [view.appointment_id]
+
+
+async def test_a_confirmation_that_is_carried_out_late_does_not_bring_a_cancelled_visit_back(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
+    control.fault(system="ascend", method="PUT", path="/v1/appointments", kind="late_commit", seconds=5)
+    approve = Resolution(kind=ResolutionKind.APPROVE)
+    assert (await bookings.resolve(view.request_id, approve)).status is Status.CONFIRMED
+    assert (await bookings.cancel(view.request_id)).status is Status.CANCELLED
+    came_back = False
+    for _ in range(100):
+        now_there = bool(written(control, view))
+        if came_back and not now_there:
+            return
+        late = sum(entry["operation"] == "UPDATE" for entry in control.state()["log"]) >= 3
+        came_back |= late and now_there
+        await asyncio.sleep(0.2)
+    pytest.fail("a cancelled visit is in the calendar" if came_back else "the late confirmation never came")
+
+
+async def test_where_a_late_twin_may_not_be_looked_for_the_desk_is_told(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="drop_after")
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+    assert view.status is Status.CONFIRMED
+    control.fault(system="ascend", method="GET", path="/v1/appointments", kind="forbidden", times=None)
+    for _ in range(80):
+        told = [mail for mail in control.state()["emails"] if mail["to"].startswith("desk")]
+        if told:
+            break
+        await asyncio.sleep(0.2)
+    assert [mail["subject"] for mail in told] == ["A booking needs a decision"]
+    assert (await bookings.show(view.request_id)).status is Status.CONFIRMED
+
+
 async def test_what_the_desk_books_between_our_look_and_our_write_stays_and_ours_is_taken_back(
     bookings: BookingClient, control: SandboxControl
 ) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from adapters.ledger.schema import metadata
+from adapters.ledger.schema import claims, leases, messages, metadata, opt_outs
 
 revision = "0001"
 down_revision = None
@@ -10,7 +10,7 @@ down_revision = None
 
 def upgrade() -> None:
     bind = op.get_bind()
-    metadata.create_all(bind)
+    metadata.create_all(bind, tables=[claims, leases, messages, opt_outs])
     if bind.dialect.name != "postgresql":
         return
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")

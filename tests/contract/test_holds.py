@@ -1,0 +1,87 @@
+"""The write protocol's own decisions, with the real adapter, the real ledger and the sandbox's calendar."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.connections import Connections
+from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite
+from adapters.ascend import AscendSystem
+from adapters.ledger import Claim, Ledger
+from adapters.practice_file import read_practice
+from adapters.practice_system import Hold
+from demo.stack import ROOT
+from domain.interval import span
+from domain.reference import new_reference
+from domain.slot import Slot
+from tests.contract.test_ascend import OAKLAND, PATIENT, config
+from tests.support.sandbox import SandboxControl
+
+NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
+CHAIRS = ("12000000000301", "12000000000302")
+DENTIST = "9000000000201"
+
+
+def slot(chair: int, start: datetime = NINE) -> Slot:
+    return Slot(time=span(start, 30), provider=DENTIST, operatory=CHAIRS[chair])
+
+
+def to_write(reference: str, where: Slot) -> HoldToWrite:
+    return HoldToWrite(reference=reference, location="oakland", service="consult", slot=where, patient=PATIENT)
+
+
+@pytest.fixture
+async def parts(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Connections]:
+    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
+    await ledger.migrate()
+    yield Connections(practice=read_practice(ROOT / "practice.toml"), systems={"ascend-main": system}, ledger=ledger)
+    await system.close()
+
+
+async def claimed(parts: Connections, reference: str, where: Slot) -> None:
+    claim = Claim(
+        reference=reference,
+        connection="ascend-main",
+        location="oakland",
+        service="consult",
+        local_day=where.time.start.date(),
+        slot=where,
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+    )
+    await parts.ledger.claims.take(claim, datetime.now(UTC))
+
+
+async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the_new_ones_place(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    late = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    await parts.systems["ascend-main"].place_hold(late)
+    await claimed(parts, reference, slot(1))
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, to_write(reference, slot(1)))
+    assert written.appointment is not None
+    assert written.appointment.slot == slot(1)
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [written.appointment.id]
+
+
+async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    holds, given = HoldActivities(parts), to_write(reference, slot(0))
+    held = (await ActivityEnvironment().run(holds.write_hold, given)).appointment
+    assert held is not None
+    noon = NINE + timedelta(hours=3)
+    sandbox.desk(do="move", id=held.id, start=noon.isoformat())
+    confirmed = await ActivityEnvironment().run(
+        holds.confirm_hold, HoldToConfirm(**dict(given), appointment_id=held.id)
+    )
+    assert confirmed.appointment is not None
+    assert confirmed.appointment.time.start == noon
+    assert [row["start"] for row in sandbox.state()["appointments"]] == [
+        noon.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ]

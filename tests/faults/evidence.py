@@ -1,0 +1,189 @@
+"""After the trouble: wait until everything has come to rest, then gather what was left behind."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from client.bookings import BookingClient, NoSuchBooking
+from domain.booking import BookingView
+from domain.messages import when
+from tests.faults import practice
+from tests.faults.checker import Booking, Evidence, Noted, Sent
+from tests.faults.clients import Person
+from tests.faults.history import Event
+from tests.faults.stack import FaultStack
+from tests.faults.troubles import AMBIGUOUS
+from workflows.contracts import workflow_id
+
+SETTLES_WITHIN = 170.0
+SOON = timedelta(seconds=60)
+"""A timer that is due so soon is still part of the work; later ones wait for people or for the visit."""
+KINDS_OF_TEXT = {
+    "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. Questions"),
+    "held": re.compile(r": (?P<when>.+?) is held for you"),
+    "received": re.compile(r"we have your request for (?P<when>.+?)\. We will"),
+    "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
+    "declined": re.compile(r"we could not book your request"),
+    "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
+}
+Row = dict[str, Any]
+
+
+async def settled(client: Client, request_ids: Iterable[str]) -> list[str]:
+    """Wait for rest; the request ids that did not come to it in time."""
+    waiting = set(request_ids)
+    end = asyncio.get_running_loop().time() + SETTLES_WITHIN
+    while waiting and asyncio.get_running_loop().time() < end:
+        for request_id in sorted(waiting):
+            if await _at_rest(client, request_id):
+                waiting.discard(request_id)
+        await asyncio.sleep(0.5)
+    return sorted(waiting)
+
+
+async def _at_rest(client: Client, request_id: str) -> bool:
+    """No activity runs, nothing is about to be decided, and no timer is due soon; or there is no such booking."""
+    handle = client.get_workflow_handle(workflow_id(request_id))
+    try:
+        described = await handle.describe(rpc_timeout=timedelta(seconds=5))
+        raw = described.raw_description
+        if described.close_time is not None:
+            return True
+        if raw.pending_activities or raw.HasField("pending_workflow_task"):
+            return False
+        return not await _timer_due_soon(client, request_id)
+    except RPCError as error:
+        return error.status.name == "NOT_FOUND"
+
+
+async def _timer_due_soon(client: Client, request_id: str) -> bool:
+    due: dict[str, datetime] = {}
+    history = await client.get_workflow_handle(workflow_id(request_id)).fetch_history()
+    for event in history.events:
+        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+            started = event.timer_started_event_attributes
+            lasts = started.start_to_fire_timeout.ToTimedelta()
+            due[started.timer_id] = event.event_time.ToDatetime(tzinfo=UTC) + lasts
+        elif event.event_type == EventType.EVENT_TYPE_TIMER_FIRED:
+            due.pop(event.timer_fired_event_attributes.timer_id, None)
+        elif event.event_type == EventType.EVENT_TYPE_TIMER_CANCELED:
+            due.pop(event.timer_canceled_event_attributes.timer_id, None)
+    return any(moment < datetime.now(UTC) + SOON for moment in due.values())
+
+
+async def gathered(
+    stack: FaultStack,
+    bookings: BookingClient,
+    history: Sequence[Event],
+    unsettled: Sequence[str],
+    people: Sequence[Person],
+    windows: Sequence[tuple[datetime, datetime]],
+) -> Evidence:
+    state = await stack.control("state")
+    views = await _views(bookings, {event.request_id for event in history})
+    queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
+    sent = list(_sent(state, stack.folder / "ledger.db"))
+    ambiguous = sum(1 for hit in state["hits"] if hit["system"] != "ascend" and hit["kind"] in AMBIGUOUS)
+    ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
+    return Evidence(
+        history=history,
+        bookings=[_booking(view, queue) for view in views],
+        changes=list(practice.changes(state)),
+        visits=[practice.visit(row) for row in state["appointments"]],
+        blocks=list(practice.blocks(state)),
+        sent=sent,
+        noted=list(_noted(stack.folder / "ledger.db")),
+        unknown_sends=ambiguous,
+        unsettled=unsettled,
+        leaks=list(_leaks(stack.folder, people)),
+        charts=practice.charts(state, [person.last for person in people]),
+        calls={vendor: sum(counts.values()) for vendor, counts in state["calls"].items()},
+        late_charts=practice.late_charts(state),
+    )
+
+
+async def _views(bookings: BookingClient, request_ids: Iterable[str]) -> list[BookingView]:
+    found = []
+    for request_id in sorted(request_ids):
+        try:
+            found.append(await bookings.show(request_id))
+        except NoSuchBooking:
+            continue
+    return found
+
+
+def _booking(view: BookingView, queue: set[str]) -> Booking:
+    return Booking(
+        request_id=view.request_id,
+        reference=view.reference,
+        status=view.status,
+        reason=view.reason,
+        appointment_id=view.appointment_id,
+        open=bool(view.resolutions),
+        queued=view.request_id in queue,
+        start_text=when(view.start, practice.ZONE, "en"),
+    )
+
+
+def _rows(ledger: Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(ledger, timeout=10)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def _noted(ledger: Path) -> Iterator[Noted]:
+    for row in _rows(ledger, "SELECT reference, kind, version, channel, state FROM messages"):
+        yield Noted(*row)
+
+
+def _sent(state: Row, ledger: Path) -> Iterator[Sent]:
+    """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say."""
+    keys = {row[0]: row for row in _rows(ledger, "SELECT key, reference, kind FROM messages")}
+    for mail in state["emails"]:
+        key = mail["custom_args"].get("msg_key", "")
+        _, reference, kind = keys.get(key, (key, None, "unknown"))
+        yield Sent(datetime.fromisoformat(mail["at"]), "email", mail["to"], kind, key, reference=reference)
+    sids = {
+        row[0]: row
+        for row in _rows(ledger, "SELECT provider_id, reference, kind, version FROM messages WHERE channel = 'sms'")
+    }
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+    texts = sorted(state["texts"], key=lambda text: text["sid"] not in sids)
+    for text in texts:
+        kind, told = _meaning(text["body"])
+        if text["sid"] in sids:
+            _, reference, _, version = sids[text["sid"]]
+            known.setdefault((text["to"], text["body"]), (reference, f"{reference}:{kind}:{version}"))
+            owner = reference, f"{reference}:{kind}:{version}"
+        else:
+            owner = known.get((text["to"], text["body"]), ("", f"{text['to'][-2:]}:{kind}:{told}"))
+        yield Sent(
+            datetime.fromisoformat(text["at"]), "sms", text["to"], kind, owner[1], when=told, reference=owner[0] or None
+        )
+
+
+def _meaning(body: str) -> tuple[str, str]:
+    for kind, pattern in KINDS_OF_TEXT.items():
+        found = pattern.search(body)
+        if found is not None:
+            return kind, found.groupdict().get("when", "")
+    return "unknown", ""
+
+
+def _leaks(folder: Path, people: Sequence[Person]) -> Iterator[str]:
+    """Files that hold a person's name, address or number, or a secret; the sandbox is the practice, and may."""
+    canaries = [text.encode() for person in people for text in person.canaries] + [b"sandbox-secret", b"dateOfBirth=="]
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("sandbox"):
+            content = path.read_bytes()
+            yield from (path.name for canary in canaries if canary in content)

@@ -1,0 +1,82 @@
+"""A seed's plan: who asks for what and when, and which troubles come. The same seed deals the same plan."""
+
+import random
+from dataclasses import dataclass
+
+from tests.faults.troubles import DECK, Trouble
+
+CLOCKS = ("08:00", "08:30", "09:00", "09:30", "10:00", "10:30", "11:00", "11:30")
+SERVICES = ("consult", "consult", "cleaning", "cleaning", "exam", "exam", "brief")
+PEOPLE = 12
+ASKING_FOR = 10.0
+"""Seconds over which requests are sent."""
+TROUBLES_AT_ONCE = 7
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One request, and what its sender or the desk does about it later."""
+
+    request_id: str
+    at: float
+    """Seconds after the start."""
+    service: str
+    clock: str
+    person: int
+    note: bool = False
+    copies: int = 1
+    """Sent so many times at once: a double click."""
+    other_content: bool = False
+    """Sent once more under the same id with another body."""
+    persistent: bool = True
+    """Sent again until somebody answers."""
+    then: str = ""
+    """``cancel``, ``reschedule``, or a resolution by the desk: ``approve``, ``decline``, ``start``, ``retry``."""
+    after: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    workers: int
+    known: tuple[int, ...]
+    """People who have a chart already."""
+    wishes: tuple[Wish, ...]
+    troubles: tuple[Trouble, ...]
+
+
+def plan(seed: int, requests: int = 18) -> Plan:
+    rng = random.Random(seed)
+    return Plan(
+        seed=seed,
+        workers=rng.choice((1, 3)),
+        known=tuple(sorted(rng.sample(range(PEOPLE), PEOPLE // 2))),
+        wishes=tuple(_wish(rng, seed, number) for number in range(requests)),
+        troubles=_troubles(rng, seed),
+    )
+
+
+def _wish(rng: random.Random, seed: int, number: int) -> Wish:
+    return Wish(
+        request_id=f"s{seed}-{number}",
+        at=round(rng.uniform(0, ASKING_FOR), 2),
+        service=rng.choice(SERVICES),
+        clock=rng.choice(CLOCKS),
+        person=rng.randrange(PEOPLE),
+        note=rng.random() < 0.1,
+        copies=rng.choice((1, 1, 1, 2, 3)),
+        other_content=rng.random() < 0.15,
+        persistent=rng.random() < 0.8,
+        then=rng.choice(("", "", "cancel", "approve", "approve", "decline", "start", "retry", "reschedule")),
+        after=round(rng.uniform(0, 6), 2),
+    )
+
+
+def _troubles(rng: random.Random, seed: int) -> tuple[Trouble, ...]:
+    """Every kind has its turn as seeds go by; a few more come by chance."""
+    names = sorted(DECK)
+    random.Random(0).shuffle(names)
+    turn = (seed * (TROUBLES_AT_ONCE - 2)) % len(names)
+    dealt = [names[(turn + i) % len(names)] for i in range(TROUBLES_AT_ONCE - 2)]
+    dealt += rng.sample(names, 2)
+    return tuple(DECK[name].dealt(rng, name) for name in dealt)

@@ -1,0 +1,35 @@
+"""A few fixed seeds, with the real parts, and the runs that must fail; ``make faults`` plays many more."""
+
+import pytest
+
+from tests.faults.campaign import Row, many
+from tests.faults.plan import plan
+from tests.faults.unguarded import GUARDS
+
+SEEDS = (1, 2, 3)
+
+Results = tuple[list[Row], list[Row]]
+
+
+@pytest.fixture(scope="module")
+async def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("faults")
+    return await many(SEEDS, len(SEEDS) + len(GUARDS), folder, lambda result, guard_off: None)
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_doubled_or_untrue(results: Results) -> None:
+    for result in results[0]:
+        assert (result["failure"], result["violations"]) == ("", [])
+        assert len(result["fired"]) >= 2, "a run without trouble proves nothing"
+
+
+def test_the_judge_sees_what_a_missing_guard_lets_through(results: Results) -> None:
+    harm = {guard: {v["rule"] for v in result["violations"]} for guard, result in zip(GUARDS, results[1], strict=True)}
+    assert {"duplicated", "leftover"} & harm["search"]
+    assert "overlap" in harm["read_back"]
+
+
+def test_a_seed_deals_the_same_plan_again() -> None:
+    assert plan(7) == plan(7)
+    assert plan(7) != plan(8)

@@ -1,0 +1,154 @@
+"""The deck of troubles: what may go wrong, where, and how often."""
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+AMBIGUOUS = frozenset(f"{kind}_{point}" for kind in ("status", "hang", "drop") for point in ("before", "after")) | {
+    "late_commit",
+    "garbage",
+}
+"""After these the caller cannot know whether its write was carried out."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that goes wrong.
+
+    ``script`` has the sandbox do it; ``ambush`` holds a call there and does ``deed`` at that very point;
+    ``deed`` alone happens at ``at``.
+    """
+
+    name: str = ""
+    call: str = ""
+    """Which call, by its name in ``practice.CALLS``; empty: all of ``system``."""
+    system: str = "ascend"
+    script: str = ""
+    """A kind of fault of the sandbox."""
+    ambush: str = ""
+    """``before`` or ``after`` the commit."""
+    deed: str = ""
+    at: float = 0.0
+    skip: int = 0
+    times: int | None = 1
+    seconds: float = 3.0
+    drop: bool = False
+    """After an ambush the held call vanishes instead of going on."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A trouble with what is left to chance."""
+
+    trouble: Trouble
+    skip: tuple[int, int] = (0, 1)
+    seconds: tuple[float, float] = (3.0, 3.0)
+    at: tuple[float, float] = (0.0, 0.0)
+    statuses: tuple[int, ...] = (503,)
+
+    def dealt(self, rng: random.Random, name: str) -> Trouble:
+        status = {"status": rng.choice(self.statuses)} if self.trouble.script.startswith("status") else {}
+        return replace(
+            self.trouble,
+            name=name,
+            skip=rng.randint(*self.skip),
+            seconds=round(rng.uniform(*self.seconds), 2),
+            at=round(rng.uniform(*self.at), 2),
+            extra={**self.trouble.extra, **status},
+        )
+
+
+def _script(call: str, kind: str, **more: Any) -> Card:
+    card = {key: more.pop(key) for key in ("skip", "seconds", "at", "statuses") if key in more}
+    return Card(Trouble(call=call, script=kind, **more), **card)
+
+
+def _ambush(call: str, point: str, deed: str, **more: Any) -> Card:
+    card = {key: more.pop(key) for key in ("skip", "seconds", "at") if key in more}
+    return Card(Trouble(call=call, ambush=point, deed=deed, **more), **card)
+
+
+def _deed(deed: str, **more: Any) -> Card:
+    card = {"at": (1.0, 8.0), **{key: more.pop(key) for key in ("skip", "seconds", "at") if key in more}}
+    return Card(Trouble(deed=deed, **more), **card)
+
+
+LATE = (2.0, 6.0)
+TOO_LONG = (2.5, 4.0)
+"""Longer than the reading timeout that the harness sets."""
+
+DECK: dict[str, Card] = {
+    # the hold's write
+    "write 5xx before": _script("write", "status_before", statuses=(500, 502, 503, 504), times=2),
+    "write 5xx after": _script("write", "status_after", statuses=(500, 502, 504), times=2),
+    "write hangs before": _script("write", "hang_before", seconds=TOO_LONG),
+    "write hangs after": _script("write", "hang_after", seconds=TOO_LONG),
+    "write dropped before": _script("write", "drop_before", times=2),
+    "write dropped after": _script("write", "drop_after", times=2),
+    "write committed late": _script("write", "late_commit", seconds=LATE, times=2),
+    "write garbled": _script("write", "garbage"),
+    "write slow": _script("write", "slow", seconds=(1.2, 1.8), times=3),
+    # confirming, taking back, charts
+    "change 5xx after": _script("change", "status_after", statuses=(500, 502, 504), times=2),
+    "change dropped after": _script("change", "drop_after", times=2),
+    "change hangs before": _script("change", "hang_before", seconds=TOO_LONG),
+    "change committed late": _script("change", "late_commit", seconds=LATE),
+    "change garbled": _script("change", "garbage"),
+    "delete 5xx after": _script("delete", "status_after", statuses=(500,), skip=(0, 0)),
+    "delete dropped before": _script("delete", "drop_before", skip=(0, 0)),
+    "delete dropped after": _script("delete", "drop_after", skip=(0, 0)),
+    "chart 5xx after": _script("new_chart", "status_after", statuses=(500, 504), skip=(0, 1)),
+    "chart dropped after": _script("new_chart", "drop_after", skip=(0, 1)),
+    # reading
+    "reads fail": _script("read_day", "status_before", times=6, skip=(3, 20)),
+    "reads garbled": _script("read_day", "garbage", times=4, skip=(3, 20)),
+    "reads odd": _script("read_one", "array_error", times=2, skip=(0, 2), extra={"status": 500}),
+    "reads stale": _script("", "stale_reads", times=None, seconds=(0.5, 0.9), extra={"for_seconds": 12}),
+    "rate limit storm": _script("", "rate_limited", times=25, skip=(5, 30), extra={"retry_after": 1}),
+    "token refused": _script("", "expire_tokens", times=2, skip=(5, 40)),
+    "gateway text": _script("", "text_error", times=4, skip=(5, 30), extra={"status": 502}),
+    # messages
+    "email 5xx after": _script("email", "status_after", system="sendgrid", statuses=(500, 503), times=2),
+    "email dropped after": _script("email", "drop_after", system="sendgrid", times=2),
+    "email dropped before": _script("email", "drop_before", system="sendgrid"),
+    "email rate limited": _script("email", "rate_limited", system="sendgrid", times=4),
+    "text 5xx after": _script("text", "status_after", system="twilio", statuses=(500, 503), times=2),
+    "text dropped after": _script("text", "drop_after", system="twilio", times=2),
+    "text dropped before": _script("text", "drop_before", system="twilio"),
+    "text rate limited": _script("text", "rate_limited", system="twilio", times=4),
+    # nobody listens
+    "ascend refuses": _deed("refuse", system="ascend", seconds=(2.0, 5.0)),
+    "email refuses": _deed("refuse", system="sendgrid", seconds=(2.0, 5.0)),
+    "text refuses": _deed("refuse", system="twilio", seconds=(2.0, 5.0)),
+    # workers die at a boundary
+    "killed before write": _ambush("write", "before", "kill", drop=True),
+    "killed during write": _ambush("write", "before", "kill"),
+    "killed after write": _ambush("write", "after", "kill"),
+    "killed at read-back": _ambush("read_day", "after", "kill", skip=(2, 8)),
+    "killed during change": _ambush("change", "before", "kill"),
+    "killed after change": _ambush("change", "after", "kill"),
+    "killed after delete": _ambush("delete", "after", "kill", skip=(0, 0)),
+    "killed after chart": _ambush("new_chart", "after", "kill"),
+    "killed after email": _ambush("email", "after", "kill", system="sendgrid"),
+    "killed after text": _ambush("text", "after", "kill", system="twilio"),
+    "paused in write": _ambush("write", "before", "pause", seconds=(3.0, 5.0)),
+    "zombie write": _ambush("write", "token", "pause", seconds=(17.0, 19.0)),
+    "drained": _deed("drain"),
+    # what we stand on
+    "temporal killed": _deed("kill_temporal", seconds=(0.2, 3.0)),
+    "temporal long gone": _deed("kill_temporal", seconds=(8.0, 10.0)),
+    "ledger locked": _deed("lock_ledger", seconds=(6.0, 8.0)),
+    "ledger full": _deed("fill_ledger", seconds=(2.0, 5.0)),
+    # the front desk, at the worst moment
+    "desk books before write": _ambush("write", "before", "desk_book"),
+    "desk blocks before write": _ambush("write", "before", "desk_block"),
+    "desk books after write": _ambush("write", "after", "desk_book"),
+    "desk moves after write": _ambush("write", "after", "desk_move"),
+    "desk deletes after write": _ambush("write", "after", "desk_delete"),
+    "desk moves before change": _ambush("change", "before", "desk_move"),
+    "desk deletes before change": _ambush("change", "before", "desk_delete"),
+    "desk moves before delete": _ambush("delete", "before", "desk_move", skip=(0, 0)),
+    "patient cancels in write": _ambush("write", "after", "cancel"),
+    "patient cancels in change": _ambush("change", "before", "cancel"),
+}

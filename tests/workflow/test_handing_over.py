@@ -1,0 +1,82 @@
+"""What a client may say of a request when nobody answers in time."""
+
+import os
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.practice_file import read_practice
+from client.bookings import BookingClient
+from client.edge import BadRequest
+from demo.stack import Stack
+from domain.booking import BookingView, Status
+from domain.practice import Practice
+from runtime.plugin import holdfast_plugin
+from settings import load_settings
+from tests.support.gate import Gate
+from tests.workflow.test_bookings import a_day, at, request
+
+
+@pytest.fixture
+def unanswered(client: Client) -> BookingClient:
+    """Requests go to a queue that no worker serves."""
+    return BookingClient(client, read_practice(load_settings().practice_file), "nobody-serves-this")
+
+
+async def test_received_is_said_of_the_booking_that_really_stands(unanswered: BookingClient) -> None:
+    one = request(at(a_day(), 9))
+    first, again = await unanswered.submit(one), await unanswered.submit(one)
+    assert first.status is Status.RECEIVED
+    assert again.reference == first.reference
+
+
+async def test_other_content_under_the_same_id_is_refused_though_no_worker_answers(unanswered: BookingClient) -> None:
+    one = request(at(a_day(), 9))
+    await unanswered.submit(one)
+    with pytest.raises(BadRequest, match="request_id: already used"):
+        await unanswered.submit(one.model_copy(update={"note": "something else"}))
+
+
+async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: Stack) -> None:
+    gate = await gate_to_temporal()
+    cut_off = await through(gate)
+    await gate.shut()
+    bookings = BookingClient(cut_off, read_practice(load_settings().practice_file), "bookings")
+    with pytest.raises(RPCError):
+        await bookings.submit(request(at(a_day(), 9) + timedelta(minutes=30)))
+
+
+class Reopening(BookingClient):
+    """The way to the server opens again just when the client looks what became of its call."""
+
+    def __init__(self, client: Client, practice: Practice, gate: Gate) -> None:
+        super().__init__(client, practice, "bookings")
+        self._gate = gate
+
+    async def show(self, request_id: str) -> BookingView:
+        await self._gate.open()
+        return await super().show(request_id)
+
+
+async def test_a_call_that_was_lost_on_the_way_is_not_told_as_refused(stack: Stack, bookings: BookingClient) -> None:
+    gate = await gate_to_temporal()
+    cut_off = await through(gate)
+    view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
+    assert view.status is Status.CONFIRMED
+    await gate.shut()
+    with pytest.raises(RPCError):
+        await Reopening(cut_off, read_practice(load_settings().practice_file), gate).cancel(view.request_id)
+    await gate.shut()
+
+
+async def gate_to_temporal() -> Gate:
+    gate = Gate(int(os.environ["TEMPORAL_ADDRESS"].rpartition(":")[2]))
+    await gate.open()
+    return gate
+
+
+async def through(gate: Gate) -> Client:
+    plugin = holdfast_plugin(load_settings().payload_keyring, "default")
+    return await Client.connect(f"127.0.0.1:{gate.port}", plugins=[plugin])

@@ -1,0 +1,50 @@
+"""``python -m web``: receives webhooks at WEB_ADDRESS until told to stop."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import structlog
+from temporalio.service import RPCError
+
+from adapters.errors import Unavailable
+from adapters.practice_file import read_practice
+from client.bookings import BookingClient
+from runtime.build import connections
+from runtime.client import connect
+from runtime.ops import serve
+from runtime.plugin import holdfast_plugin
+from runtime.process import run_until_told
+from settings import Settings
+from web.news import NewsDesk
+from web.webhooks import webhooks_app
+from workflows.contracts import CalendarNews
+
+log = structlog.get_logger("web")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set."""
+    practice = read_practice(settings.practice_file)
+    plugin = holdfast_plugin(
+        settings.payload_keyring, settings.temporal_namespace, require_encrypted=settings.is_production
+    )
+    async with AsyncExitStack() as stack:
+        systems, ledger = await stack.enter_async_context(connections(settings, practice))
+        bookings = BookingClient(await connect(settings, plugin), practice, settings.booking_task_queue)
+
+        async def tell(booking: str, news: CalendarNews) -> bool:
+            try:
+                return await bookings.tell(booking, news)
+            except RPCError as failure:
+                raise Unavailable(f"Temporal: {failure.status.name}") from None
+
+        reached = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
+        desk = NewsDesk(settings.nexhealth_subdomain, reached, ledger, tell)
+        app = webhooks_app(desk, settings.nexhealth_webhook_secrets)
+        await stack.enter_async_context(serve(app, settings.web_address))
+        log.info("web ready", address=settings.web_address)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    run_until_told(run)

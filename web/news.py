@@ -1,0 +1,56 @@
+"""From a delivery of NexHealth's to the booking that it concerns."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from adapters.errors import NotFound
+from adapters.ledger import Ledger
+from adapters.practice_system import PracticeSystem
+from domain.calendar import CalendarEvent, EventKind
+from workflows.contracts import CalendarNews
+
+log = structlog.get_logger("news")
+
+Tell = Callable[[str, CalendarNews], Awaitable[bool]]
+
+
+class NewsDesk:
+    """Passes each piece of news on once. Twice does no harm: a booking looks before it acts."""
+
+    def __init__(self, account: str, systems: Mapping[str, PracticeSystem], ledger: Ledger, tell: Tell) -> None:
+        """``systems``: those at this account, by connection name; ``tell``: whether the booking is still open."""
+        self._account = account
+        self._systems = systems
+        self._news = ledger.news
+        self._tell = tell
+
+    async def pass_on(self, event: CalendarEvent) -> None:
+        """Raises the errors of the adapters where it must come again: then nothing is remembered of it."""
+        if event.account != self._account or await self._news.is_passed_on(event.key):
+            return
+        booking = await self._booking(event)
+        if booking is not None:
+            news = CalendarNews(kind=event.kind, appointment_id=event.appointment_id, landing=event.landing)
+            is_open = await self._tell(booking, news)
+            log.info("news", kind=event.kind, booking=booking, booking_is_open=is_open)
+        await self._news.passed_on(event.key, datetime.now(UTC))
+
+    async def _booking(self, event: CalendarEvent) -> str | None:
+        if event.reference is not None:
+            return await self._news.booking_with(event.reference)
+        known = await self._news.booking_of(list(self._systems), event.appointment_id)
+        if known is not None or event.kind is not EventKind.LANDING:
+            return known
+        reference = await self._look_up(event.appointment_id)
+        return await self._news.booking_with(reference) if reference is not None else None
+
+    async def _look_up(self, appointment_id: str) -> str | None:
+        """Our reference on an appointment that landed before the answer to its write was noted."""
+        for system in self._systems.values():
+            try:
+                return (await system.get_appointment(appointment_id)).reference
+            except NotFound:
+                continue
+        return None

@@ -1,0 +1,55 @@
+"""Deliveries from outside: proven, read, answered at once."""
+
+from collections.abc import Sequence
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from adapters.errors import OutsideError
+from adapters.nexhealth import WEBHOOK_PATH
+from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
+from web.news import NewsDesk
+
+log = structlog.get_logger("webhooks")
+
+MOST_BYTES = 1024 * 1024
+
+
+def webhooks_app(desk: NewsDesk, secrets: Sequence[str]) -> Starlette:
+    """``secrets``: any of them may have signed, so that one can replace another."""
+
+    async def live(_: Request) -> JSONResponse:
+        return JSONResponse({"live": True})
+
+    async def nexhealth(request: Request) -> JSONResponse:
+        raw = await _body(request)
+        if raw is None:
+            return JSONResponse({"error": "too large"}, status_code=413)
+        timestamp, signature = request.headers.get("timestamp", ""), request.headers.get("signature", "")
+        if not is_signed(raw, timestamp, signature, secrets):
+            log.warning("a delivery without a valid signature", client=request.client.host if request.client else "")
+            return JSONResponse({"error": "signature"}, status_code=401)
+        try:
+            for event in events(raw):
+                await desk.pass_on(event)
+        except NotAnEvent as wrong:
+            return JSONResponse({"error": str(wrong)}, status_code=400)
+        except OutsideError as trouble:
+            log.warning("a delivery must come again", cause=type(trouble).__name__)
+            return JSONResponse({"error": "try again later"}, status_code=503)
+        return JSONResponse({})
+
+    return Starlette(routes=[Route("/live", live), Route(WEBHOOK_PATH, nexhealth, methods=["POST"])])
+
+
+async def _body(request: Request) -> bytes | None:
+    """As it came; ``None`` where it is longer than any delivery."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BYTES:
+            return None
+    return raw
