@@ -58,7 +58,7 @@ async def _problems(name: str, system: PracticeSystem, practice: Practice) -> li
         return [
             *await system.check(),
             *await _unknown_ids(name, system, practice),
-            *_out_of_reach(name, system.capabilities, practice),
+            *out_of_reach(name, system.capabilities, practice),
         ]
     except OutsideError as failure:
         return [str(failure)]
@@ -86,7 +86,7 @@ async def _unknown_ids(name: str, system: PracticeSystem, practice: Practice) ->
     return problems
 
 
-def _out_of_reach(name: str, capabilities: Capabilities, practice: Practice) -> list[str]:
+def out_of_reach(name: str, capabilities: Capabilities, practice: Practice) -> list[str]:
     """Rules that this practice system gives no ground for."""
     if capabilities.syncs_hours:
         return []

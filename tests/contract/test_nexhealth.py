@@ -1,8 +1,13 @@
 """What is special to NexHealth, over real HTTP to the sandbox; what every connection must do is in test_port."""
 
 import asyncio
+import dataclasses
+import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -163,6 +168,56 @@ async def test_only_people_born_on_that_day_are_answered_whatever_the_vendor_ans
     found = await dentrix.system.find_patients(born(dentrix, date(2014, 5, 5)))
     assert sorted(chart.first_name for chart in found) == ["Lapis", "Lazuli"]
     assert all(chart.phones == ("5035550122",) for chart in found)
+
+
+@contextmanager
+def answering(data: Any) -> Iterator[str]:
+    """A vendor that answers every call with the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            token = {"token": "a.b.c"} if self.path.startswith("/authenticates") else data
+            page = {"has_next_page": False}
+            body = json.dumps({"code": True, "description": None, "error": None, "data": token, "page_info": page})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def somebody(first: str = "Nova", born: str = "1991-04-02") -> dict[str, Any]:
+    return {"id": 7, "first_name": first, "last_name": "Newcomer", "bio": {"date_of_birth": born}}
+
+
+async def test_strangers_whom_a_filter_let_through_are_not_answered(dentrix: Bench) -> None:
+    with answering([somebody(), {**somebody("Stranger", "1950-01-01"), "id": 8}]) as url:
+        system = NexHealthSystem(dataclasses.replace(config(dentrix), base_url=url))
+        found = await system.find_patients(born(dentrix, NOVA.date_of_birth))
+        await system.close()
+    assert [chart.id for chart in found] == ["7"]
+
+
+@pytest.mark.parametrize("other", [somebody("Supernova"), somebody(born="1950-01-01")])
+async def test_somebody_elses_chart_is_not_taken_for_the_new_patients(dentrix: Bench, other: dict[str, Any]) -> None:
+    with answering({"user": other}) as url:
+        system = NexHealthSystem(dataclasses.replace(config(dentrix), base_url=url))
+        with pytest.raises(Refused) as refused:
+            await system.create_patient(new(dentrix))
+        await system.close()
+    assert refused.value.code == "patient_mismatch"
 
 
 async def test_an_inactive_chart_is_found_and_says_so(sandbox: SandboxControl) -> None:

@@ -168,6 +168,16 @@ async def test_errors_never_quote_a_person(at: Bench) -> None:
     assert "nova" not in str(refused.value).lower()
 
 
+async def test_a_visit_for_a_dependent_is_booked_for_the_dependent_or_not_at_all(at: Bench) -> None:
+    child = Person(first_name="Minnow", last_name="Sampleton", date_of_birth=date(2018, 3, 4))
+    if at.system.capabilities.books_for_dependents:
+        assert (await at.landed(at.hold(dependent=child))).patient != at.patient
+        return
+    with pytest.raises(Refused):
+        await at.system.place_hold(at.hold(dependent=child))
+    assert (await at.system.calendar(at.location, DAY)).appointments == ()
+
+
 async def test_what_the_practice_consists_of_is_known(at: Bench) -> None:
     known = await at.system.reference_data()
     assert known.locations[at.location].zone
@@ -187,6 +197,7 @@ async def test_a_write_that_waits_for_the_office_is_seen_and_can_be_taken_back_b
     with pytest.raises(Unavailable) as later:
         await at.system.confirm_hold(placed.id, wanted)
     assert later.value.retry_after is not None
+    assert "PATCH /appointments/{id}" not in at.sandbox.state()["calls"]["nexhealth"]  # a call that costs, in vain
     await at.system.withdraw(placed.id, wanted.reference)
     at.settle()
     assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []

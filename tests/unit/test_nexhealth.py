@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,11 +28,15 @@ from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
 from adapters.nexhealth.transport import lasts, understood
 from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
-from adapters.practice_system import Hold
+from adapters.practice_file import read_practice
+from adapters.practice_system import Hold, NewChart
+from client.check import out_of_reach
 from demo.stack import ROOT
 from domain.calendar import EventKind, LandingState
 from domain.interval import Interval, span
+from domain.patient import Address
 from domain.reference import new_reference, reference_in
+from domain.request import Person
 from domain.slot import Slot
 
 NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
@@ -184,6 +189,45 @@ def test_our_reference_survives_the_longest_note(patients_words: str) -> None:
     assert len(note) <= 128
     assert "\n" not in note
     assert reference_in(note) == hold.reference
+
+
+@pytest.mark.parametrize(("reads_notes", "known"), [(True, False), (False, True)])
+def test_our_mark_beside_a_visit_counts_only_where_the_offices_notes_are_not_read(
+    reads_notes: bool, known: bool
+) -> None:
+    slot = Slot(time=span(NINE, 60), provider="201", operatory="301")
+    hold = Hold(reference=new_reference(), location="101", slot=slot, patient="1", title="Cleaning")
+    sent = wire.new_appointment(hold, "https://book.practice.example")["appt"]
+    read = wire.appointment({**sent, "id": 1, "note": None}, reads_notes=reads_notes)
+    assert (read.reference == hold.reference) is known
+    assert wire.appointment({**sent, "id": 1}, reads_notes=reads_notes).reference == hold.reference
+
+
+def test_a_new_patient_is_asked_for_without_making_a_twin() -> None:
+    person = Person(
+        first_name="Nova",
+        last_name="Newcomer",
+        date_of_birth=date(1991, 4, 2),
+        email="nova@example.com",
+        mobile="+15105550121",
+    )
+    address = Address(line1="9 Practice Row", city="Portland", state="OR", postal_code="97201")
+    new = NewChart(person=person, location="101", address=address, language="en", provider="202")
+    body = wire.new_patient(new)
+    assert body["return_existing_if_match"] is True
+    assert "street_address" not in body["patient"]["bio"]  # the practice's own address is nobody's home
+
+
+def test_services_that_would_never_be_offered_are_named(tmp_path: Path) -> None:
+    text = (
+        (ROOT / "practice.toml").read_text().replace('slot_step = "30m"', 'slot_step = "30m"\nonly_in_windows = true')
+    )
+    (tmp_path / "practice.toml").write_text(text)
+    practice = read_practice(tmp_path / "practice.toml")
+    (name, *_) = [connection.name for connection in practice.connections]
+    assert out_of_reach(name, PROFILES["eaglesoft"].capabilities, practice) == []
+    told = out_of_reach(name, PROFILES["dentrix"].capabilities, practice)
+    assert "oakland: cleaning is offered only_in_windows" in told[0]
 
 
 def hours(**given: Any) -> dict[str, Any]:
