@@ -13,6 +13,7 @@ COPY activities activities
 COPY workflows workflows
 COPY runtime runtime
 COPY client client
+COPY web web
 COPY demo demo
 COPY sandbox sandbox
 COPY settings.py worker.py starter.py practice.toml ./

@@ -223,7 +223,7 @@ SCENARIOS = (
     ),
     Scenario(
         "not reached in time", "Accepted, but the office's own system is never reached.", "boston", "cleaning",
-        "09:00", people.TIMED_OUT, "needs_staff:refused_by_office", before=_office_not_reached,
+        "09:00", people.TIMED_OUT, "needs_staff:not_landed", before=_office_not_reached,
     ),
     Scenario(
         "office off over night", "The office's server is off; in the morning it takes the booking in.", "phoenix",

@@ -165,7 +165,9 @@ class Landing:
         state.confirmed = seen.confirmed
         if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
             await self.withdraw()
-            raise NeedsStaff(Reason.REFUSED_BY_OFFICE, alternatives=await self._other_times())
+            refused = seen.appointment.landing is LandingState.REFUSED
+            reason = Reason.REFUSED_BY_OFFICE if refused else Reason.NOT_LANDED
+            raise NeedsStaff(reason, alternatives=await self._other_times())
         if seen.appointment.landing is LandingState.INCOMPLETE:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
 
