@@ -46,6 +46,8 @@ class Stack:
 
     state_dir: Path
     say: Callable[[str], None]
+    ports: tuple[int, int, int, int, int] = (7233, 8233, 8090, 8081, 8000)
+    """Temporal, its UI, the sandbox, the worker's own endpoint, the web; another where one is taken, any for 0."""
     environment: dict[str, str] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     _lock: IO[str] | None = None
@@ -92,8 +94,7 @@ class Stack:
         _end(part)
 
     def _plan(self) -> None:
-        grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
-        web = free_port(8000)
+        grpc, ui, sandbox, ops, web = (free_port(port) for port in self.ports)
         sandbox_url = f"http://127.0.0.1:{sandbox}"
         self.environment = {
             **os.environ,

@@ -11,7 +11,6 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import DeskNotice, MessageActivities, Notice
-    from activities.queues import messages_queue
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.messages import Kind
@@ -88,7 +87,6 @@ class Notices:
             sent = await workflow.execute_activity_method(
                 MessageActivities.notify,
                 notice,
-                task_queue=self._queue,
                 start_to_close_timeout=timedelta(seconds=90),
                 schedule_to_close_timeout=WITHIN,
                 heartbeat_timeout=SILENCE,
@@ -110,7 +108,6 @@ class Notices:
             sent = await workflow.execute_activity_method(
                 MessageActivities.tell_desk,
                 notice,
-                task_queue=self._queue,
                 start_to_close_timeout=timedelta(seconds=90),
                 schedule_to_close_timeout=WITHIN,
                 heartbeat_timeout=SILENCE,
@@ -121,10 +118,6 @@ class Notices:
             workflow.logger.warning("desk not told", extra={"cause": _why(failure)})
             return False
         return sent.state in REACHED
-
-    @property
-    def _queue(self) -> str:
-        return messages_queue(workflow.info().task_queue)
 
 
 def _why(failure: ActivityError) -> str:

@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
-        with Stack(folder, print) as running:
+        with Stack(folder, print, ports=(0, 0, 0, 0, 0)) as running:
             yield running
     finally:
         os.environ.clear()
