@@ -6,10 +6,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
 
 from adapters.practice_file import read_practice
-from bench.clinic import SERVICES, practice_file
+from bench.clinic import LOCATIONS, SERVICES, practice_file
 from bench.counts import actions
 from bench.load import quantile
-from demo.scenarios import ZONES
 
 
 def test_every_attempt_timer_and_update_is_an_action_and_bookkeeping_is_none() -> None:
@@ -33,7 +32,7 @@ def test_the_measured_practice_can_be_read_and_offers_every_service_everywhere(t
     file = tmp_path / "practice.toml"
     file.write_text(practice_file())
     practice = read_practice(file)
-    assert all(practice.rule(location, service).providers for location in ZONES for service in SERVICES)
+    assert all(practice.rule(location, service).providers for location in LOCATIONS for service in SERVICES)
 
 
 def test_a_quantile_is_one_of_the_values() -> None:
