@@ -48,6 +48,8 @@ class Stack:
     say: Callable[[str], None]
     ports: tuple[int, int, int, int, int] = (7233, 8233, 8090, 8081, 8000)
     """Temporal, its UI, the sandbox, the worker's own endpoint, the web; another where one is taken, any for 0."""
+    with_web: bool = True
+    """Whether vendors' deliveries are taken in; only practices on NexHealth need that."""
     environment: dict[str, str] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     _lock: IO[str] | None = None
@@ -128,6 +130,7 @@ class Stack:
             ),
             worker("worker", ops),
         ]
+        self.parts = [part for part in self.parts if self.with_web or part.name != "web"]
 
     def _subscribe(self) -> None:
         """Have NexHealth's side tell us of landings; the secret that signs its deliveries is shown only once."""
