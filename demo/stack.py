@@ -98,8 +98,10 @@ class Stack:
     def _plan(self) -> None:
         grpc, ui, sandbox, ops, web = (free_port(port) for port in self.ports)
         sandbox_url = f"http://127.0.0.1:{sandbox}"
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every booking would compile the workflow anew
         self.environment = {
             **os.environ,
+            "PYTHONPYCACHEPREFIX": str(self.state_dir / "pycache"),
             **sandbox_settings(sandbox_url),
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
@@ -133,15 +135,12 @@ class Stack:
         self.parts = [part for part in self.parts if self.with_web or part.name != "web"]
 
     def _subscribe(self) -> None:
-        """Have NexHealth's side tell us of landings; the secret that signs its deliveries is shown only once."""
-        kept = self.state_dir / "webhook.secret"
-        if not kept.exists():
-            command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
-            done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
-            if done.returncode != 0:
-                raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
-            kept.write_text(json.loads(done.stdout.splitlines()[-1])["secret"])
-        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = kept.read_text()
+        """Have NexHealth's side tell us of landings, at the address of this run."""
+        command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
+        if done.returncode != 0:
+            raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
+        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = json.loads(done.stdout.splitlines()[-1])["secret"]
 
     def _start(self, part: Part) -> None:
         if part.before is not None and part.process is None:
