@@ -4,12 +4,14 @@ import ctypes
 import fcntl
 import json
 import os
+import random
 import secrets
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +24,8 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN = 60.0
+_RESERVED: list[IO[str]] = []
+"""Locks on the ports this process has given out."""
 
 
 class StackError(RuntimeError):
@@ -243,14 +247,28 @@ def sandbox_settings(url: str) -> Mapping[str, str]:
 
 
 def free_port(wanted: int) -> int:
-    """``wanted`` where nobody listens on it, else any free one."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """``wanted`` where nobody has it, else another; no second stack on this machine gets it while this process lives.
+
+    Others come from below the range that the system gives to outgoing calls, which could take it before we listen.
+    """
+    for port in (wanted, *random.sample(range(20_000, 32_000), 200)):
+        if port and _reserve(port):
+            return port
+    raise StackError("no free port was found")
+
+
+def _reserve(port: int) -> bool:
+    lock = (Path(tempfile.gettempdir()) / f"holdfast-port-{port}").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return False
+    _RESERVED.append(lock)
+    return True
 
 
 def new_seed() -> str:
