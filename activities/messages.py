@@ -120,8 +120,9 @@ class MessageActivities:
         if messenger is None:
             return "channel_off"
         ledger = self._connections.ledger
-        address = self._hashed("address", f"{identity.channel}:{to}")
-        if await ledger.consent.is_opted_out(address, identity.channel):
+        addresses = self._hashed.ever("address", f"{identity.channel}:{to}")
+        address = addresses[0]
+        if await ledger.consent.is_opted_out(addresses, identity.channel):
             return "opted_out"
         now = utc_now()
         attempt = await ledger.messages.begin(identity, address, now)

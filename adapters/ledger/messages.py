@@ -1,6 +1,7 @@
 """What was sent to whom, so that nothing is sent twice without need, and nothing after an opt-out."""
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -87,19 +88,19 @@ class OptOuts:
 
     async def opt_out(self, address_hash: str, channel: str, source: str, now: datetime) -> None:
         def work(c: Connection) -> None:
-            c.execute(delete(opt_outs).where(_address(address_hash, channel)))
+            known = opt_outs.c.address_hash == address_hash, opt_outs.c.channel == channel
+            c.execute(delete(opt_outs).where(*known))
             row = {"address_hash": address_hash, "channel": channel, "source": source, "since": now.timestamp()}
             c.execute(insert(opt_outs).values(**row))
 
         await self._database.run(work)
 
-    async def is_opted_out(self, address_hash: str, channel: str) -> bool:
-        found = select(opt_outs.c.since).where(_address(address_hash, channel))
+    async def is_opted_out(self, address_hashes: Collection[str], channel: str) -> bool:
+        """``address_hashes``: of one address, under each key that has been in use."""
+        found = select(opt_outs.c.since).where(
+            opt_outs.c.address_hash.in_(address_hashes), opt_outs.c.channel == channel
+        )
         return await self._database.run(lambda c: c.execute(found).first() is not None)
-
-
-def _address(address_hash: str, channel: str) -> Any:
-    return and_(opt_outs.c.address_hash == address_hash, opt_outs.c.channel == channel)
 
 
 def _is(identity: MessageId) -> Any:

@@ -191,5 +191,6 @@ async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):
         await ledger.consent.opt_out(address, "sms", "provider", NOW)
-    assert await ledger.consent.is_opted_out(address, "sms")
-    assert not await ledger.consent.is_opted_out(address, "email")
+    assert await ledger.consent.is_opted_out(["another", address], "sms")
+    assert not await ledger.consent.is_opted_out(["another"], "sms")
+    assert not await ledger.consent.is_opted_out([address], "email")

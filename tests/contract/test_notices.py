@@ -1,5 +1,6 @@
 """Which messages go out, with the real ledger and the sandbox as provider."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,20 +16,24 @@ from demo.stack import ROOT
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.messages import Kind
+from tests.contract.test_messaging import twilio
 from tests.support.sandbox import SandboxControl
 
 START = datetime.now(UTC) + timedelta(days=3)
 
 
 @pytest.fixture
-async def messages(sandbox: SandboxControl, tmp_path: Path) -> MessageActivities:
+async def messages(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[MessageActivities]:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
     parts = Connections(practice=read_practice(ROOT / "practice.toml"), systems={}, ledger=ledger)
     email = SendGridMessenger(
         SendGridConfig(base_url=sandbox.url, api_key="SG.sandbox", sender="bookings@practice.example")
     )
-    return MessageActivities(parts, {Channel.EMAIL: email}, KeyedHash(b"k" * 32), None)
+    texts = twilio(sandbox.url)
+    yield MessageActivities(parts, {Channel.EMAIL: email, Channel.SMS: texts}, KeyedHash(b"k" * 32), None)
+    await texts.close()
+    await ledger.close()
 
 
 def about(number: int) -> dict[str, object]:
@@ -54,3 +59,13 @@ async def test_one_patients_address_gets_no_more_than_a_days_worth(
     ]
     assert states == ["accepted"] * MOST_A_DAY + ["daily_limit"] * 2
     assert len(sandbox.state()["emails"]) == MOST_A_DAY
+
+
+async def test_an_opt_out_outlives_the_key_it_was_kept_under(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    opted_out = {"channel": Channel.SMS, "to": "+15005550004", "language": "en", "kind": Kind.CONFIRMED}
+    assert (await messages.notify(Notice.model_validate(about(1) | opted_out))).state == "undeliverable"
+    messages._hashed = KeyedHash(b"n" * 32, b"k" * 32)
+    assert (await messages.notify(Notice.model_validate(about(2) | opted_out))).state == "opted_out"
+    assert len(sandbox.state()["calls"]["twilio"]) == 1
