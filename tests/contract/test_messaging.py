@@ -1,5 +1,6 @@
 """Email and SMS over real HTTP: what goes out, and what each failure means."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -115,6 +116,19 @@ async def test_a_number_that_cannot_be_reached_is_named_by_its_code(
     with pytest.raises(Undeliverable) as failure:
         await twilio(sandbox.url).send(SMS.model_copy(update={"to": number}))
     assert failure.value.code == code
+
+
+async def test_emails_that_hang_leave_room_for_everything_else(sandbox: SandboxControl) -> None:
+    """Names are looked up, and other work is done, on the threads that the event loop lends to all."""
+    sandbox.fault(system="sendgrid", path="/v3/mail/send", kind="hang_before", seconds=3, times=None)
+    messenger = sendgrid(sandbox.url, timeout=4.0)
+    emails = [asyncio.create_task(messenger.send(EMAIL)) for _ in range(40)]
+    await asyncio.sleep(0.2)
+    await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    assert not any(email.done() for email in emails)
+    for email in emails:
+        email.cancel()
+    await messenger.close()
 
 
 async def test_nobody_listening_means_certainly_not_sent() -> None:
