@@ -143,9 +143,8 @@ class MessageActivities:
     ) -> bool:
         """An earlier attempt may have gone out: ask the provider; where it cannot tell, one more send is due."""
         await asyncio.sleep(self._ambiguous_wait.total_seconds())
-        provider_id = await messenger.find_sent(message, attempt.first_started_at)
-        if provider_id is not None:
-            await self._connections.ledger.messages.accepted(identity, provider_id, utc_now())
+        sent = await messenger.find_sent(message, attempt.first_started_at)
+        if await self._connections.ledger.messages.recognise(identity, sent, utc_now()):
             return True
         await self._connections.ledger.messages.mark_resent(identity, utc_now())
         return False

@@ -51,7 +51,7 @@ class Database:
 
 
 def one_at_a_time(c: Connection, *subjects: str) -> None:
-    """Transactions on a common subject take turns until they end; to be called before anything is read or written.
+    """Transactions on a common subject take turns until they end; to be called before reading what others may change.
 
     SQLite has one writer anyway. In one fixed order, so that no two wait for each other.
     """

@@ -98,8 +98,8 @@ class SendGridMessenger:
         response = await self._call("POST /v3/mail/send", lambda: self._api.client.mail.send.post(request_body=body))
         return str(response.headers.get("X-Message-Id") or "accepted")
 
-    async def find_sent(self, message: OutgoingMessage, since: datetime) -> str | None:
-        return None  # SendGrid can't be asked
+    async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
+        return ()  # SendGrid can't be asked
 
     async def check(self) -> list[str]:
         await self._call("GET /v3/scopes", lambda: self._api.client.scopes.get())

@@ -187,6 +187,25 @@ async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: 
     assert (await ledger.messages.begin(message, "address", NOW)).action is Action.ALREADY
 
 
+async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it(ledger: Ledger) -> None:
+    address, sent = os.urandom(8).hex(), [f"SM{os.urandom(8).hex()}" for _ in range(4)]
+    known, one, other = (
+        MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms") for _ in range(3)
+    )
+    for message in (known, one, other):
+        await ledger.messages.begin(message, address, NOW)
+    await ledger.messages.accepted(known, sent[0], NOW)
+    await ledger.messages.uncertain(one, NOW)
+    for found in ((), sent[:1], sent[:2]):
+        assert not await ledger.messages.recognise(one, found, NOW), "it may be the other that went out"
+    both = await asyncio.gather(*(ledger.messages.recognise(message, sent[:3], NOW) for message in (one, other)))
+    assert both == [True, True]
+    lost = known.model_copy(update={"version": 2})
+    await ledger.messages.begin(lost, address, NOW + timedelta(minutes=1))
+    assert not await ledger.messages.recognise(lost, sent[:3], NOW), "each is another message's"
+    assert await ledger.messages.recognise(lost, sent, NOW)
+
+
 async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):

@@ -8,9 +8,10 @@ import pytest
 
 from activities.connections import Connections
 from activities.messages import MOST_A_DAY, DeskNotice, MessageActivities, Notice
+from adapters.errors import OutcomeUnknown
 from adapters.ledger import Ledger
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
-from adapters.messenger import Channel
+from adapters.messenger import Channel, Messenger
 from adapters.practice_file import read_practice
 from demo.stack import ROOT
 from domain.booking import Reason
@@ -31,7 +32,8 @@ async def messages(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Mes
         SendGridConfig(base_url=sandbox.url, api_key="SG.sandbox", sender="bookings@practice.example")
     )
     texts = twilio(sandbox.url)
-    yield MessageActivities(parts, {Channel.EMAIL: email, Channel.SMS: texts}, KeyedHash(b"k" * 32), None)
+    channels: dict[Channel, Messenger] = {Channel.EMAIL: email, Channel.SMS: texts}
+    yield MessageActivities(parts, channels, KeyedHash(b"k" * 32), None, ambiguous_wait=timedelta(0))
     await texts.close()
     await ledger.close()
 
@@ -69,3 +71,28 @@ async def test_an_opt_out_outlives_the_key_it_was_kept_under(
     messages._hashed = KeyedHash(b"n" * 32, b"k" * 32)
     assert (await messages.notify(Notice.model_validate(about(2) | opted_out))).state == "opted_out"
     assert len(sandbox.state()["calls"]["twilio"]) == 1
+
+
+async def test_a_text_to_the_same_phone_about_another_booking_is_not_taken_for_the_lost_one(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    patient = {"channel": Channel.SMS, "to": "+15105550121", "language": "en", "kind": Kind.CONFIRMED}
+    brother, sister = (Notice.model_validate(about(number) | patient) for number in (1, 2))
+    await messages.notify(brother)
+    sandbox.fault(system="twilio", method="POST", path="/Messages.json", kind="drop_before")
+    with pytest.raises(OutcomeUnknown):
+        await messages.notify(sister)
+    assert (await messages.notify(sister)).state == "accepted"
+    assert len(sandbox.state()["texts"]) == 2
+
+
+async def test_a_lost_text_that_went_out_is_found_and_not_sent_again(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    patient = {"channel": Channel.SMS, "to": "+15105550121", "language": "en", "kind": Kind.CONFIRMED}
+    notice = Notice.model_validate(about(1) | patient)
+    sandbox.fault(system="twilio", method="POST", path="/Messages.json", kind="drop_after")
+    with pytest.raises(OutcomeUnknown):
+        await messages.notify(notice)
+    assert (await messages.notify(notice)).state == "accepted"
+    assert len(sandbox.state()["texts"]) == 1
