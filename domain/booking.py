@@ -80,6 +80,8 @@ class MessageState(Value):
     channel: str
     version: int
     state: str
+    not_before: AwareDatetime | None = None
+    """It was not tried, and is to be at that instant."""
 
 
 class BookingView(Value):

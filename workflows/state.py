@@ -57,6 +57,8 @@ class BookingState:
     status: Status = Status.RECEIVED
     reason: Reason | None = None
     wanted: NewTime = field(init=False)
+    asked_at: datetime = field(init=False)
+    """When the patient last did something, and so waits for the answer."""
     match: Match | None = None
     not_these: tuple[str, ...] = ()
     """Charts that staff found to be somebody else."""
@@ -93,6 +95,7 @@ class BookingState:
     """Of the agreed time: rises when it changes, so that patients are told anew."""
 
     def __post_init__(self) -> None:
+        self.asked_at = self.updated_at
         self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
 
     @property
