@@ -184,6 +184,7 @@ _REASONS = {
     Reason.CALL_ONLY: "This service is booked by phone.",
     Reason.OUTSIDE_RULES: "The time is outside what the office offers online.",
     Reason.NOT_FOR_NEW_PATIENTS: "This service is for patients of the office, and no chart fits.",
+    Reason.NOT_FOR_EXISTING_PATIENTS: "This service is for new patients, and a chart fits.",
     Reason.DECLINED_BY_STAFF: "The office declined the request.",
     Reason.WITHDRAWN: "The patient took it back.",
     Reason.EXPIRED: "Nobody decided before the visit would have begun.",

@@ -197,6 +197,8 @@ class BookingState:
             return (kinds.APPROVE,)
         if self.status.is_final:
             return (kinds.APPROVE, kinds.RETRY)
+        if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
+            return (kinds.APPROVE, kinds.DECLINE, kinds.START)
         allowed = [kinds.DECLINE, kinds.START, kinds.RETRY]
         if reason in PATIENT_REASONS or reason is Reason.NOT_FOR_NEW_PATIENTS:
             allowed = [kinds.PATIENT, kinds.NEW_PATIENT, *allowed]

@@ -57,6 +57,6 @@ def test_every_reason_is_a_plain_sentence(reason: Reason) -> None:
 
 
 def test_the_public_wording_does_not_tell_whether_a_chart_exists() -> None:
-    about_patients = [r for r in Reason if r.value.startswith(("patient", "contact", "chart"))]
-    assert len(about_patients) == 5
+    about_patients = [r for r in Reason if r.value.startswith(("patient", "contact", "chart", "not_for"))]
+    assert len(about_patients) == 7
     assert len({public_status(Status.NEEDS_STAFF, reason) for reason in about_patients}) == 1
