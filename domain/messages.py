@@ -192,7 +192,7 @@ _REASONS = {
 
 
 def public_status(status: Status, reason: Reason | None) -> str:
-    """What the patient may read: the same whether or not a chart exists."""
+    """What the patient may read: a reason only where it does not depend on who asks."""
     if status is Status.NEEDS_STAFF and reason in (Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED):
         return "This time is no longer free. Pick another, or we will contact you."
     if status is Status.DECLINED and reason in (Reason.CALL_ONLY, Reason.OUTSIDE_RULES):
