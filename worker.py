@@ -41,7 +41,7 @@ DECISIONS_AT_ONCE = 8
 @asynccontextmanager
 async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
     """One worker for workflows and messages and one a connection, all in this process."""
-    hashed = KeyedHash(settings.link_keyring.primary)
+    hashed = KeyedHash(*settings.link_keyring.secrets)
     patients = PatientActivities(parts, hashed)
     slots = SlotActivities(parts, hashed)
     holds = HoldActivities(parts)

@@ -26,6 +26,9 @@ name = "ascend-main"
 system = "ascend"
 requests_per_second = 1000 # the vendor's pace is not what is measured
 
+[messages]
+quiet_hours = "none"
+
 [defaults]
 duration = "15m"
 slot_step = "15m"

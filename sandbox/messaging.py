@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.ascend import Answer
 from sandbox.store import Row, Store, now_text
 
-REFUSED_NUMBERS = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610}
+REFUSED_NUMBERS = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610, "+15005550005": 30610}
 
 
 def sendgrid_problem(status: int, message: str, field: str) -> Answer:
@@ -75,12 +75,13 @@ def send_text(store: Store, account: str, form: dict[str, str]) -> Row:
 
 
 def shown_text(row: Row, account: str) -> Row:
+    """As Twilio's API has it: without the body, where that was not to be retained."""
     sent = format_datetime(datetime.fromisoformat(row["at"]).astimezone(UTC))
     return {
         "sid": row["sid"],
         "account_sid": account,
         "to": row["to"],
-        "body": row["body"],
+        "body": "" if row["form"].get("ContentRetention") == "discard" else row["body"],
         "status": "queued",
         "date_created": sent,
         "date_sent": sent,

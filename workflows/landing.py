@@ -69,6 +69,8 @@ class Landing:
         self._state.match = match
         if match.verdict is Verdict.NEW and not policy.new_patients:
             raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
+        if match.verdict is Verdict.MATCHED and not policy.existing_patients:
+            raise NeedsStaff(Reason.NOT_FOR_EXISTING_PATIENTS)
 
     async def _secure_slot(self) -> None:
         check = await self._steps.urgent(

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import Kind
     from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
+    from workflows.waiting import sleep_until
 
 WITHIN = timedelta(hours=12)
 RETRIES = RetryPolicy(
@@ -76,6 +77,7 @@ class Notices:
                 to=address,
                 language=request.language,
                 start=self._state.start,
+                asked_at=self._state.asked_at,
             )
             for channel, address in addresses.items()
             if address
@@ -84,15 +86,10 @@ class Notices:
 
     async def _deliver(self, notice: Notice) -> bool:
         try:
-            sent = await workflow.execute_activity_method(
-                MessageActivities.notify,
-                notice,
-                start_to_close_timeout=timedelta(seconds=90),
-                schedule_to_close_timeout=WITHIN,
-                heartbeat_timeout=SILENCE,
-                retry_policy=RETRIES,
-                summary=f"Tell the patient by {notice.channel}: {notice.kind}",
-            )
+            sent = await self._notify(notice)
+            while sent.not_before is not None:
+                await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
+                sent = await self._notify(notice)
         except ActivityError as failure:
             sent = MessageState(
                 kind=notice.kind,
@@ -102,6 +99,17 @@ class Notices:
             )
         self._state.messages.append(sent)
         return sent.state in REACHED
+
+    async def _notify(self, notice: Notice) -> MessageState:
+        return await workflow.execute_activity_method(
+            MessageActivities.notify,
+            notice,
+            start_to_close_timeout=timedelta(seconds=90),
+            schedule_to_close_timeout=WITHIN,
+            heartbeat_timeout=SILENCE,
+            retry_policy=RETRIES,
+            summary=f"Tell the patient by {notice.channel}: {notice.kind}",
+        )
 
     async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
         try:

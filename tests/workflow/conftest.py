@@ -27,10 +27,22 @@ confirmation = "staff"
 staff_deadline = "2s"
 hold_expiry = "5s"
 
+[[locations.services]]
+id = "first-visit"
+label = "First visit"
+duration = "30m"
+existing_patients = false
+
+[[locations.services]]
+id = "recall"
+label = "Recall"
+duration = "30m"
+new_patients = false
+
 [[locations]]
 id = "denver"
 """
-"""A service whose deadlines come within a test."""
+"""A service whose deadlines come within a test, and two that are not for everybody."""
 
 
 LOOKS = 'look_after = ["5s"]\n'
