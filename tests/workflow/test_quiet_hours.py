@@ -1,8 +1,10 @@
 """A text that must not go out now goes out later: real server, real activities, hours that end within the test."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,7 +42,7 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
     parts = Connections(practice=practice.model_copy(update={"locations": places}), systems={}, ledger=ledger)
     async with messengers(settings, practice.name) as channels:
         telling = messages.MessageActivities(parts, channels, KeyedHash(b"k" * 32), None)
-        work = [telling.notify, telling.tell_desk]
+        work: list[Callable[..., Any]] = [telling.notify, telling.tell_desk]
         async with Worker(client, task_queue=QUEUE, workflows=[BookingWorkflow], activities=work):
             bookings = BookingClient(client, practice, QUEUE)
             view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
