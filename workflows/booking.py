@@ -39,15 +39,15 @@ class BookingWorkflow:
     @workflow.init
     def __init__(self, given: BookingInput) -> None:
         self._given = given
-        self._state = state = BookingState(given, updated_at=workflow.now())
-        self._listing = listing = Listing(state)
-        self._notices = notices = Notices(state)
-        self._steps = steps = PracticeSteps(given.policy.connection, given.policy.location)
-        self._landing = landing = Landing(given, state, steps)
-        self._office = office = Office(given.policy.landing, state, landing, notices)
-        self._desk = desk = Desk(state, landing, office, notices, listing)
-        self._visit = Visit(state, steps, landing, desk, notices, listing)
-        self._undoing = Undoing(state, landing, desk)
+        self._state = BookingState(given, updated_at=workflow.now())
+        self._listing = Listing(self._state)
+        self._notices = Notices(self._state)
+        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
+        self._landing = Landing(given, self._state, self._steps)
+        self._office = Office(given.policy.landing, self._state, self._landing, self._notices)
+        self._desk = Desk(self._state, self._landing, self._office, self._notices, self._listing)
+        self._visit = Visit(self._state, self._steps, self._landing, self._desk, self._notices, self._listing)
+        self._undoing = Undoing(self._state, self._landing, self._desk)
 
     @workflow.run
     async def run(self, given: BookingInput) -> BookingView:
@@ -56,7 +56,9 @@ class BookingWorkflow:
         except (asyncio.CancelledError, ActivityError) as stopped:
             if not is_cancelled_exception(stopped):
                 raise
-            await self._stop()
+            self._stop()
+            if self._state.given_up:
+                await self._see_it_through()
             await self._finish()
             raise
         await self._finish()
@@ -117,15 +119,13 @@ class BookingWorkflow:
         self._listing.become(status, reason)
         self._notices.tell_patient(kind)
 
-    async def _stop(self) -> None:
+    def _stop(self) -> None:
         """Temporal's own cancel: as if the patient had withdrawn, where that is still possible."""
         waiting = asyncio.current_task()
         if waiting is not None:
             waiting.uncancel()
         if not self._state.status.is_final and not self._visit_has_begun():
             self._give_up(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
-        if self._state.given_up:
-            await self._undoing.all_is_taken_back()
 
     def _visit_has_begun(self) -> bool:
         return self._state.status is Status.CONFIRMED and workflow.now() >= self._state.start

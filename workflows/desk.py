@@ -117,7 +117,7 @@ class Desk:
         try:
             await self._landing.withdraw()
         except NeedsStaff as need:
-            state.held_at = workflow.now()
+            state.held_at = state.held_at and workflow.now()
             return self._open(need, Status.NEEDS_STAFF)
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.EXPIRED)

@@ -82,7 +82,7 @@ class Landing:
             raise NeedsStaff(Reason.TOO_MANY_OPEN)
         else:
             reason = _why_not(check.conflicts)
-            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.in_hand:
+            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.attended:
                 raise Declined(reason, alternatives=check.alternatives)
             raise NeedsStaff(reason, alternatives=check.alternatives)
 
@@ -225,11 +225,14 @@ class Landing:
         if not keep_claim:
             state.slot = None
 
+    async def sweep_twins(self) -> None:
+        await self._steps.cleanup(HoldActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
+
     async def undo_late_commits(self) -> None:
         """Take back what a lost write added, once it would show. Raises NeedsStaff where we may not look."""
         if self._state.late_until is not None:
             await sleep_until(self._state.late_until, "A late twin would show by now")
-            await self._steps.cleanup(HoldActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
+            await self.sweep_twins()
             self._state.late_until = None
 
     async def release_claim(self) -> None:

@@ -90,8 +90,8 @@ class BookingState:
     gate_shown: bool = False
     """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
-    in_hand: bool = False
-    """Staff decided something: from then on nothing is declined without them."""
+    attended: bool = False
+    """A person of the practice has taken it in hand: the rules alone don't decline it any more."""
     need: NeedsStaff | None = None
     """The open exception."""
     resolution: Resolution | None = None
@@ -166,7 +166,7 @@ class BookingState:
         if decision.kind is ResolutionKind.DECLINE:
             raise Declined(Reason.DECLINED_BY_STAFF)
         self.close_exception()
-        self.in_hand |= by_staff
+        self.attended |= by_staff
         self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
         if decision.kind is ResolutionKind.PATIENT:
             self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
