@@ -178,13 +178,13 @@ class HoldActivities:
         return len(twins)
 
     @activity.defn
-    async def read_outcome(self, given: AppointmentToRead) -> AppointmentStatus:
-        """What became of the visit; a deleted appointment counts as broken."""
+    async def read_outcome(self, given: AppointmentToRead) -> Appointment | None:
+        """What became of the visit; ``None``: somebody deleted it."""
         site = self._connections.site(given.location)
         try:
-            return (await site.system.get_appointment(given.appointment_id)).status
+            return await site.system.get_appointment(given.appointment_id)
         except NotFound:
-            return AppointmentStatus.BROKEN
+            return None
 
     async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
         """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""

@@ -1,7 +1,6 @@
 """Bookings as a web backend sees them: submit, show, list, resolve, cancel."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,7 +8,10 @@ from uuid import uuid4
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecution,
     WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -24,12 +26,13 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Reason, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
 from workflows.contracts import (
     ANSWER_WITHIN,
+    NOT_ALLOWED,
     Answer,
     BookingInput,
     CalendarNews,
@@ -43,6 +46,7 @@ from workflows.search_attributes import (
     BOOKING_LOCATION,
     BOOKING_SERVICE,
     BOOKING_STATUS,
+    EXCEPTION_REASON,
 )
 
 REFERENCE, DIGEST = "reference", "digest"
@@ -52,6 +56,9 @@ RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
 LONG_WAIT = timedelta(seconds=60)
 """Longest single wait for a decision: each is a Temporal update and a timer, so that short ones would be costly."""
 SURELY_WITHIN = timedelta(seconds=20)
+ASKED_AT_ONCE = 10
+ASKED_TIMES = 2
+"""The same update, asked again under its id, is done once."""
 OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -61,6 +68,10 @@ class NoSuchBooking(LookupError):
 
 class NotPossible(RuntimeError):
     """The booking's state does not allow it; the text says why and what is."""
+
+
+class NoAnswer(ConnectionError):
+    """The booking did not answer: it may or may not be done. Look, or ask the same again."""
 
 
 class BookingClient:
@@ -83,7 +94,8 @@ class BookingClient:
             answer = await self._start_and_ask(given)
         except WorkflowAlreadyStartedError:
             answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
+        except WorkflowUpdateRPCTimeoutOrCancelledError as late:
+            _unless_cancelled(late)
             answer = await self._as_handed_over(given)
         if answer.digest != given.digest:
             raise BadRequest(["request_id: already used for a request with other content; use a new one"])
@@ -104,8 +116,8 @@ class BookingClient:
                 )
                 if answer.view.status is not Status.RECEIVED:
                     return answer.view
-            except WorkflowUpdateRPCTimeoutOrCancelledError:
-                continue
+            except WorkflowUpdateRPCTimeoutOrCancelledError as late:
+                _unless_cancelled(late)
             except RPCError as error:
                 if error.status not in OVERLOADED:
                     break  # it is over, or never was: show tells which
@@ -127,7 +139,10 @@ class BookingClient:
         open_exceptions: bool = False,
         limit: int = 100,
     ) -> list[BookingView]:
-        """Bookings by status and location, soonest visit first. The listing lags by some milliseconds."""
+        """Bookings by status and location: the ``limit`` soonest visits, in order.
+
+        The listing lags by some milliseconds. Of a booking that does not answer only what is listed is told.
+        """
         clauses = ["WorkflowType = 'BookingWorkflow'"]
         if status is not None:
             clauses.append(f"BookingStatus = '{status.value}'")
@@ -136,19 +151,22 @@ class BookingClient:
             clauses.append(f"BookingLocation = '{location}'")
         if open_exceptions:
             clauses.append("ExceptionReason IS NOT NULL")
-        views = [view async for view in self._views(" AND ".join(clauses), limit)]
+        listed = [execution async for execution in self._client.list_workflows(" AND ".join(clauses))]
+        soonest = sorted(listed, key=_listed_start)[:limit]
+        turns = asyncio.Semaphore(ASKED_AT_ONCE)
+        views = await asyncio.gather(*(self._view(execution, turns) for execution in soonest))
         return sorted(views, key=lambda view: view.start)
 
     async def resolve(self, request_id: str, decision: Resolution) -> BookingView:
-        """A person's decision on an open exception. Raises NotPossible, NoSuchBooking."""
+        """A person's decision on an open exception. Raises NotPossible, NoSuchBooking, NoAnswer."""
         return await self._update(request_id, BookingWorkflow.resolve_exception, decision)
 
     async def reschedule(self, request_id: str, time: NewTime) -> BookingView:
-        """The patient picks another time while the first could not be had."""
+        """The patient picks another time while the first could not be had. Raises as ``resolve`` does."""
         return await self._update(request_id, BookingWorkflow.reschedule, time)
 
     async def cancel(self, request_id: str) -> BookingView:
-        """The patient takes the request or the visit back."""
+        """The patient takes the request or the visit back. Raises as ``resolve`` does."""
         return await self._update(request_id, BookingWorkflow.cancel)
 
     async def tell(self, booking: str, news: CalendarNews) -> bool:
@@ -214,28 +232,33 @@ class BookingClient:
         handle = self._handle(given.request.request_id)
         return await handle.query(BookingWorkflow.digest, rpc_timeout=RPC_TIMEOUT)
 
-    async def _views(self, query: str, limit: int) -> AsyncIterator[BookingView]:
-        async for execution in self._client.list_workflows(query, limit=limit):
-            yield await self._client.get_workflow_handle_for(BookingWorkflow.run, execution.id).query(
-                BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT
-            )
+    async def _view(self, execution: WorkflowExecution, turns: asyncio.Semaphore) -> BookingView:
+        async with turns:
+            try:
+                return await self._handle(execution.id).query(BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT)
+            except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+                return await _as_listed(execution)
 
     async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
-        try:
-            view: BookingView = await self._handle(request_id).execute_update(
-                update, *args, id=uuid4().hex, rpc_timeout=RPC_TIMEOUT
-            )
-            return view
-        except WorkflowUpdateFailedError as refusal:
-            cause = refusal.cause
-            raise NotPossible(cause.message if isinstance(cause, ApplicationError) else "refused") from None
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return await self.show(request_id)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise  # whether it arrived is not known
-            view = await self.show(request_id)
-            raise NotPossible(f"the booking is already {view.status}") from error
+        handle, update_id = self._handle(request_id), uuid4().hex
+        for _ in range(ASKED_TIMES):
+            try:
+                view: BookingView = await handle.execute_update(
+                    update, *args, id=update_id, rpc_timeout=RPC_TIMEOUT, result_type=BookingView
+                )
+                return view
+            except WorkflowUpdateRPCTimeoutOrCancelledError as late:
+                _unless_cancelled(late)
+            except WorkflowUpdateFailedError as refusal:
+                cause = refusal.cause
+                if isinstance(cause, ApplicationError) and cause.type == NOT_ALLOWED:
+                    raise NotPossible(cause.message) from None
+                raise
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise  # whether it arrived is not known
+                raise NotPossible(_closed(await self.show(request_id))) from error
+        raise NoAnswer("the booking does not answer; whether it is done can be seen later")
 
     def _handle(self, request_id: str) -> WorkflowHandle[BookingWorkflow, BookingView]:
         return self._client.get_workflow_handle_for(
@@ -247,6 +270,40 @@ def _forget(start: WithStartWorkflowOperation[BookingWorkflow, BookingView]) -> 
     """The start's own outcome is of no interest any more; asyncio would complain if nobody looked at it."""
     unused = asyncio.ensure_future(start.workflow_handle())
     unused.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+
+def _unless_cancelled(late: WorkflowUpdateRPCTimeoutOrCancelledError) -> None:
+    """The SDK tells of a caller that was cancelled as of an answer that was late."""
+    if isinstance(late.__cause__, asyncio.CancelledError):
+        raise late.__cause__
+
+
+def _closed(view: BookingView) -> str:
+    if view.status.is_final:
+        return f"the booking is already {view.status}"
+    return f"the booking was closed while it was {view.status}: nothing can be changed in it any more"
+
+
+def _listed_start(execution: WorkflowExecution) -> datetime:
+    return execution.typed_search_attributes.get(APPOINTMENT_START) or execution.start_time
+
+
+async def _as_listed(execution: WorkflowExecution) -> BookingView:
+    """What the server itself can tell of a booking."""
+    said = execution.typed_search_attributes
+    reason = said.get(EXCEPTION_REASON)
+    return BookingView(
+        id=execution.id,
+        request_id=execution.id.removeprefix("booking-"),
+        reference=await execution.memo_value(REFERENCE, "", type_hint=str),
+        status=Status(said.get(BOOKING_STATUS) or Status.RECEIVED),
+        reason=Reason(reason) if reason else None,
+        detail="The booking does not answer.",
+        location=said.get(BOOKING_LOCATION) or "",
+        service=said.get(BOOKING_SERVICE) or "",
+        start=_listed_start(execution),
+        updated_at=datetime.now(UTC),
+    )
 
 
 def _received(given: BookingInput) -> BookingView:

@@ -14,10 +14,10 @@ from domain.request import BookingRequest
 
 ANSWER_WITHIN = timedelta(seconds=3)
 """A patient waits this long for the decision; then the honest answer is "received"."""
-
-
 BY_PATIENT = "patient"
 """Who decided, where the patient picked another time."""
+NOT_ALLOWED = "NotAllowed"
+"""Type of the refusals by which a booking answers what its state does not allow."""
 
 
 def workflow_id(request_id: str) -> str:

@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
+    from workflows.waiting import sleep_until
 
 CANDIDATES_TO_TRY = 3
 
@@ -73,6 +74,7 @@ class Landing:
             raise NeedsStaff(Reason.NOT_FOR_EXISTING_PATIENTS)
 
     async def _secure_slot(self) -> None:
+        self._state.claimed = True
         check = await self._steps.urgent(
             SlotActivities.recheck_slot, self._slot_wanted(), "Claim the time and re-check the live day"
         )
@@ -82,7 +84,7 @@ class Landing:
             raise NeedsStaff(Reason.TOO_MANY_OPEN)
         else:
             reason = _why_not(check.conflicts)
-            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.approved:
+            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.attended:
                 raise Declined(reason, alternatives=check.alternatives)
             raise NeedsStaff(reason, alternatives=check.alternatives)
 
@@ -123,15 +125,17 @@ class Landing:
     async def _write_hold(self, patient: str, confirm: bool) -> None:
         state = self._state
         given = self._hold_to_write(patient, confirm=confirm)
+        confirm_begun = state.confirm_begun
         state.write_begun = state.write_open = True
         state.confirm_begun |= confirm
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         try:
             written = await self._steps.urgent(HoldActivities.write_hold, given, summary)
-        except (NeedsStaff, Withdrawn):
+        except BaseException:  # also where Temporal cancels the booking
             self._expect_late_commit()
             raise
         state.write_open = False
+        state.confirm_begun = confirm_begun or written.confirmed or (confirm and written.ambiguous)
         if written.ambiguous:
             self._expect_late_commit()
         state.slot = None
@@ -192,7 +196,7 @@ class Landing:
         given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id)
         try:
             confirmed = await self._steps.urgent(HoldActivities.confirm_hold, given, "Confirm the hold")
-        except (NeedsStaff, Withdrawn):
+        except BaseException:  # also where Temporal cancels the booking
             self._expect_late_commit()
             raise
         if confirmed.ambiguous:
@@ -211,6 +215,7 @@ class Landing:
         state = self._state
         given = self._to_withdraw().model_copy(update={"confirmed": state.confirm_begun, "keep_claim": keep_claim})
         await self._steps.cleanup(HoldActivities.withdraw_hold, given, "Take the hold back")
+        state.claimed &= keep_claim
         self.forget_hold(keep_claim=keep_claim)
 
     def forget_hold(self, *, keep_claim: bool = False) -> None:
@@ -225,8 +230,16 @@ class Landing:
     async def sweep_twins(self) -> None:
         await self._steps.cleanup(HoldActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
 
+    async def undo_late_commits(self) -> None:
+        """Take back what a lost write added, once it would show. Raises NeedsStaff where we may not look."""
+        if self._state.late_until is not None:
+            await sleep_until(self._state.late_until, "A late twin would show by now")
+            await self.sweep_twins()
+            self._state.late_until = None
+
     async def release_claim(self) -> None:
         await self._steps.cleanup(SlotActivities.release_claim, self._given.reference, "Free the claim")
+        self._state.claimed = False
 
     def _slot_wanted(self) -> SlotWanted:
         """Until it lands or ends, the claim stays; were this booking cut off, it would lapse by itself."""

@@ -1,13 +1,15 @@
 """Messages go out beside the booking: they never hold it up, and it never ends before they have."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import DeskNotice, MessageActivities, Notice
@@ -16,25 +18,36 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import Kind
     from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
-    from workflows.waiting import sleep_until
+    from workflows.waiting import ended, sleep_until
+
+Given = TypeVar("Given", Notice, DeskNotice)
 
 WITHIN = timedelta(hours=12)
 RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=10)
 )
 REACHED = frozenset({"accepted", "uncertain"})
+OVERTAKEN = "overtaken"
+DESK = "desk"
 
 
 class Notices:
+    """The latest word counts: what is still on its way when it is overtaken is not sent any more."""
+
     def __init__(self, state: BookingState) -> None:
         self._state = state
-        self._sending: set[asyncio.Task[bool]] = set()
-        self._told: set[tuple[Kind, int]] = set()
+        self._latest: dict[str, asyncio.Task[bool]] = {}
+        """On each of the patient's channels, and to the desk."""
+        self._told: dict[tuple[Kind, int], asyncio.Task[bool]] = {}
         self._desk_version = 0
 
     def tell_patient(self, kind: Kind) -> asyncio.Task[bool]:
         """Send once on every channel the patient agreed to; the task says whether any reached them."""
-        return self._beside(self._tell_patient(kind))
+        version = self._state.version
+        if (kind, version) not in self._told:
+            sending = [self._send(notice.channel, partial(self._deliver, notice)) for notice in self._to_patient(kind)]
+            self._told[kind, version] = asyncio.create_task(_any(sending))
+        return self._told[kind, version]
 
     def tell_desk(self, kind: Kind, reason: Reason) -> None:
         self._desk_version += 1
@@ -46,28 +59,31 @@ class Notices:
             reason=reason,
             start=self._state.start,
         )
-        self._beside(self._deliver_to_desk(notice))
+        self._send(DESK, partial(self._deliver_to_desk, notice))
+
+    def desk_has_acted(self) -> None:
+        """What the desk was still to be told is not so any more."""
+        if DESK in self._latest:
+            self._latest[DESK].cancel()
 
     async def finished(self) -> None:
-        while self._sending:
-            await asyncio.gather(*self._sending)
+        while not all(task.done() for task in self._latest.values()):
+            await ended(self._latest.values())
 
-    def _beside(self, work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
-        task = asyncio.create_task(work)
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-        return task
+    def _send(self, to: str, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
+        older = self._latest.get(to)
+        if older is not None:
+            older.cancel()
+        self._latest[to] = asyncio.create_task(_in_turn(older, deliver))
+        return self._latest[to]
 
-    async def _tell_patient(self, kind: Kind) -> bool:
-        if (kind, self._state.version) in self._told:
-            return True
-        self._told.add((kind, self._state.version))
+    def _to_patient(self, kind: Kind) -> list[Notice]:
         request = self._state.given.request
         addresses = {
             Channel.EMAIL: request.patient.email if request.consent.email else None,
             Channel.SMS: request.patient.mobile if request.consent.sms else None,
         }
-        notices = [
+        return [
             Notice(
                 reference=self._state.given.reference,
                 location=request.location,
@@ -82,53 +98,55 @@ class Notices:
             for channel, address in addresses.items()
             if address
         ]
-        return any(await asyncio.gather(*(self._deliver(notice) for notice in notices)))
 
     async def _deliver(self, notice: Notice) -> bool:
-        try:
-            sent = await self._notify(notice)
-            while sent.not_before is not None:
-                await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
-                sent = await self._notify(notice)
-        except ActivityError as failure:
-            sent = MessageState(
-                kind=notice.kind,
-                channel=notice.channel,
-                version=notice.version,
-                state=_why(failure),
-            )
+        tell = partial(_attempted, MessageActivities.notify, notice, notice.channel)
+        sent = await tell(f"Tell the patient by {notice.channel}: {notice.kind}")
+        while sent.not_before is not None:
+            await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
+            sent = await tell(f"Tell the patient by {notice.channel}, quiet hours over: {notice.kind}")
         self._state.messages.append(sent)
         return sent.state in REACHED
 
-    async def _notify(self, notice: Notice) -> MessageState:
+    async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
+        sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, f"Tell the desk: {notice.reason}")
+        if sent.state not in REACHED:
+            workflow.logger.warning("desk not told", extra={"cause": sent.state})
+        return sent.state in REACHED
+
+
+async def _in_turn(older: asyncio.Task[bool] | None, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+    """Only after what it overtakes has ended, so that nobody hears the older word last."""
+    if older is not None:
+        await ended([older])
+    return await deliver()
+
+
+async def _any(sending: list[asyncio.Task[bool]]) -> bool:
+    return any(await asyncio.gather(*sending))
+
+
+async def _attempted(
+    step: Callable[[Any, Given], Awaitable[MessageState]], notice: Given, channel: Channel, summary: str
+) -> MessageState:
+    """How it ended; where it could not be sent, why."""
+    try:
         return await workflow.execute_activity_method(
-            MessageActivities.notify,
+            step,
             notice,
             start_to_close_timeout=timedelta(seconds=90),
             schedule_to_close_timeout=WITHIN,
             heartbeat_timeout=SILENCE,
             retry_policy=RETRIES,
-            summary=f"Tell the patient by {notice.channel}: {notice.kind}",
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
         )
-
-    async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
-        try:
-            sent = await workflow.execute_activity_method(
-                MessageActivities.tell_desk,
-                notice,
-                start_to_close_timeout=timedelta(seconds=90),
-                schedule_to_close_timeout=WITHIN,
-                heartbeat_timeout=SILENCE,
-                retry_policy=RETRIES,
-                summary=f"Tell the desk: {notice.reason}",
-            )
-        except ActivityError as failure:
-            workflow.logger.warning("desk not told", extra={"cause": _why(failure)})
-            return False
-        return sent.state in REACHED
+    except ActivityError as failure:
+        return MessageState(kind=notice.kind, channel=channel, version=notice.version, state=_why(failure))
 
 
 def _why(failure: ActivityError) -> str:
+    if is_cancelled_exception(failure):
+        return OVERTAKEN
     cause = failure.cause
-    kind = cause.type if isinstance(cause, ApplicationError) else type(cause).__name__
-    return f"failed:{kind}"
+    return f"failed:{cause.type if isinstance(cause, ApplicationError) else type(cause).__name__}"

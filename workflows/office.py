@@ -1,6 +1,5 @@
 """Waiting for a practice's own system to take in what was written: told by news, looked up now and then."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -19,14 +18,11 @@ AT_LEAST = timedelta(minutes=5)
 
 
 class Office:
-    def __init__(
-        self, policy: LandingPolicy, state: BookingState, landing: Landing, notices: Notices, ended: Callable[[], bool]
-    ) -> None:
+    def __init__(self, policy: LandingPolicy, state: BookingState, landing: Landing, notices: Notices) -> None:
         self._policy = policy
         self._state = state
         self._landing = landing
         self._notices = notices
-        self._ended = ended
 
     async def takes_it(self) -> None:
         """Returns when the hold has landed or is not wanted any more.
@@ -36,12 +32,12 @@ class Office:
         state, begun = self._state, workflow.now()
         ask_at = max(min(begun + self._policy.patience, state.start - self._policy.margin), begun + AT_LEAST)
         tell_at: datetime | None = begun + self._policy.tell_patient_after
-        while state.on_its_way and not self._ended():
+        while state.on_its_way and not state.withdrawn:
             next_at = min(at for at in (state.look_at, ask_at, tell_at) if at is not None)
             await happens_before(
-                next_at, lambda: state.news is not None or self._ended(), "Until the practice's own system has it"
+                next_at, lambda: state.news is not None or state.withdrawn, "Until the practice's own system has it"
             )
-            if self._ended():
+            if state.withdrawn:
                 return
             if self.look_is_due():
                 await self._landing.look()

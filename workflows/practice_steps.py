@@ -1,5 +1,6 @@
 """The steps that touch the practice system, with their budgets of time and what their failures mean."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -41,7 +42,7 @@ class PracticeSteps:
     def __init__(self, connection: str, location: str) -> None:
         self._queue = practice_queue(connection)
         self._location = location
-        self._running: set[ActivityHandle[Any]] = set()
+        self._running: dict[ActivityHandle[Any], None] = {}
         self._withdrawn = False
 
     def stop(self) -> None:
@@ -66,20 +67,20 @@ class PracticeSteps:
             priority=self._priority(URGENT),
             summary=summary,
         )
-        self._running.add(handle)
+        self._running[handle] = None
         try:
-            return await handle
-        except ActivityError as failure:
+            return await _outcome(handle)
+        except (ActivityError, NeedsStaff) as failure:
             if self._withdrawn:
                 raise Withdrawn from failure
-            raise _need(failure) from failure
+            raise
         finally:
-            self._running.discard(handle)
+            del self._running[handle]
 
     async def cleanup(self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str) -> Result:
         """A step that must happen in the end, however long the office is away. Raises NeedsStaff if refused."""
-        try:
-            return await workflow.execute_activity_method(
+        return await _outcome(
+            workflow.start_activity_method(
                 step,
                 given,
                 task_queue=self._queue,
@@ -90,16 +91,23 @@ class PracticeSteps:
                 priority=self._priority(IN_THE_BACKGROUND),
                 summary=summary,
             )
-        except ActivityError as failure:
-            raise _need(failure) from failure
+        )
 
     def _priority(self, key: int) -> Priority:
         """Locations take turns, so that a rush at one does not make the others wait."""
         return Priority(priority_key=key, fairness_key=self._location)
 
 
-def _need(failure: ActivityError) -> Exception:
-    if is_cancelled_exception(failure):
-        return failure
-    refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
-    return NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED)
+async def _outcome(step: Awaitable[Result]) -> Result:
+    """What the step came to. Who was cancelled while it ran stays cancelled, though it ended all the same."""
+    try:
+        return await step
+    except ActivityError as failure:
+        if is_cancelled_exception(failure):
+            raise
+        refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
+        raise NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED) from failure
+    finally:
+        waiting = asyncio.current_task()
+        if waiting is not None and waiting.cancelling():
+            raise asyncio.CancelledError

@@ -22,6 +22,8 @@ PATIENT_REASONS = frozenset(
 )
 SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
+APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
+"""Whoever saw what must be approved and picks another time has approved it."""
 
 
 class NeedsStaff(Exception):
@@ -66,6 +68,8 @@ class BookingState:
     appointment: Appointment | None = None
     held_at: datetime | None = None
     withdrawn_ids: tuple[str, ...] = ()
+    claimed: bool = False
+    """A claim may be ours: it must be released should this booking end."""
     moving: bool = False
     """A person chose another time: the hold stands until the new one is secured."""
     write_begun: bool = False
@@ -85,9 +89,19 @@ class BookingState:
     """The hold may be final already: taking it back means breaking it, not undoing it."""
     late_until: datetime | None = None
     """Some write's outcome was unknown: until then it may still be carried out, and undo or double what we did."""
+    gate_shown: bool = False
+    """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
+    attended: bool = False
+    """A person of the practice has taken it in hand: the rules alone don't decline it any more."""
     need: NeedsStaff | None = None
     """The open exception."""
+    resolution: Resolution | None = None
+    """A person's decision on it, not acted on yet."""
+    withdrawn: bool = False
+    """The patient took the request or the visit back."""
+    given_up: bool = False
+    """Declined or cancelled by us: what was written must be taken back."""
     deadline: datetime | None = None
     alternatives: tuple[Slot, ...] = ()
     messages: list[MessageState] = field(default_factory=list)
@@ -110,6 +124,14 @@ class BookingState:
     def answered(self) -> bool:
         """There is nothing more to say soon."""
         return self.decided or self.on_its_way
+
+    @property
+    def acted(self) -> bool:
+        return self.resolution is not None or self.withdrawn
+
+    @property
+    def is_held(self) -> bool:
+        return self.appointment is not None and not self.on_its_way
 
     @property
     def on_its_way(self) -> bool:
@@ -143,11 +165,12 @@ class BookingState:
 
     def apply(self, decision: Resolution) -> None:
         """Take a person's decision over; raises Declined when it is no."""
-        match = self.match
+        match, by_staff = self.match, decision.by != BY_PATIENT
         if decision.kind is ResolutionKind.DECLINE:
             raise Declined(Reason.DECLINED_BY_STAFF)
         self.close_exception()
-        self.approved |= decision.by != BY_PATIENT
+        self.attended |= by_staff
+        self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
         if decision.kind is ResolutionKind.PATIENT:
             self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
         elif decision.kind is ResolutionKind.NEW_PATIENT:
@@ -179,9 +202,17 @@ class BookingState:
         self.confirmed = True
         return self.appointment and self.appointment.model_copy(update={"landing": LandingState.LANDED})
 
+    def open_exception(self, need: NeedsStaff) -> None:
+        self.need = need
+        self.gate_shown |= need.reason in GATES
+
     def close_exception(self) -> None:
-        self.need = None
-        self.deadline = None
+        self.need = self.deadline = self.resolution = None
+
+    def take_resolution(self) -> Resolution:
+        assert self.resolution is not None
+        resolution, self.resolution = self.resolution, None
+        return resolution
 
     def hold_expires(self) -> datetime | None:
         if self.appointment is None or self.held_at is None or self.status is Status.CONFIRMED:
@@ -195,7 +226,7 @@ class BookingState:
         reason, kinds = self.need.reason, ResolutionKind
         if reason is Reason.NOT_REACHED:
             return (kinds.APPROVE,)
-        if self.status.is_final:
+        if self.settled:
             return (kinds.APPROVE, kinds.RETRY)
         if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
             return (kinds.APPROVE, kinds.DECLINE, kinds.START)

@@ -1,9 +1,17 @@
-"""Waiting with a deadline."""
+"""Waiting: with a deadline, beside something else, and with reminders for those who are waited for."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import is_cancelled_exception
+
+LAST_CALL = timedelta(hours=3)
+"""Before the visit somebody is reminded once more, while there is still time to act."""
+RARELY = timedelta(days=7)
 
 
 async def happens_before(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
@@ -18,3 +26,43 @@ async def happens_before(deadline: datetime, condition: Callable[[], bool], summ
 
 async def sleep_until(moment: datetime, summary: str) -> None:
     await workflow.sleep(max(moment - workflow.now(), timedelta(0)), summary=summary)
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Has this done meanwhile; what is not done when the block ends is dropped."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await ended(tasks)
+
+
+async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Returns when all have ended; what failed fails here, what was dropped does not."""
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, BaseException) and not is_cancelled_exception(outcome):
+            raise outcome
+
+
+class Reminders:
+    """When somebody who does not act is reminded: ever more rarely, and once hours before the visit.
+
+    Where less than twice that time is left, half-way to the visit.
+    """
+
+    def __init__(self, patience: timedelta, start: datetime) -> None:
+        now = workflow.now()
+        self._patience = patience
+        self._last_call = max(start - LAST_CALL, now + (start - now) / 2)
+        self.next_at = now
+        self.reminded()
+
+    def reminded(self) -> None:
+        now = workflow.now()
+        self.next_at = now + self._patience
+        if now < self._last_call:
+            self.next_at = min(self.next_at, self._last_call)
+        self._patience = min(2 * self._patience, max(self._patience, RARELY))

@@ -152,7 +152,7 @@ async def test_a_write_that_was_committed_but_not_answered_leaves_one_appointmen
         assert view.status is Status.CONFIRMED
         assert len(written(control, view)) == 1
         assert control.state()["calls"]["ascend"]["POST /v1/appointments"] == 1, "found, not written again"
-        control.reset()
+        control.reset(keep_subscriptions=True)
 
 
 async def test_a_write_that_was_lost_before_it_was_committed_is_written_again(

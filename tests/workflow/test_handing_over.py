@@ -1,5 +1,6 @@
 """What a client may say of a request when nobody answers in time."""
 
+import asyncio
 import os
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.practice_file import read_practice
-from client.bookings import BookingClient
+from client.bookings import BookingClient, NoAnswer, NotPossible
 from client.edge import BadRequest
 from demo.stack import Stack
 from domain.booking import BookingView, Status
@@ -20,8 +21,9 @@ from tests.workflow.test_bookings import a_day, at, request
 
 
 @pytest.fixture
-def unanswered(client: Client) -> BookingClient:
-    """Requests go to a queue that no worker serves."""
+def unanswered(client: Client, monkeypatch: pytest.MonkeyPatch) -> BookingClient:
+    """Requests go to a queue that no worker serves; nobody need wait long to see it."""
+    monkeypatch.setattr("client.bookings.RPC_TIMEOUT", timedelta(seconds=1))
     return BookingClient(client, read_practice(load_settings().practice_file), "nobody-serves-this")
 
 
@@ -37,6 +39,38 @@ async def test_other_content_under_the_same_id_is_refused_though_no_worker_answe
     await unanswered.submit(one)
     with pytest.raises(BadRequest, match="request_id: already used"):
         await unanswered.submit(one.model_copy(update={"note": "something else"}))
+
+
+async def test_a_call_that_nobody_answers_is_neither_done_nor_refused(unanswered: BookingClient) -> None:
+    view = await unanswered.submit(request(at(a_day(), 9)))
+    with pytest.raises(NoAnswer):
+        await unanswered.cancel(view.request_id)
+
+
+async def test_a_caller_who_gives_up_waiting_is_let_go(unanswered: BookingClient) -> None:
+    view = await unanswered.submit(request(at(a_day(), 9)))
+    for call in (unanswered.cancel(view.request_id), unanswered.wait(view.request_id, 20)):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(call, 0.5)
+
+
+async def test_the_soonest_are_listed_and_one_that_does_not_answer_as_far_as_is_known(
+    unanswered: BookingClient,
+) -> None:
+    day, other = at(a_day(), 12), at(a_day(), 12)
+    wanted = [request(start, location="denver") for start in (max(day, other), min(day, other))]
+    _, sooner = await asyncio.gather(*(unanswered.submit(each) for each in wanted))
+    (seen,) = await unanswered.find(status=Status.RECEIVED, location="denver", limit=1)
+    assert (seen.request_id, seen.reference, seen.start) == (sooner.request_id, sooner.reference, sooner.start)
+
+
+async def test_a_booking_that_was_closed_from_outside_is_not_called_confirmed_to_who_cancels(
+    bookings: BookingClient, client: Client
+) -> None:
+    view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
+    await client.get_workflow_handle(view.id).terminate()
+    with pytest.raises(NotPossible, match="closed"):
+        await bookings.cancel(view.request_id)
 
 
 async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: Stack) -> None:

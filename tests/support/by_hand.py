@@ -1,0 +1,188 @@
+"""Every step of a booking in the test's hand: for what the sandbox can't time, or a practice would need days for."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_type_hints
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import RawValue
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities.holds import HoldActivities, HoldConfirmed, HoldWritten
+from activities.messages import MessageActivities
+from activities.patients import PatientActivities
+from activities.queues import practice_queue
+from activities.slots import SlotActivities, SlotCheck
+from client.edge import request_from
+from domain.booking import BookingView, MessageState
+from domain.calendar import Appointment, AppointmentStatus
+from domain.interval import Interval
+from domain.matching import Match, Verdict
+from domain.policy import BookingPolicy
+from domain.reference import new_reference
+from domain.rules import Confirmation
+from domain.slot import Slot
+from workflows.booking import BookingWorkflow
+from workflows.contracts import BookingInput, workflow_id
+
+STEPS: dict[str, Callable[..., Any]] = {
+    step.__name__: step
+    for step in (
+        PatientActivities.match_patient,
+        SlotActivities.recheck_slot,
+        SlotActivities.nearest_openings,
+        SlotActivities.release_claim,
+        HoldActivities.write_hold,
+        HoldActivities.await_landing,
+        HoldActivities.confirm_hold,
+        HoldActivities.withdraw_hold,
+        HoldActivities.sweep_twins,
+        HoldActivities.read_outcome,
+        MessageActivities.notify,
+        MessageActivities.tell_desk,
+    )
+}
+
+
+class ByHand:
+    """Answers every step as a practice without trouble would; a test puts its own answer in place of any.
+
+    An answer may be a value, an error to raise, or a function (also a coroutine) of what the step was given.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.name = f"by-hand-{os.urandom(4).hex()}"
+        self.slot = Slot(time=hour(datetime.now(UTC) + timedelta(days=3)), provider="2", operatory="3")
+        self.calls: list[tuple[str, Any]] = []
+        self._started: list[WorkflowHandle[BookingWorkflow, BookingView]] = []
+        self.answers: dict[str, Any] = {
+            "match_patient": Match(verdict=Verdict.MATCHED, chart="7"),
+            "recheck_slot": lambda _: SlotCheck(slot=self.slot),
+            "release_claim": None,
+            "write_hold": lambda given: HoldWritten(appointment=self.visit(), confirmed=given.confirm),
+            "confirm_hold": lambda _: HoldConfirmed(appointment=self.visit()),
+            "withdraw_hold": None,
+            "sweep_twins": 0,
+            "read_outcome": lambda _: self.visit(status=AppointmentStatus.COMPLETED),
+            "notify": _sent,
+            "tell_desk": _sent_to_desk,
+        }
+
+    def visit(self, **changes: Any) -> Appointment:
+        """What this booking has in the calendar."""
+        shown = Appointment(id="11", patient="7", status=AppointmentStatus.CONFIRMED, **dict(self.slot))
+        return shown.model_copy(update=changes)
+
+    def made(self, step: str) -> list[Any]:
+        """What this step was given, each time it ran."""
+        return [given for name, given in self.calls if name == step]
+
+    def told(self) -> list[str]:
+        """What was sent to the patient, in that order, one channel."""
+        return [str(given.kind) for given in self.made("notify")]
+
+    def desk_told(self) -> list[str]:
+        return [str(given.kind) for given in self.made("tell_desk")]
+
+    async def start(
+        self, *, confirmation: Confirmation = Confirmation.AUTOMATIC, note: str = "", **policy: Any
+    ) -> WorkflowHandle[BookingWorkflow, BookingView]:
+        request = request_from(
+            {
+                "request_id": os.urandom(8).hex(),
+                "location": "oakland",
+                "service": "cleaning",
+                "start": self.slot.time.start.isoformat(),
+                "patient": {
+                    "first_name": "Tess",
+                    "last_name": "Sampleton",
+                    "date_of_birth": "1980-01-15",
+                    "email": "tess@patients.example",
+                },
+                "consent": {"email": True},
+                "note": note,
+            }
+        )
+        steers: dict[str, Any] = {
+            "hold_expiry": timedelta(hours=24),
+            "staff_deadline": timedelta(hours=4),
+            "late_commit": timedelta(seconds=0.2),
+        }
+        given = BookingInput(
+            request=request,
+            reference=new_reference(),
+            policy=BookingPolicy(
+                rules_version="test",
+                location="oakland",
+                service="cleaning",
+                label="Cleaning",
+                connection=self.name,
+                zone="America/Los_Angeles",
+                duration=timedelta(hours=1),
+                call_only=False,
+                confirmation=confirmation,
+                new_patients=True,
+                existing_patients=True,
+                **steers | policy,
+            ),
+            digest="",
+        )
+        handle = await self._client.start_workflow(
+            BookingWorkflow.run, given, id=workflow_id(request.request_id), task_queue=self.name
+        )
+        self._started.append(handle)
+        return handle
+
+    async def end(self) -> None:
+        """Nobody answers any more: what still runs would run for ever."""
+        for handle in self._started:
+            with suppress(RPCError):
+                await handle.terminate()
+
+    @activity.defn(dynamic=True)
+    async def step(self, args: Sequence[RawValue]) -> Any:
+        name = activity.info().activity_type
+        hints = get_type_hints(STEPS[name])
+        hints.pop("return")
+        (given,) = (activity.payload_converter().from_payload(args[0].payload, hint) for hint in hints.values())
+        self.calls.append((name, given))
+        answer = self.answers[name]
+        if callable(answer):
+            answer = answer(given)
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@asynccontextmanager
+async def by_hand(client: Client) -> AsyncIterator[ByHand]:
+    hand = ByHand(client)
+    work = [hand.step]
+    async with (
+        Worker(client, task_queue=hand.name, workflows=[BookingWorkflow], activities=work),
+        Worker(client, task_queue=practice_queue(hand.name), activities=work),
+    ):
+        try:
+            yield hand
+        finally:
+            await hand.end()
+
+
+def hour(start: datetime) -> Interval:
+    return Interval(start=start, end=start + timedelta(hours=1))
+
+
+def _sent(notice: Any) -> MessageState:
+    return MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state="accepted")
+
+
+def _sent_to_desk(notice: Any) -> MessageState:
+    return MessageState(kind=notice.kind, channel="email", version=notice.version, state="accepted")

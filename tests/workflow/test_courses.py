@@ -1,0 +1,319 @@
+"""Courses that a booking seldom takes: each step answers as the test says, against the real server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+
+from activities.holds import HoldWritten
+from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
+from client.bookings import BookingClient, NotPossible
+from domain.booking import BookingView, Reason, Status
+from domain.calendar import AppointmentStatus
+from domain.interval import Interval
+from domain.rules import Confirmation
+from domain.slot import Cause, Conflict
+from tests.support.by_hand import ByHand, by_hand, hour
+from workflows.booking import BookingWorkflow
+from workflows.contracts import Resolution, ResolutionKind
+from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
+
+STAFF = Confirmation.STAFF
+SECONDS = timedelta(seconds=1)
+APPROVE, DECLINE, RETRY = (
+    Resolution(kind=kind) for kind in (ResolutionKind.APPROVE, ResolutionKind.DECLINE, ResolutionKind.RETRY)
+)
+OUTCOME_DUE = timedelta(hours=12)
+"""So long after a visit's end its outcome is read."""
+
+Handle = WorkflowHandle[BookingWorkflow, BookingView]
+
+
+@pytest.fixture
+async def hand(client: Client) -> AsyncIterator[ByHand]:
+    async with by_hand(client) as hand:
+        yield hand
+
+
+async def until(true: Callable[[], Any], seconds: float = 8) -> None:
+    for _ in range(int(seconds * 20)):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it never came true")
+
+
+async def seen(handle: Handle, true: Callable[[BookingView], bool], seconds: float = 8) -> BookingView:
+    for _ in range(int(seconds * 20)):
+        view = await handle.query(BookingWorkflow.view)
+        if true(view):
+            return view
+        await asyncio.sleep(0.05)
+    pytest.fail(f"still {view.status} {view.reason}")
+
+
+async def waiting(handle: Handle, reason: Reason) -> BookingView:
+    return await seen(handle, lambda view: view.reason is reason and bool(view.resolutions))
+
+
+async def confirmed(handle: Handle) -> BookingView:
+    return await seen(handle, lambda view: view.status is Status.CONFIRMED)
+
+
+async def decide(handle: Handle, decision: Resolution) -> BookingView:
+    return await handle.execute_update(BookingWorkflow.resolve_exception, decision)
+
+
+async def cancel(handle: Handle) -> BookingView:
+    return await handle.execute_update(BookingWorkflow.cancel)
+
+
+# ---- the desk and its deadlines
+
+
+async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is_asked(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await asyncio.sleep(2)
+    assert len(hand.made("withdraw_hold")) <= 4
+    assert "expired" not in hand.told()
+    hand.answers["withdraw_hold"] = None
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 4 * SECONDS)})
+    handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
+    assert hand.desk_told() == ["desk_exception", "desk_escalation"]
+
+
+async def test_reminders_become_rarer(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, staff_deadline=SECONDS)
+    await waiting(handle, Reason.APPROVAL)
+    await asyncio.sleep(4.5)
+    assert hand.desk_told().count("desk_escalation") == 2
+    await cancel(handle)
+
+
+@pytest.mark.parametrize("kind", [RETRY, APPROVE])
+async def test_only_whoever_had_the_note_before_them_has_read_it(hand: ByHand, kind: Resolution) -> None:
+    recheck, hand.answers["recheck_slot"] = hand.answers["recheck_slot"], NotAuthorized("no")
+    handle = await hand.start(note="I take blood thinners")
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    hand.answers["recheck_slot"] = recheck
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.SPECIAL_REQUEST)
+    view = await decide(handle, kind)
+    if kind is APPROVE:
+        await confirmed(handle)
+    else:
+        assert (await waiting(handle, Reason.SPECIAL_REQUEST)).request_id == view.request_id
+
+
+async def test_a_decided_exception_is_not_shown_while_the_booking_goes_on(hand: ByHand) -> None:
+    recheck, hand.answers["recheck_slot"] = hand.answers["recheck_slot"], NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    goes_on = asyncio.Event()
+
+    async def slowly(given: Any) -> Any:
+        await goes_on.wait()
+        return recheck(given)
+
+    hand.answers["recheck_slot"] = slowly
+    view = await decide(handle, RETRY)
+    assert (view.status, view.reason, view.resolutions) == (Status.RECEIVED, None, ())
+    goes_on.set()
+    await confirmed(handle)
+
+
+# ---- what is said
+
+
+async def test_who_cancels_during_the_write_hears_nothing_else_and_the_desk_nothing(hand: ByHand) -> None:
+    write = hand.answers["write_hold"]
+
+    async def deaf(given: Any) -> Any:
+        await asyncio.shield(asyncio.sleep(1))
+        return write(given)
+
+    hand.answers["write_hold"] = deaf
+    handle = await hand.start(confirmation=STAFF)
+    await until(lambda: hand.made("write_hold"))
+    await cancel(handle)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert (hand.told(), hand.desk_told()) == (["cancelled"], [])
+    assert len(hand.made("withdraw_hold")) == 1
+
+
+async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
+    notify, hand.answers["notify"] = hand.answers["notify"], Unavailable("away")
+    handle = await hand.start(confirmation=STAFF)
+    await until(lambda: hand.told() == ["held"])
+    sent: list[str] = []
+
+    def note(given: Any) -> Any:
+        sent.append(str(given.kind))
+        return notify(given)
+
+    hand.answers["notify"] = note
+    await decide(handle, DECLINE)
+    await asyncio.sleep(3)  # the first would have been tried again by now
+    assert sent == ["declined"]
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
+    hand.answers["notify"] = Unavailable("away")
+    handle = await hand.start()
+    await confirmed(handle)
+    assert (await cancel(handle)).status is Status.CANCELLED
+    await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    handle = await hand.start(late_commit=timedelta(hours=1))
+    await confirmed(handle)
+    assert (await cancel(handle)).status is Status.CANCELLED
+    await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+# ---- a confirmed visit
+
+
+def over_already(hand: ByHand) -> None:
+    """The visit ended so long ago that its outcome is due in a moment."""
+    end = datetime.now(UTC) - OUTCOME_DUE + 1.5 * SECONDS
+    hand.slot = hand.slot.model_copy(update={"time": hour(end - timedelta(hours=1))})
+
+
+async def test_an_outcome_that_may_not_be_read_waits_for_a_person(hand: ByHand) -> None:
+    over_already(hand)
+    read, hand.answers["read_outcome"] = hand.answers["read_outcome"], NotAuthorized("no")
+    handle = await hand.start()
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert (view.status, view.resolutions) == (Status.CONFIRMED, ("approve", "retry"))
+    hand.answers["read_outcome"] = read
+    await decide(handle, RETRY)
+    assert (await handle.result()).status is Status.COMPLETED
+
+
+async def test_a_sweep_that_is_refused_waits_for_a_person_and_the_visit_can_still_be_cancelled(hand: ByHand) -> None:
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    hand.answers["sweep_twins"] = NotAuthorized("no")
+    handle = await hand.start()
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert view.status is Status.CONFIRMED
+    hand.answers["sweep_twins"] = 0
+    view = await decide(handle, RETRY)
+    assert (view.status, view.reason) == (Status.CONFIRMED, None)
+    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    await cancel(handle)
+    assert (await handle.result()).reason is Reason.WITHDRAWN
+
+
+async def test_a_visit_that_the_desk_moved_is_followed_to_its_new_end(hand: ByHand) -> None:
+    over_already(hand)
+    start = datetime.now(UTC) - OUTCOME_DUE + 4 * SECONDS
+    moved = Interval(start=start - timedelta(hours=1), end=start)
+    hand.answers["read_outcome"] = lambda _: hand.visit(time=moved)
+    handle = await hand.start()
+    await until(lambda: hand.made("read_outcome"))
+    view = await seen(handle, lambda view: view.start == moved.start)
+    assert view.status is Status.CONFIRMED
+    assert (await handle.describe()).typed_search_attributes.get(APPOINTMENT_START) is not None
+    hand.answers["read_outcome"] = lambda _: hand.visit(time=moved, status=AppointmentStatus.NO_SHOW)
+    assert (await handle.result()).status is Status.NO_SHOW
+
+
+async def test_a_patient_who_was_never_reached_leaves_the_queue_with_the_visit(hand: ByHand) -> None:
+    over_already(hand)
+    hand.answers["notify"] = NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.NOT_REACHED)
+    ended = await handle.result()
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.COMPLETED, None, ())
+    assert (await handle.describe()).typed_search_attributes.get(EXCEPTION_REASON) is None
+
+
+async def test_a_visit_that_has_begun_is_not_cancelled_online(hand: ByHand, bookings: BookingClient) -> None:
+    over_already(hand)
+    handle = await hand.start()
+    view = await confirmed(handle)
+    with pytest.raises(NotPossible, match="has begun"):
+        await bookings.cancel(view.request_id)
+    assert (await handle.result()).status is Status.COMPLETED
+    assert hand.made("withdraw_hold") == []
+
+
+# ---- nothing is left behind
+
+
+async def test_a_claim_of_which_nothing_is_known_ends_with_its_booking(hand: ByHand) -> None:
+    hand.answers["recheck_slot"] = NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await cancel(handle)
+    await handle.result()
+    assert len(hand.made("release_claim")) == 1
+
+
+async def test_a_claim_ends_too_where_a_person_took_the_hold_out(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert view.status is Status.DECLINED
+    await decide(handle, APPROVE)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.DECLINED_BY_STAFF)
+    assert len(hand.made("release_claim")) == 1
+
+
+@pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "withdraw_hold"), ("recheck_slot", "release_claim")])
+async def test_temporals_own_cancel_takes_back_what_may_have_been_done(hand: ByHand, step: str, undone_by: str) -> None:
+    hand.answers[step] = OutcomeUnknown("lost")
+    handle = await hand.start()
+    await until(lambda: hand.made(step))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert hand.made(undone_by)
+    assert (await handle.query(BookingWorkflow.view)).status is Status.CANCELLED
+
+
+async def test_temporals_own_cancel_is_not_lost_on_a_step_that_ends_all_the_same(hand: ByHand) -> None:
+    write = hand.answers["write_hold"]
+
+    async def deaf(given: Any) -> Any:
+        await asyncio.shield(asyncio.sleep(1))
+        return write(given)
+
+    hand.answers["write_hold"] = deaf
+    handle = await hand.start()
+    await until(lambda: hand.made("write_hold"))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 8)
+    assert hand.made("withdraw_hold")
+    assert hand.told() == ["cancelled"]
+
+
+async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand) -> None:
+    lost = HoldWritten(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    hand.answers["write_hold"] = lost
+    handle = await hand.start()
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await cancel(handle)
+    await handle.result()
+    assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]

@@ -1,0 +1,137 @@
+"""The front desk's queue as one booking sees it: ask, remind, and take the answer."""
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.booking import Reason, Status
+    from domain.messages import Kind
+    from workflows.contracts import ResolutionKind
+    from workflows.landing import Landing
+    from workflows.listing import Listing
+    from workflows.notices import Notices
+    from workflows.office import Office
+    from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+    from workflows.waiting import Reminders, beside, happens_before
+
+
+class Desk:
+    def __init__(
+        self, state: BookingState, landing: Landing, office: Office, notices: Notices, listing: Listing
+    ) -> None:
+        self._state = state
+        self._landing = landing
+        self._office = office
+        self._notices = notices
+        self._listing = listing
+        self._one_question = asyncio.Lock()
+
+    async def decides(self, need: NeedsStaff) -> None:
+        """The booking can't go on without a person: wait, keep the time claimed, then apply the decision.
+
+        Returns also when nothing is left to decide, because the hold has landed after all. Raises Declined, also
+        when the visit would begin, and Withdrawn.
+        """
+        state = self._state
+        state.alternatives = need.alternatives
+        self._open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
+        self._notices.tell_patient(Kind.HELD if state.is_held else Kind.RECEIVED)
+        async with beside(self._undo_late_commits()):
+            await self._somebody_acts()
+        if state.withdrawn:
+            raise Withdrawn
+        self._notices.desk_has_acted()
+        if state.resolution is None:
+            state.close_exception()
+        else:
+            state.apply(state.take_resolution())
+        self._listing.become(Status.HELD if state.is_held else Status.RECEIVED)
+
+    async def asked(self, need: NeedsStaff) -> ResolutionKind:
+        """Something beside the booking's own course needs a person: whether it was done by hand or is tried again."""
+        state = self._state
+        async with self._one_question:
+            before = state.reason
+            self._open(need, state.status)
+            try:
+                await self._somebody_answers()
+                return state.take_resolution().kind
+            finally:
+                self._notices.desk_has_acted()
+                if state.need is need:
+                    state.close_exception()
+                    self._listing.become(state.status, before)
+
+    def _open(self, need: NeedsStaff, status: Status) -> None:
+        self._state.open_exception(need)
+        self._listing.become(status, need.reason)
+        self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+
+    async def _somebody_answers(self) -> None:
+        state, reminders = self._state, self._reminders()
+        state.deadline = reminders.next_at
+        while not await happens_before(state.deadline, lambda: state.resolution is not None, "Waiting for a person"):
+            self._remind(reminders)
+            state.deadline = reminders.next_at
+
+    async def _somebody_acts(self) -> None:
+        state, reminders = self._state, self._reminders()
+        while True:
+            expires = state.hold_expires()
+            state.deadline = min(reminders.next_at, state.start, expires or state.start)
+            if await self._somebody_acts_before_deadline():
+                return
+            now = workflow.now()
+            if self._office.look_is_due():
+                await self._look()
+                if not state.on_its_way:
+                    return
+            elif now >= state.start:
+                raise Declined(Reason.EXPIRED)
+            elif expires is not None and now >= expires:
+                await self._expire_hold()
+            elif now >= reminders.next_at:
+                self._remind(reminders)
+
+    async def _somebody_acts_before_deadline(self) -> bool:
+        state = self._state
+        assert state.deadline is not None
+        look_at = state.look_at if state.on_its_way and state.look_at is not None else state.deadline
+        await happens_before(
+            min(state.deadline, look_at), lambda: state.acted or self._office.look_is_due(), "Waiting for a person"
+        )
+        return state.acted
+
+    async def _look(self) -> None:
+        """What keeps us from looking is news to the desk only the first time."""
+        try:
+            await self._landing.look()
+        except NeedsStaff as need:
+            if self._state.need is None or need.reason is not self._state.need.reason:
+                raise
+
+    async def _expire_hold(self) -> None:
+        """A hold that may not be taken back stands for another term: so often it is tried again."""
+        state = self._state
+        try:
+            await self._landing.withdraw()
+        except NeedsStaff as need:
+            state.held_at = state.held_at and workflow.now()
+            return self._open(need, Status.NEEDS_STAFF)
+        self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
+        self._notices.tell_patient(Kind.EXPIRED)
+
+    async def _undo_late_commits(self) -> None:
+        try:
+            await self._landing.undo_late_commits()
+        except NeedsStaff as need:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+
+    def _reminders(self) -> Reminders:
+        return Reminders(self._state.given.policy.staff_deadline, self._state.start)
+
+    def _remind(self, reminders: Reminders) -> None:
+        assert self._state.need is not None
+        self._notices.tell_desk(Kind.DESK_ESCALATION, self._state.need.reason)
+        reminders.reminded()

@@ -1,0 +1,97 @@
+"""A confirmed visit, until it is over: the patient knows of it, it stands once, and how it went is recorded."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.holds import AppointmentToRead, HoldActivities
+    from domain.booking import Reason, Status
+    from domain.calendar import Appointment, AppointmentStatus
+    from domain.messages import Kind
+    from workflows.contracts import ResolutionKind
+    from workflows.desk import Desk
+    from workflows.landing import Landing
+    from workflows.listing import Listing
+    from workflows.notices import Notices
+    from workflows.practice_steps import PracticeSteps
+    from workflows.state import BookingState, NeedsStaff
+    from workflows.waiting import happens_before
+
+OUTCOME_KNOWN_AFTER = timedelta(hours=12)
+"""After the visit's end the desk has so long to record how it went."""
+
+
+class Visit:
+    def __init__(
+        self,
+        state: BookingState,
+        steps: PracticeSteps,
+        landing: Landing,
+        desk: Desk,
+        notices: Notices,
+        listing: Listing,
+    ) -> None:
+        self._state = state
+        self._steps = steps
+        self._landing = landing
+        self._desk = desk
+        self._notices = notices
+        self._listing = listing
+
+    async def is_told(self) -> None:
+        """A patient whom no message reaches is called by the desk."""
+        told = self._notices.tell_patient(Kind.CONFIRMED)
+        if not await asyncio.shield(told):
+            await self._desk.asked(NeedsStaff(Reason.NOT_REACHED))
+
+    async def stands_once(self) -> None:
+        """A late twin is taken back; where it may not even be looked for, the desk does."""
+        while True:
+            try:
+                return await self._landing.undo_late_commits()
+            except NeedsStaff as need:
+                if await self._desk.asked(need) is ResolutionKind.APPROVE:
+                    self._state.late_until = None
+
+    async def is_over(self) -> Status | None:
+        """How it went, as the desk recorded it; ``None``: the patient took it back before.
+
+        A visit that the desk moved meanwhile is followed to its new end.
+        """
+        while not await self._taken_back_before(self._outcome_known_at()):
+            found = await self._read()
+            if found is None:
+                return Status.CANCELLED
+            self._state.appointment = found
+            if found.status in _OUTCOMES or workflow.now() >= self._outcome_known_at():
+                return _OUTCOMES.get(found.status, Status.COMPLETED)
+            self._listing.become(Status.CONFIRMED, self._state.reason)
+        return None
+
+    async def _taken_back_before(self, deadline: datetime) -> bool:
+        return await happens_before(deadline, lambda: self._state.withdrawn, "Until the visit is over")
+
+    def _outcome_known_at(self) -> datetime:
+        assert self._state.appointment is not None
+        return self._state.appointment.time.end + OUTCOME_KNOWN_AFTER
+
+    async def _read(self) -> Appointment | None:
+        """As the practice system has it now; where it does not say, as a person says it was kept."""
+        state = self._state
+        assert state.appointment is not None
+        given = AppointmentToRead(location=state.given.policy.location, appointment_id=state.appointment.id)
+        while True:
+            try:
+                return await self._steps.cleanup(HoldActivities.read_outcome, given, "How did the visit go?")
+            except NeedsStaff as need:
+                if await self._desk.asked(need) is ResolutionKind.APPROVE:
+                    return state.appointment
+
+
+_OUTCOMES = {
+    AppointmentStatus.COMPLETED: Status.COMPLETED,
+    AppointmentStatus.NO_SHOW: Status.NO_SHOW,
+    AppointmentStatus.BROKEN: Status.CANCELLED,
+}
