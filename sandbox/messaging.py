@@ -71,10 +71,29 @@ def send_text(store: Store, account: str, form: dict[str, str]) -> Row:
     row = store.add(
         "texts", {"to": to, "body": body, "sid": "SM" + secrets.token_hex(16), "at": now_text(), "form": form}
     )
-    return shown_text(row, account)
+    return _shown_text(row, account)
 
 
-def shown_text(row: Row, account: str) -> Row:
+def listed_texts(store: Store, account: str, asked: dict[str, str]) -> list[Row]:
+    """Newest first; a body that was not to be retained is empty."""
+    found = [row for row in store.all("texts") if asked.get("To") in (None, row["to"]) and _sent_when(row, asked)]
+    shown = [_shown_text(row, account) | _retained(row) for row in found]
+    return shown[::-1]
+
+
+def _sent_when(row: Row, asked: dict[str, str]) -> bool:
+    """``DateSent``, and ``DateSent<`` and ``DateSent>`` with the day or the instant itself included."""
+    for name, fits in (("DateSent", str.__eq__), ("DateSent<", str.__le__), ("DateSent>", str.__ge__)):
+        if name in asked and not fits(row["at"][: len(asked[name].rstrip("Z"))], asked[name].rstrip("Z")):
+            return False
+    return True
+
+
+def _retained(row: Row) -> Row:
+    return {"body": ""} if row["form"].get("ContentRetention") == "discard" else {}
+
+
+def _shown_text(row: Row, account: str) -> Row:
     sent = format_datetime(datetime.fromisoformat(row["at"]).astimezone(UTC))
     return {
         "sid": row["sid"],

@@ -72,10 +72,8 @@ def _location(state: Row, place: Row, day: date) -> str:
 def _boxes(state: Row, chair: Row, zone: ZoneInfo, day: date) -> list[str]:
     found = []
     for event in state["events"]:
-        if (
-            event["location"]["id"] == chair["location"]["id"]
-            and (event.get("operatory") or chair)["id"] == chair["id"]
-        ):
+        here = (event.get("location") or chair["location"])["id"] == chair["location"]["id"]
+        if here and not event.get("provider") and (event.get("operatory") or chair)["id"] == chair["id"]:
             found.append(_box(event, zone, day, "visit block", event["title"]))
     providers = {row["id"]: row["shortName"] for row in state["providers"]}
     for row in state["appointments"]:
