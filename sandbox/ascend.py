@@ -234,7 +234,7 @@ class Ascend:
             and other["status"] not in ("BROKEN", "NO_SHOW")
             and other["start"] < row["end"]
             and row["start"] < other["end"]
-            and (other["operatory"]["id"] == row["operatory"]["id"] or other["provider"]["id"] == row["provider"]["id"])
+            and any((other[name] or {}).get("id") == row[name]["id"] for name in ("operatory", "provider"))
             for other in self.store.all("appointments")
         )
         if clash and self.switches.overlap == "reject_400":

@@ -29,6 +29,7 @@ def act(ascend: Ascend, given: dict[str, Any]) -> Row:
 
 
 def _book(ascend: Ascend, given: Row) -> Row:
+    """``without`` names fields that the row lacks, as one taken over from another program may."""
     body = {
         "start": given["start"],
         "duration": given.get("duration", 30),
@@ -40,7 +41,9 @@ def _book(ascend: Ascend, given: Row) -> Row:
         "other": given.get("title", "Visit"),
     }
     _, answer = ascend.create("appointments", body)
-    return dict(answer["data"])
+    row = dict(answer["data"])
+    nothing = dict.fromkeys(given.get("without", ()))
+    return ascend.store.put("appointments", row | nothing) if nothing else row
 
 
 def _change(ascend: Ascend, given: Row) -> Row:
@@ -86,6 +89,9 @@ def _patient(ascend: Ascend, given: Row) -> Row:
     row = patient(
         given["first"], given["last"], given["born"], given.get("email"), given.get("phone"), given["location"]
     )
+    if given.get("duplicate_of"):
+        original = {"id": given["duplicate_of"], "type": "PatientV1"}
+        row |= {"patientStatus": "DUPLICATE", "duplicateOfPatient": original}
     stamp = {"type": "PatientV1", "created": now_text(), "lastModified": now_text()}
     return ascend.store.add("patients", {**row, **stamp})
 

@@ -77,10 +77,10 @@ def _boxes(state: Row, chair: Row, zone: ZoneInfo, day: date) -> list[str]:
             found.append(_box(event, zone, day, "visit block", event["title"]))
     providers = {row["id"]: row["shortName"] for row in state["providers"]}
     for row in state["appointments"]:
-        if row["operatory"]["id"] == chair["id"] and row["status"] not in ("BROKEN", "NO_SHOW"):
+        if (row["operatory"] or {}).get("id") == chair["id"] and row["status"] not in ("BROKEN", "NO_SHOW"):
             ours = OURS.search(row.get("note") or "")
             kind = "" if not ours else " hold" if row["status"] == "UNCONFIRMED" else " confirmed"
-            who = providers.get(row["provider"]["id"], "")
+            who = providers.get((row["provider"] or {}).get("id"), "")
             found.append(_box(row, zone, day, f"visit{kind}", f"{row['title']} · {who}"))
     return [box for box in found if box]
 

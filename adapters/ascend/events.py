@@ -15,7 +15,7 @@ from adapters.shared_reads import SharedReads
 log = structlog.get_logger(__name__)
 
 EVENTS = "/v1/events"
-OVERLAP = timedelta(minutes=5)
+OVERLAP = timedelta(minutes=1)
 """Rows may become visible in another order than that of their stamps: changes are asked for from so long before."""
 
 
