@@ -41,13 +41,12 @@ async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxCo
 
 
 async def test_an_edit_while_a_change_waits_for_its_turn_is_kept(sandbox: SandboxControl) -> None:
-    ascend = AscendSystem(config(sandbox, requests_per_second=2))
+    ascend = AscendSystem(config(sandbox, requests_per_second=1))
     wanted = hold()
     placed = await ascend.place_hold(wanted)
-    for _ in range(3):
-        await ascend.get_appointment(placed.id)
+    await ascend.get_appointment(placed.id)
     confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(1.5)  # the next two turns come after one second each
     move(sandbox, placed)
     assert (await confirming).time.start == LATER
     await ascend.close()
