@@ -107,9 +107,10 @@ class NexHealthSystem:
             raise Misconfigured("NexHealth does not write this location's appointments to the practice's system")
         body = wire.new_appointment(hold, self._config.public_url)
         params = [*_at(hold.location), ("notify_patient", "false")]
-        row = _row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt")
         try:
-            return self._appointment(row)
+            return self._appointment(_row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt"))
+        except NotFound as missing:
+            raise _bad_reference(missing) from None
         except Unavailable as unclear:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
@@ -237,6 +238,9 @@ class NexHealthSystem:
             raise Unavailable("the appointment is not yet in the practice's own system", NOT_LANDED)
         try:
             return await self._patch(seen.id, wanted)
+        except NotFound as missing:
+            await self.get_appointment(seen.id)
+            raise _bad_reference(missing) from None
         except OutcomeUnknown:
             now = await self.get_appointment(seen.id)
             if is_done(now):
@@ -285,6 +289,10 @@ def _row(data: Any, name: str) -> Row:
     if not isinstance(row, dict) or row.get("id") in (None, ""):
         raise OutcomeUnknown("an answer without the row that was written")
     return row
+
+
+def _bad_reference(missing: NotFound) -> Refused:
+    return Refused(f"{missing.reason}: something that it refers to is not there", code="bad_reference")
 
 
 def _same_person(chart: Chart, person: Person) -> bool:
