@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 
@@ -21,6 +22,12 @@ from runtime.codec import KEY_ID, DecryptionError, EncryptionCodec
 log = structlog.get_logger("ops")
 
 MOST_BYTES = 8 * 1024 * 1024
+
+
+class AddressTaken(ConnectionError):
+    """Somebody else listens at the address we were told to listen at."""
+
+
 Convert = Callable[[list[Payload]], Awaitable[list[Payload]]]
 
 
@@ -71,11 +78,15 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
 
 @asynccontextmanager
 async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
-    """Serve on ``host:port`` inside this event loop, leaving signals to the worker."""
+    """Serve on ``host:port`` inside this event loop, leaving signals to the process. Raises AddressTaken."""
     host, _, port = address.rpartition(":")
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=int(port), log_level="warning", access_log=False))
+    try:
+        listening = socket.create_server((host, int(port)))
+    except OSError as refusal:
+        raise AddressTaken(f"{address}: cannot listen there: {refusal.strerror}") from None
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield
     finally:

@@ -17,7 +17,10 @@ Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
 
 def run_until_told(run: Run) -> NoReturn:
-    """Run until SIGTERM or SIGINT sets the event. Exit codes: 0 done, 1 Temporal unreachable, 2 wrong settings."""
+    """Run until SIGTERM or SIGINT sets the event.
+
+    Exit codes: 0 done, 1 Temporal unreachable or an address taken, 2 wrong settings.
+    """
     code = uvloop.run(_run(run))
     sys.stdout.flush()
     sys.stderr.flush()
