@@ -7,6 +7,7 @@ FROM python:3.12.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home holdfast && install -d -o holdfast /state
 COPY --from=build /venv /venv
 WORKDIR /app
+ENV PATH=/venv/bin:$PATH
 COPY domain domain
 COPY adapters adapters
 COPY activities activities
@@ -17,7 +18,8 @@ COPY web web
 COPY demo demo
 COPY sandbox sandbox
 COPY settings.py worker.py starter.py practice.toml ./
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIR=/tmp/holdfast
+RUN python -m compileall -q .
+ENV PYTHONUNBUFFERED=1 STATE_DIR=/tmp/holdfast
 USER holdfast
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --retries=6 \

@@ -14,7 +14,7 @@ from activities.connections import Connections
 from activities.holds import HoldActivities
 from activities.messages import MessageActivities
 from activities.patients import PatientActivities
-from activities.queues import messages_queue, practice_queue
+from activities.queues import practice_queue
 from activities.slots import SlotActivities
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
@@ -40,8 +40,8 @@ DECISIONS_AT_ONCE = 8
 
 @asynccontextmanager
 async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
-    """One worker for workflows, one for messages and one a connection, all in this process."""
-    hashed = KeyedHash(settings.link_keyring.primary)
+    """One worker for workflows and messages and one a connection, all in this process."""
+    hashed = KeyedHash(*settings.link_keyring.secrets)
     patients = PatientActivities(parts, hashed)
     slots = SlotActivities(parts, hashed)
     holds = HoldActivities(parts)
@@ -56,12 +56,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                 workflows=[BookingWorkflow],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
                 max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
-                graceful_shutdown_timeout=GRACE,
-            ),
-            Worker(
-                client,
-                task_queue=messages_queue(queue),
-                activities=[messages.notify, messages.tell_desk],
+                activities=[messages.notify, messages.tell_desk],  # beside the workflows: handed over without a queue
                 max_concurrent_activities=20,
                 graceful_shutdown_timeout=GRACE,
             ),

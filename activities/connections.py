@@ -27,6 +27,8 @@ class Site:
     """Practice-system ids of other locations on this connection that share a provider with this one."""
     consistency_delay: timedelta
     """How long the practice system may take to show what it has accepted."""
+    late_commit: timedelta
+    """How long after its answer was lost a write may still be carried out."""
 
     @property
     def id(self) -> str:
@@ -64,9 +66,11 @@ class Connections:
     def site(self, location: str) -> Site:
         """Raises UnknownName for a location this worker's practice file does not have."""
         place = self.practice.location(location)
+        connection = self.practice.connection(place.connection)
         return Site(
             location=place,
             system=self.systems[place.connection],
             neighbours=self.practice.sharing_providers(location),
-            consistency_delay=self.practice.connection(place.connection).consistency_delay,
+            consistency_delay=connection.consistency_delay,
+            late_commit=connection.late_commit,
         )

@@ -102,7 +102,7 @@ class HoldActivities:
                     placed = await self._find_ours(site, given)
                 if placed is None:
                     await claims.begin_write(
-                        given.reference, renewal.fence, activity.info().workflow_id or "", utc_now()
+                        given.reference, renewal.fence, given.slot, activity.info().workflow_id or "", utc_now()
                     )
                     placed = await site.system.place_hold(self._hold(site, given))
             except ClaimLost:

@@ -19,6 +19,8 @@ from domain.practice import Location
 
 MOST_A_DAY = 12
 """Messages a patient's address may get in 24 hours from all bookings together; the desk hears of everything."""
+STILL_UP = timedelta(minutes=15)
+"""Who did something so short a while ago is waiting for the answer, at whatever hour."""
 OPTED_OUT_AT_PROVIDER = "21610"
 
 
@@ -33,6 +35,8 @@ class Notice(Value):
     to: str = Field(repr=False)
     language: str
     start: AwareDatetime
+    asked_at: AwareDatetime | None = None
+    """When the patient last did something about it."""
 
 
 class DeskNotice(Value):
@@ -63,8 +67,12 @@ class MessageActivities:
 
     @activity.defn
     async def notify(self, notice: Notice) -> MessageState:
-        """Send one message to a patient, unless that was done, or the person opted out."""
+        """Send one message to a patient, unless that was done, or the person opted out, or is not to be woken now."""
         location = self._connections.practice.location(notice.location)
+        about = {"kind": notice.kind, "channel": notice.channel, "version": notice.version}
+        quiet_until = _quiet_until(notice, location)
+        if quiet_until is not None:
+            return MessageState(**about, state="quiet_hours", not_before=quiet_until)
         facts = self._facts(location, notice.start)
         text = compose(notice.kind, notice.channel, notice.language, facts, location.email_content)
         identity = MessageId(
@@ -74,7 +82,7 @@ class MessageActivities:
             channel=notice.channel,
         )
         state = await self._once(identity, notice.to, text.subject, text.text, notice.start, at_most=MOST_A_DAY)
-        return MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state=state)
+        return MessageState(**about, state=state)
 
     @activity.defn
     async def tell_desk(self, notice: DeskNotice) -> MessageState:
@@ -120,8 +128,9 @@ class MessageActivities:
         if messenger is None:
             return "channel_off"
         ledger = self._connections.ledger
-        address = self._hashed("address", f"{identity.channel}:{to}")
-        if await ledger.consent.is_opted_out(address, identity.channel):
+        addresses = self._hashed.ever("address", f"{identity.channel}:{to}")
+        address = addresses[0]
+        if await ledger.consent.is_opted_out(addresses, identity.channel):
             return "opted_out"
         now = utc_now()
         attempt = await ledger.messages.begin(identity, address, now)
@@ -142,9 +151,8 @@ class MessageActivities:
     ) -> bool:
         """An earlier attempt may have gone out: ask the provider; where it cannot tell, one more send is due."""
         await asyncio.sleep(self._ambiguous_wait.total_seconds())
-        provider_id = await messenger.find_sent(message, attempt.first_started_at)
-        if provider_id is not None:
-            await self._connections.ledger.messages.accepted(identity, provider_id, utc_now())
+        sent = await messenger.find_sent(message, attempt.first_started_at)
+        if await self._connections.ledger.messages.recognise(identity, sent, utc_now()):
             return True
         await self._connections.ledger.messages.mark_resent(identity, utc_now())
         return False
@@ -169,3 +177,13 @@ class MessageActivities:
             raise
         await ledger.messages.accepted(identity, provider_id, utc_now())
         return "accepted"
+
+
+def _quiet_until(notice: Notice, location: Location) -> AwareDatetime | None:
+    """When a text may be sent that is not to be now; what would come after the visit has begun does not wait."""
+    now = utc_now()
+    ends = location.quiet_hours.ends(now, location.tz)
+    waits_for_it = notice.asked_at is not None and now - notice.asked_at < STILL_UP
+    if ends is None or notice.channel is not Channel.SMS or waits_for_it or ends >= notice.start:
+        return None
+    return ends

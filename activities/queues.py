@@ -4,8 +4,3 @@
 def practice_queue(connection: str) -> str:
     """Activities on one connection's practice system: few slots each, so that one that hangs harms no other."""
     return f"practice-{connection}"
-
-
-def messages_queue(bookings: str) -> str:
-    """Messages wait for providers of their own."""
-    return f"{bookings}-messages"

@@ -33,8 +33,8 @@ class Messenger(Protocol):
         """Hand it over once; returns the provider's id. Raises the errors of ``adapters.errors``."""
         ...
 
-    async def find_sent(self, message: OutgoingMessage, since: datetime) -> str | None:
-        """The provider's id of an earlier attempt, where the provider can tell; otherwise ``None``."""
+    async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
+        """The provider's ids of what it sent since then and may be this; none where it can't tell."""
         ...
 
     async def check(self) -> list[str]:

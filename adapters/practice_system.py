@@ -4,7 +4,9 @@ Every method may raise the errors of ``adapters.errors``. Reads raise ``Unavaila
 ``OutcomeUnknown``: reading twice is harmless.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from domain.base import Value
@@ -83,6 +85,15 @@ class Hold(Value):
     """Whom the visit is for, where ``patient`` is the guardian's chart and the dependent has none yet."""
 
 
+class TakenBack(StrEnum):
+    """What became of an appointment that we wanted to take back."""
+
+    DONE = "done"
+    """Nothing of it occupies a chair: we removed it, or somebody had deleted or broken it."""
+    KEPT = "kept"
+    """The desk has made it its own; it was left as it is."""
+
+
 class KnownLocation(Value):
     zone: str | None
 
@@ -135,33 +146,45 @@ class PracticeSystem(Protocol):
         ...
 
     async def place_hold(self, hold: Hold) -> Appointment:
-        """Write it once. Raises OutcomeUnknown whenever the answer does not prove what happened, and SlotTaken
-        where the practice system itself sees something in the way.
+        """Write it once. Raises OutcomeUnknown whenever the answer does not prove what happened, SlotTaken where
+        the practice system itself sees something in the way, and Refused with ``bad_reference`` where something that
+        the hold names is not there.
         """
         ...
 
-    async def confirm_hold(self, appointment_id: str, hold: Hold, *, just_read: bool = False) -> Appointment:
-        """Finalize our hold, and set ``hold.patient``; keeps time, provider, operatory and all else as the
-        practice system has them now. Idempotent. Raises NotFound when it was deleted, Refused when it was broken.
+    async def confirm_hold(
+        self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
+    ) -> Appointment:
+        """Finalize our hold; keeps time, provider, operatory and all else as the practice system has them now.
+
+        ``written_for``: the patient we wrote it for. Where the appointment still has that one, it gets
+        ``hold.patient``, if the system can; another one was put there by the desk, and stays.
         ``just_read``: the caller has seen it in a calendar read a moment ago, which need not be read again.
+        Idempotent. Raises NotFound when it was deleted, Refused when it was broken (``broken``), when our reference
+        was taken out (``reference_gone``) or something that we name is not there (``bad_reference``), and SlotTaken.
         """
         ...
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
         """Put our appointment where ``hold.slot`` says, all else kept. Idempotent. Only where
-        ``capabilities.can_move``. Raises NotFound when it was deleted, Refused when it was broken.
+        ``capabilities.can_move``. Raises as ``confirm_hold`` does.
         """
         ...
 
-    async def withdraw(self, appointment_id: str, reference: str) -> None:
-        """Take back our own write: only where it still carries ``reference``. Idempotent; gone is fine.
+    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+        """Take back our own tentative write. Idempotent.
 
+        KEPT where it is no longer ours or not tentative any more; and, if ``wrote`` names every slot that we ever
+        wrote for this reference, where the desk has moved it elsewhere.
         A queued write that has not landed may still land after this, and is then to be withdrawn again.
         """
         ...
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> None:
-        """Break a confirmed appointment of ours, keeping its history. Idempotent; gone is fine."""
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
+        """Break an appointment of ours, confirmed or not, wherever it is now, keeping its history. Idempotent.
+
+        KEPT where it is no longer ours, or the visit is under way or over.
+        """
         ...
 
     async def reference_data(self) -> ReferenceData: ...

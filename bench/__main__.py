@@ -63,14 +63,14 @@ async def _everything(rounds: int, number: int, full: bool, say: measures.Say) -
             say("bookings beside bare workflows")
             compared = await measures.compare(here, rounds, number, say)
             figures["compared"] = {contestant: one.figures() for contestant, one in compared.items()}
+            say("worker processes")
+            figures["workers"] = await measures.by_workers(here, number, say)
             say("a quiet location beside a surge")
             figures["quiet"] = await measures.quiet_beside_surge(here, number=250, quiet=40, every=0.5)
             say("a surge of 500 for one slot")
             figures["surge_slot"] = await measures.surge_for_one_slot(here, 500)
             say("a surge of 500 for a day with 60 openings")
             figures["surge_day"] = await measures.surge_for_one_day(here, 500, 60)
-            say("worker processes")
-            figures["workers"] = await measures.by_workers(here, number, say)
             if full:
                 say("10,000 open bookings")
                 figures["open"] = await measures.many_open(here, 10_000, folder, say)

@@ -1,7 +1,7 @@
 """The floor: a workflow of as many activities as a booking has, in the same order, that do nothing at all.
 
 Like a booking it is started and asked for its answer in one round trip (update-with-start); two activities run side
-by side, two follow, then it answers, then two more (a booking's messages) run side by side. Everything carries a text
+by side, one follows, then it answers, then two more (a booking's messages) run side by side. Everything carries a text
 as long as a booking's request. It has a worker process of its own, on the same server, with the SDK's defaults:
 
 * ``bare`` plain JSON, no plugin, one task queue: the SDK hands activities straight to the worker (eager execution);
@@ -45,7 +45,6 @@ class BareWorkflow:
     @workflow.run
     async def run(self, given: str) -> None:
         await asyncio.gather(self._step(given), self._step(given))
-        await self._step(given)
         await self._step(given)
         self._decided = True
         await asyncio.gather(self._step(given), self._step(given))

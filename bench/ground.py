@@ -92,7 +92,7 @@ async def ground(folder: Path, say: Callable[[str], None]) -> AsyncIterator[Grou
     file = folder / "practice.toml"
     file.write_text(practice_file())
     os.environ |= {"PRACTICE_FILE": str(file), "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-    with Stack(folder, say) as stack:
+    with Stack(folder, say, ports=(0, 0, 0, 0, 0), with_web=False) as stack:
         stack.add(bare_worker("bare"))
         settings = load_settings()
         client = await connect(settings, holdfast_plugin(settings.payload_keyring, settings.temporal_namespace))

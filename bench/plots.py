@@ -40,18 +40,19 @@ def _compared(figures: Figures) -> Any:
     left.bar_label(bars, fmt="%.1f", padding=2)
     budget = 0.6 * found["bare"]["per_second"]
     left.axhline(budget, color=LIMIT, linewidth=1, linestyle="--")
-    left.text(3.4, budget, "budget 0.6 × bare", color=LIMIT, ha="right", va="bottom", fontsize=8)
+    left.text(-0.45, budget, "budget\n0.6 × bare", color=LIMIT, va="bottom", fontsize=8)
+    left.margins(y=0.15)
     left.set_title("To a decision, a second (flat out)")
     for name, colour in (("booking", OURS), ("bare", FLOOR)):
         _distribution(right, found[name]["latencies_ms"], colour, name)
     limit = 1.5 * found["bare"]["p95_ms"]
     right.plot([limit], [0.95], marker="v", color=LIMIT, clip_on=False, zorder=5)
-    right.annotate(
-        "budget for p95\n1.5 × bare", (limit, 0.95), (8, -22), textcoords="offset points", color=LIMIT, fontsize=8
-    )
+    note: Any = {"textcoords": "offset points", "color": LIMIT, "fontsize": 8, "ha": "right"}
+    right.annotate("budget for p95\n1.5 × bare", (limit, 0.95), (-4, -24), **note)
     right.axhline(0.95, color=PALE, linewidth=0.8, zorder=0)
     right.set_title("Submit → decision, 4 requests a second")
     _percent(right)
+    right.set_xlim(left=0)
     figure.tight_layout(w_pad=3)
     return figure
 
@@ -64,7 +65,6 @@ def _distribution(axes: Any, latencies: list[float], colour: str, label: str) ->
 
 def _percent(axes: Any) -> None:
     axes.set_ylim(0, 1.02)
-    axes.set_xlim(left=0)
     axes.set_yticks([0, 0.5, 0.95], ["0 %", "50 %", "95 %"])
     axes.set_ylabel("answered within")
     axes.set_xlabel("milliseconds")
@@ -108,12 +108,22 @@ def _cpu(figures: Figures) -> Any:
 
 
 def _quiet(figures: Figures) -> Any:
-    found = figures["quiet"]
-    figure, axes = plt.subplots(figsize=(9, 2.8))
-    _distribution(axes, found["alone"]["latencies_ms"], FLOOR, "alone")
-    _distribution(axes, found["beside"]["latencies_ms"], OURS, "beside 250 requests at another location")
-    axes.axhline(0.95, color=PALE, linewidth=0.8, zorder=0)
-    axes.set_title("A quiet location's answers")
-    _percent(axes)
-    figure.tight_layout()
+    found, workers = figures["quiet"], figures["workers"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), width_ratios=(3, 2))
+    _distribution(left, found["alone"]["latencies_ms"], FLOOR, "alone")
+    _distribution(left, found["beside"]["latencies_ms"], OURS, "beside 250 requests\nat another location")
+    left.axhline(0.95, color=PALE, linewidth=0.8, zorder=0)
+    left.set_title("A quiet location's answers")
+    _percent(left)
+    left.set_xscale("log")
+    left.xaxis.set_major_formatter("{x:g}")
+    left.legend(loc="center")
+    for name, colour in (("booking", OURS), ("bare", FLOOR)):
+        right.plot([w["workers"] for w in workers], [w[name] for w in workers], "o-", color=colour, label=name)
+    right.set_title("To a decision, a second")
+    right.set_xlabel("worker processes, on the same cores as the server")
+    right.set_xticks([w["workers"] for w in workers])
+    right.set_ylim(bottom=0)
+    right.legend(loc="best")
+    figure.tight_layout(w_pad=3)
     return figure

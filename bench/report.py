@@ -80,12 +80,12 @@ def _page(figures: Figures) -> str:
             ],
         ),
         _quiet(figures["quiet"]),
-        "![The quiet location's answers, alone and beside the surge](performance/quiet.png)",
         "## Worker processes",
         _table(
             ("processes", "bookings a second", "bare a second"),
             [[w["workers"], w["booking"], w["bare"]] for w in figures["workers"]],
         ),
+        "![The quiet location's answers; throughput by worker processes](performance/quiet.png)",
     ]
     if "open" in figures:
         parts += ["## Many open bookings", _open(figures["open"])]

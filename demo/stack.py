@@ -4,12 +4,14 @@ import ctypes
 import fcntl
 import json
 import os
+import random
 import secrets
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +24,8 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN = 60.0
+_RESERVED: list[IO[str]] = []
+"""Locks on the ports this process has given out."""
 
 
 class StackError(RuntimeError):
@@ -46,6 +50,10 @@ class Stack:
 
     state_dir: Path
     say: Callable[[str], None]
+    ports: tuple[int, int, int, int, int] = (7233, 8233, 8090, 8081, 8000)
+    """Temporal, its UI, the sandbox, the worker's own endpoint, the web; another where one is taken, any for 0."""
+    with_web: bool = True
+    """Whether vendors' deliveries are taken in; only practices on NexHealth need that."""
     environment: dict[str, str] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     _lock: IO[str] | None = None
@@ -92,11 +100,12 @@ class Stack:
         _end(part)
 
     def _plan(self) -> None:
-        grpc, ui, sandbox, ops = (free_port(port) for port in (7233, 8233, 8090, 8081))
-        web = free_port(8000)
+        grpc, ui, sandbox, ops, web = (free_port(port) for port in self.ports)
         sandbox_url = f"http://127.0.0.1:{sandbox}"
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every booking would compile the workflow anew
         self.environment = {
             **os.environ,
+            "PYTHONPYCACHEPREFIX": str(self.state_dir / "pycache"),
             **sandbox_settings(sandbox_url),
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
@@ -127,17 +136,15 @@ class Stack:
             ),
             worker("worker", ops),
         ]
+        self.parts = [part for part in self.parts if self.with_web or part.name != "web"]
 
     def _subscribe(self) -> None:
-        """Have NexHealth's side tell us of landings; the secret that signs its deliveries is shown only once."""
-        kept = self.state_dir / "webhook.secret"
-        if not kept.exists():
-            command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
-            done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
-            if done.returncode != 0:
-                raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
-            kept.write_text(json.loads(done.stdout.splitlines()[-1])["secret"])
-        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = kept.read_text()
+        """Have NexHealth's side tell us of landings, at the address of this run."""
+        command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
+        if done.returncode != 0:
+            raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
+        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = json.loads(done.stdout.splitlines()[-1])["secret"]
 
     def _start(self, part: Part) -> None:
         if part.before is not None and part.process is None:
@@ -240,14 +247,28 @@ def sandbox_settings(url: str) -> Mapping[str, str]:
 
 
 def free_port(wanted: int) -> int:
-    """``wanted`` where nobody listens on it, else any free one."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """``wanted`` where nobody has it, else another; no second stack on this machine gets it while this process lives.
+
+    Others come from below the range that the system gives to outgoing calls, which could take it before we listen.
+    """
+    for port in (wanted, *random.sample(range(20_000, 32_000), 200)):
+        if port and _reserve(port):
+            return port
+    raise StackError("no free port was found")
+
+
+def _reserve(port: int) -> bool:
+    lock = (Path(tempfile.gettempdir()) / f"holdfast-port-{port}").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return False
+    _RESERVED.append(lock)
+    return True
 
 
 def new_seed() -> str:

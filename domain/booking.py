@@ -60,6 +60,7 @@ class Reason(StrEnum):
     NOT_REACHED = "not_reached"
     """Confirmed, but the patient could not be told."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
+    NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
     # waits for no person
     AWAITING_OFFICE = "awaiting_office"
     """Accepted, and on its way to the practice's own system."""
@@ -80,6 +81,8 @@ class MessageState(Value):
     channel: str
     version: int
     state: str
+    not_before: AwareDatetime | None = None
+    """It was not tried, and is to be at that instant."""
 
 
 class BookingView(Value):

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import phonenumbers
@@ -71,11 +71,14 @@ def match(person: Person, returning: bool | None, charts: Sequence[Chart]) -> Ma
     """Decide which of the charts the practice system returned is this person's, if any.
 
     Only the same first and last name, birth date and at least one shared contact (or a chart without any)
-    settles it by itself.
+    settles it by itself. A chart merged into another counts as a sign that the other may be this person's.
     """
-    fits = sorted((_compare(person, chart) for chart in _originals(charts)), key=lambda fit: fit.rank)
+    known = {chart.id: chart for chart in charts}
+    fits = sorted((_compare(person, chart) for chart in charts), key=lambda fit: fit.rank)
+    like_merged = {_original(fit.chart, known).id for fit in fits if fit.same_person or fit.near}
+    fits = [fit for fit in fits if _original(fit.chart, known) is fit.chart]
     same = [fit for fit in fits if fit.same_person]
-    near = [fit for fit in fits if fit.near and not fit.same_person]
+    near = [fit for fit in fits if not fit.same_person and (fit.near or fit.chart.id in like_merged)]
     candidates = tuple(fit.chart.id for fit in (*same, *near))
     sharing = [fit for fit in same if fit.contact] or [fit for fit in same if fit.contactless]
     if not same:
@@ -129,10 +132,13 @@ def _ask(reason: Reason, candidates: tuple[str, ...]) -> Match:
     return Match(verdict=Verdict.ASK, reason=reason, candidates=candidates)
 
 
-def _originals(charts: Sequence[Chart]) -> list[Chart]:
-    """Charts merged into another are dropped where the other is known."""
-    known = {chart.id for chart in charts}
-    return [chart for chart in charts if chart.duplicate_of is None or chart.duplicate_of not in known]
+def _original(chart: Chart, known: Mapping[str, Chart]) -> Chart:
+    """The chart that this one was merged into in the end, as far as it is known."""
+    passed: set[str] = set()
+    while chart.id not in passed and (into := known.get(chart.duplicate_of or "")) is not None:
+        passed.add(chart.id)
+        chart = into
+    return chart
 
 
 def _compare(person: Person, chart: Chart) -> _Fit:

@@ -184,6 +184,7 @@ _REASONS = {
     Reason.CALL_ONLY: "This service is booked by phone.",
     Reason.OUTSIDE_RULES: "The time is outside what the office offers online.",
     Reason.NOT_FOR_NEW_PATIENTS: "This service is for patients of the office, and no chart fits.",
+    Reason.NOT_FOR_EXISTING_PATIENTS: "This service is for new patients, and a chart fits.",
     Reason.DECLINED_BY_STAFF: "The office declined the request.",
     Reason.WITHDRAWN: "The patient took it back.",
     Reason.EXPIRED: "Nobody decided before the visit would have begun.",
@@ -191,7 +192,7 @@ _REASONS = {
 
 
 def public_status(status: Status, reason: Reason | None) -> str:
-    """What the patient may read: the same whether or not a chart exists."""
+    """What the patient may read: a reason only where it does not depend on who asks."""
     if status is Status.NEEDS_STAFF and reason in (Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED):
         return "This time is no longer free. Pick another, or we will contact you."
     if status is Status.DECLINED and reason in (Reason.CALL_ONLY, Reason.OUTSIDE_RULES):

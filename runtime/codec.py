@@ -25,7 +25,8 @@ class Keyring:
             raise ValueError("a keyring needs at least one key of 32 bytes")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.primary_id = next(iter(keys))
-        self.primary = keys[self.primary_id]
+        self.secrets = tuple(keys.values())
+        """The primary one first."""
 
     def cipher(self, key_id: str) -> AESGCM:
         try:

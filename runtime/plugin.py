@@ -1,6 +1,7 @@
 """One object that configures client, worker and replayer alike, so that they cannot drift apart."""
 
 import email_validator  # noqa: F401  pydantic loads it late, which the workflow sandbox would warn about
+from temporalio.converter import StorageDriverStoreContext
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -42,7 +43,7 @@ def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
 
 
 class _ContextFreeRunner(SandboxedWorkflowRunner):
-    """Our converter and codec do not ask which activity a payload belongs to.
+    """Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere.
 
     The SDK would enter the sandbox for every payload to find out, which took a tenth of a worker's time.
     """
@@ -50,4 +51,6 @@ class _ContextFreeRunner(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = super().create_instance(det)
         setattr(instance, "get_serialization_context", lambda command_info: None)  # noqa: B010
+        nowhere = StorageDriverStoreContext(target=None)
+        setattr(instance, "get_external_store_context", lambda command_info: nowhere)  # noqa: B010
         return instance

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+import uvloop
+
 from adapters.practice_file import PracticeFileError
 from runtime.logs import configure_logging
 from settings import ConfigurationError, Settings, load_settings
@@ -16,7 +18,7 @@ Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
 def run_until_told(run: Run) -> NoReturn:
     """Run until SIGTERM or SIGINT sets the event. Exit codes: 0 done, 1 Temporal unreachable, 2 wrong settings."""
-    code = asyncio.run(_run(run))
+    code = uvloop.run(_run(run))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done

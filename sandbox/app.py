@@ -22,7 +22,7 @@ from sandbox.ascend import Answer, Ascend, fault, problem
 from sandbox.contracts import Contracts
 from sandbox.desk import act
 from sandbox.faults import Call, Fault, Faults
-from sandbox.messaging import send_email, send_text, sendgrid_problem, shown_text, twilio_problem
+from sandbox.messaging import listed_texts, send_email, send_text, sendgrid_problem, twilio_problem
 from sandbox.nexhealth import api as nexhealth
 from sandbox.nexhealth.calls import Endpoint
 from sandbox.nexhealth.control import act as act_at_office
@@ -194,7 +194,7 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
                 stale = box.faults.staleness()
                 return JSONResponse(box.ascend.listing(collection, dict(request.query_params), stale))
             if request.method == "GET":
-                return JSONResponse(box.ascend.item(collection, row_id))
+                return JSONResponse(box.ascend.item(collection, row_id, dict(request.query_params)))
             if request.method == "DELETE":
                 box.ascend.delete(collection, row_id)
                 empty = {"empty_204": 204, "empty_200": 200}.get(box.ascend.switches.delete)
@@ -231,9 +231,7 @@ def create_app(database: Path, contracts: Path | None = None) -> Starlette:
                 return JSONResponse({"sid": account, "status": "active"})
             if request.method == "POST":
                 return JSONResponse(send_text(box.store, account, form), status_code=201)
-            to = request.query_params.get("To")
-            sent = [shown_text(row, account) for row in box.store.all("texts") if to in (None, row["to"])]
-            return JSONResponse({"messages": sent[::-1]})
+            return JSONResponse({"messages": listed_texts(box.store, account, dict(request.query_params))})
 
         return await box.serve("twilio", request, request.url.path, work)
 

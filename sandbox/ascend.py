@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox import query
+from sandbox.fields import EVERYTHING
 from sandbox.store import Row, Store, now_text
 
 STATUSES = [
@@ -112,22 +113,36 @@ class Ascend:
     def listing(self, collection: str, params: dict[str, str], stale: float) -> Row:
         rows = self.store.all(self._known(collection))
         if collection == "appointments" and stale:
-            seen_until = (datetime.now(UTC) - timedelta(seconds=stale)).isoformat()
-            rows = [row for row in rows if row["lastModified"].replace("Z", "+00:00") <= seen_until]
+            rows = self._as_of(datetime.now(UTC) - timedelta(seconds=stale), rows)
         try:
-            rows = query.page(query.matching(rows, params.get("filter", "")), params, self.switches.page_limit)
+            rows = query.matching(rows, collection, params.get("filter", ""))
+            rows = query.page(rows, params, self.switches.page_limit)
         except ValueError:
             raise problem(400, "invalid_parameter", "filter") from None
-        if params.get("responseFields", "ALL") == "ALL":
-            self.read.update((row["id"], row["lastModified"]) for row in rows if "lastModified" in row)
-        data = [self._shown(query.project(row, params.get("responseFields"))) for row in rows]
+        data = [self._given(collection, row, params) for row in rows]
         return {"statusCode": 200, "data": data, "warnings": [], "errors": []}
 
-    def item(self, collection: str, row_id: str) -> Row:
-        row = self._found(collection, row_id)
-        if self.author == "api":
-            self.read[row_id] = row["lastModified"]
-        return {"statusCode": 200, "data": self._shown(row)}
+    def item(self, collection: str, row_id: str, params: dict[str, str]) -> Row:
+        row = self.found(collection, row_id)
+        return {"statusCode": 200, "data": self._given(collection, row, params)}
+
+    def _given(self, collection: str, row: Row, params: dict[str, str]) -> Row:
+        fields = params.get("responseFields")
+        if fields == EVERYTHING and "lastModified" in row:
+            self.read[row["id"]] = row["lastModified"]
+        return self._shown(query.project(row, collection, fields))
+
+    def _as_of(self, moment: datetime, rows: list[Row]) -> list[Row]:
+        """Appointments as they were then: what was done since is undone, last first."""
+        then = {row["id"]: row for row in rows}
+        for entry in self.store.log_since(_text(moment)):
+            if entry["domainType"] != COLLECTIONS["appointments"]:
+                continue
+            if entry["before"] is None:
+                then.pop(entry["id"], None)
+            else:
+                then[entry["id"]] = entry["before"]
+        return [then[row_id] for row_id in sorted(then, key=int)]
 
     def create(self, collection: str, given: Row) -> tuple[int, Row]:
         kind = self._known(collection)
@@ -144,7 +159,7 @@ class Ascend:
         return self.switches.post_status, body
 
     def update(self, collection: str, row_id: str, given: Row) -> Row:
-        before = self._found(collection, row_id)
+        before = self.found(collection, row_id)
         base = before if self.switches.put_mode == "merge" or collection == "patients" else {}
         if collection == "appointments":
             row, warnings = self._appointment({**base, **given}, before)
@@ -161,7 +176,7 @@ class Ascend:
         return {"statusCode": 200, "data": self._shown(row), "warnings": warnings}
 
     def delete(self, collection: str, row_id: str) -> None:
-        row = self._found(collection, row_id)
+        row = self.found(collection, row_id)
         if collection != "appointments":
             raise problem(403, "not_deletable")
         self.store.delete(collection, row_id)
@@ -172,7 +187,7 @@ class Ascend:
             raise problem(404, "unknown_resource")
         return collection
 
-    def _found(self, collection: str, row_id: str) -> Row:
+    def found(self, collection: str, row_id: str) -> Row:
         row = self.store.get(self._known(collection), row_id)
         if row is None:
             raise problem(404, "not_found")
@@ -189,7 +204,7 @@ class Ascend:
         references = {name: self._reference(given[name], kind) for name, kind in REFERENCES.items()}
         start = _start(given["start"])
         minutes = int(given.get("duration") or 60)
-        operatory = self._found("operatories", references["operatory"]["id"])
+        operatory = self.found("operatories", references["operatory"]["id"])
         row: Row = {
             "title": "Appointment",
             "note": None,
@@ -219,7 +234,7 @@ class Ascend:
             and other["status"] not in ("BROKEN", "NO_SHOW")
             and other["start"] < row["end"]
             and row["start"] < other["end"]
-            and (other["operatory"]["id"] == row["operatory"]["id"] or other["provider"]["id"] == row["provider"]["id"])
+            and any((other[name] or {}).get("id") == row[name]["id"] for name in ("operatory", "provider"))
             for other in self.store.all("appointments")
         )
         if clash and self.switches.overlap == "reject_400":
@@ -267,6 +282,7 @@ class Ascend:
                 "domainType": COLLECTIONS[kind],
                 "id": row["id"],
                 "payload": row,
+                "before": before,
                 "sendTime": now_text(),
             }
         )

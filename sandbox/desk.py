@@ -6,6 +6,8 @@ from sandbox.ascend import Ascend, problem
 from sandbox.seed import patient
 from sandbox.store import Row, now_text
 
+RECURRENCE = ("recurrenceType", "recurrenceFrequency", "recurrenceStart", "recurrenceEnd")
+
 
 def act(ascend: Ascend, given: dict[str, Any]) -> Row:
     """One action by name; with ``key`` it is done once however often it is sent."""
@@ -13,20 +15,21 @@ def act(ascend: Ascend, given: dict[str, Any]) -> Row:
     action = _ACTIONS.get(str(what))
     if action is None:
         raise problem(400, "unknown_action", "do")
-    if key is not None:
-        for kind in ("appointments", "events", "patients"):
-            for row in ascend.store.all(kind):
-                if row.get("deskKey") == key:
-                    return row
-        given["deskKey"] = key
+    done = ascend.store.remembered(key) if key is not None else None
+    if done is not None:
+        return done
     ascend.author = "desk"
     try:
-        return action(ascend, given)
+        answer = action(ascend, given)
     finally:
         ascend.author = "api"
+    if key is not None:
+        ascend.store.remember(key, answer)
+    return answer
 
 
 def _book(ascend: Ascend, given: Row) -> Row:
+    """``without`` names fields that the row lacks, as one taken over from another program may."""
     body = {
         "start": given["start"],
         "duration": given.get("duration", 30),
@@ -36,14 +39,15 @@ def _book(ascend: Ascend, given: Row) -> Row:
         "operatory": {"id": given["operatory"]},
         "title": given.get("title", "Visit"),
         "other": given.get("title", "Visit"),
-        "deskKey": given.get("deskKey"),
     }
     _, answer = ascend.create("appointments", body)
-    return dict(answer["data"])
+    row = dict(answer["data"])
+    nothing = dict.fromkeys(given.get("without", ()))
+    return ascend.store.put("appointments", row | nothing) if nothing else row
 
 
 def _change(ascend: Ascend, given: Row) -> Row:
-    row = ascend.item("appointments", given["id"])["data"]
+    row = ascend.found("appointments", given["id"])
     for name in ("operatory", "provider", "patient"):
         if name in given:
             row[name] = {"id": given[name]}
@@ -61,15 +65,17 @@ def _delete(ascend: Ascend, given: Row) -> Row:
 
 
 def _block(ascend: Ascend, given: Row) -> Row:
+    """Closed time of a location, or without one of all; of a chair or a provider, or of everybody; once or repeated."""
     stamp = {"created": now_text(), "lastModified": now_text()}
+    kinds = (("location", "LocationV1"), ("operatory", "OperatoryV1"), ("provider", "ProviderV1"))
     row = {
         "type": "EventV1",
         "title": given.get("title", "Blocked"),
         "start": given["start"],
         "end": given["end"],
-        "location": {"id": given["location"], "type": "LocationV1"},
-        "operatory": {"id": given["operatory"], "type": "OperatoryV1"} if given.get("operatory") else None,
-        "deskKey": given.get("deskKey"),
+        "allDay": given.get("allDay", False),
+        **{name: {"id": given[name], "type": kind} if given.get(name) else None for name, kind in kinds},
+        **{name: given[name] for name in RECURRENCE if name in given},
     }
     return ascend.store.add("events", row | stamp)
 
@@ -83,8 +89,11 @@ def _patient(ascend: Ascend, given: Row) -> Row:
     row = patient(
         given["first"], given["last"], given["born"], given.get("email"), given.get("phone"), given["location"]
     )
+    if given.get("duplicate_of"):
+        original = {"id": given["duplicate_of"], "type": "PatientV1"}
+        row |= {"patientStatus": "DUPLICATE", "duplicateOfPatient": original}
     stamp = {"type": "PatientV1", "created": now_text(), "lastModified": now_text()}
-    return ascend.store.add("patients", {**row, **stamp, "deskKey": given.get("deskKey")})
+    return ascend.store.add("patients", {**row, **stamp})
 
 
 _ACTIONS = {

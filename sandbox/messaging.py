@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.ascend import Answer
 from sandbox.store import Row, Store, now_text
 
-REFUSED_NUMBERS = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610}
+REFUSED_NUMBERS = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610, "+15005550005": 30610}
 
 
 def sendgrid_problem(status: int, message: str, field: str) -> Answer:
@@ -71,16 +71,31 @@ def send_text(store: Store, account: str, form: dict[str, str]) -> Row:
     row = store.add(
         "texts", {"to": to, "body": body, "sid": "SM" + secrets.token_hex(16), "at": now_text(), "form": form}
     )
-    return shown_text(row, account)
+    return _shown_text(row, account)
 
 
-def shown_text(row: Row, account: str) -> Row:
+def listed_texts(store: Store, account: str, asked: dict[str, str]) -> list[Row]:
+    """Newest first."""
+    found = [row for row in store.all("texts") if asked.get("To") in (None, row["to"]) and _sent_when(row, asked)]
+    return [_shown_text(row, account) for row in reversed(found)]
+
+
+def _sent_when(row: Row, asked: dict[str, str]) -> bool:
+    """``DateSent``, and ``DateSent<`` and ``DateSent>`` with the day or the instant itself included."""
+    for name, fits in (("DateSent", str.__eq__), ("DateSent<", str.__le__), ("DateSent>", str.__ge__)):
+        if name in asked and not fits(row["at"][: len(asked[name].rstrip("Z"))], asked[name].rstrip("Z")):
+            return False
+    return True
+
+
+def _shown_text(row: Row, account: str) -> Row:
+    """As Twilio's API has it: without the body, where that was not to be retained."""
     sent = format_datetime(datetime.fromisoformat(row["at"]).astimezone(UTC))
     return {
         "sid": row["sid"],
         "account_sid": account,
         "to": row["to"],
-        "body": row["body"],
+        "body": "" if row["form"].get("ContentRetention") == "discard" else row["body"],
         "status": "queued",
         "date_created": sent,
         "date_sent": sent,

@@ -72,17 +72,15 @@ def _location(state: Row, place: Row, day: date) -> str:
 def _boxes(state: Row, chair: Row, zone: ZoneInfo, day: date) -> list[str]:
     found = []
     for event in state["events"]:
-        if (
-            event["location"]["id"] == chair["location"]["id"]
-            and (event.get("operatory") or chair)["id"] == chair["id"]
-        ):
+        here = (event.get("location") or chair["location"])["id"] == chair["location"]["id"]
+        if here and not event.get("provider") and (event.get("operatory") or chair)["id"] == chair["id"]:
             found.append(_box(event, zone, day, "visit block", event["title"]))
     providers = {row["id"]: row["shortName"] for row in state["providers"]}
     for row in state["appointments"]:
-        if row["operatory"]["id"] == chair["id"] and row["status"] not in ("BROKEN", "NO_SHOW"):
+        if (row["operatory"] or {}).get("id") == chair["id"] and row["status"] not in ("BROKEN", "NO_SHOW"):
             ours = OURS.search(row.get("note") or "")
             kind = "" if not ours else " hold" if row["status"] == "UNCONFIRMED" else " confirmed"
-            who = providers.get(row["provider"]["id"], "")
+            who = providers.get((row["provider"] or {}).get("id"), "")
             found.append(_box(row, zone, day, f"visit{kind}", f"{row['title']} · {who}"))
     return [box for box in found if box]
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.fields import EVERYTHING, FIELDS, INSIDE, SHOWN
 from sandbox.store import Row
 
 _CRITERION = re.compile(r"^\s*([A-Za-z0-9_.]+)\s*(==|!=|>=|<=|~=|->|>|<)(.*)$", re.DOTALL)
@@ -13,12 +14,16 @@ class BadQuery(ValueError):
     """The parameters are not of the grammar."""
 
 
-def matching(rows: list[Row], text: str) -> list[Row]:
+def matching(rows: list[Row], collection: str, text: str) -> list[Row]:
+    """Raises BadQuery, for a field that the collection does not have too."""
     for criterion in _split(text):
         found = _CRITERION.match(criterion)
         if found is None:
             raise BadQuery("filter")
         field, operator, value = found[1], found[2], found[3].strip()
+        name, *inside = field.split(".")
+        if name not in FIELDS[collection] or len(inside) > 1 or not INSIDE.issuperset(inside):
+            raise BadQuery("filter")
         rows = [row for row in rows if any(_holds(seen, operator, value) for seen in _values(row, field))]
     return rows
 
@@ -31,11 +36,12 @@ def page(rows: list[Row], params: dict[str, str], limit: int) -> list[Row]:
     return rows[begin : begin + size]
 
 
-def project(row: Row, fields: str | None) -> Row:
-    if not fields or fields == "ALL":
+def project(row: Row, collection: str, fields: str | None) -> Row:
+    """As the caller wants it: ``ALL``, some fields, or what is shown to who asks for none."""
+    wanted = fields or SHOWN[collection]
+    if wanted == EVERYTHING:
         return row
-    wanted = {"id", *fields.split(",")}
-    return {key: value for key, value in row.items() if key in wanted}
+    return {key: value for key, value in row.items() if key in {"id", *wanted.split(",")}}
 
 
 def _split(text: str) -> list[str]:

@@ -24,6 +24,7 @@ class Store:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS rows (kind TEXT, id INTEGER, body TEXT, PRIMARY KEY (kind, id))")
         self._db.execute("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, body TEXT)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, answer TEXT)")
         self._db.execute("CREATE TABLE IF NOT EXISTS ids (id INTEGER PRIMARY KEY AUTOINCREMENT)")
 
     @property
@@ -34,6 +35,7 @@ class Store:
         with self._lock:
             self._db.execute("DELETE FROM rows")
             self._db.execute("DELETE FROM log")
+            self._db.execute("DELETE FROM done")
 
     def all(self, kind: str) -> list[Row]:
         """Rows by ascending id."""
@@ -76,3 +78,24 @@ class Store:
     def log(self) -> list[Row]:
         with self._lock:
             return [json.loads(body) for (body,) in self._db.execute("SELECT body FROM log ORDER BY seq")]
+
+    def log_since(self, sent: str) -> list[Row]:
+        """Entries sent later than that, last first."""
+        found = []
+        with self._lock:
+            for (body,) in self._db.execute("SELECT body FROM log ORDER BY seq DESC"):
+                entry = json.loads(body)
+                if entry["sendTime"] <= sent:
+                    break
+                found.append(entry)
+        return found
+
+    def remember(self, key: str, answer: Row) -> None:
+        """What came of the action that was asked for under this key."""
+        with self._lock:
+            self._db.execute("INSERT INTO done VALUES (?, ?)", (key, json.dumps(answer)))
+
+    def remembered(self, key: str) -> Row | None:
+        with self._lock:
+            found = self._db.execute("SELECT answer FROM done WHERE key = ?", (key,)).fetchone()
+        return json.loads(found[0]) if found else None

@@ -190,6 +190,7 @@ class BookingWorkflow:
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:
         """The patient picks another time while the first could not be had."""
+        self._state.asked_at = workflow.now()
         self._state.resolution = Resolution(
             kind=ResolutionKind.START,
             by=BY_PATIENT,
@@ -213,6 +214,7 @@ class BookingWorkflow:
     @workflow.update
     async def cancel(self) -> BookingView:
         """The patient takes the request or the visit back."""
+        self._state.asked_at = workflow.now()
         self._state.withdrawn = True
         self._steps.stop()
         await self._decided(lambda: self._state.status.is_final)

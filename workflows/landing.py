@@ -74,6 +74,8 @@ class Landing:
         self._state.match = match
         if match.verdict is Verdict.NEW and not policy.new_patients:
             raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
+        if match.verdict is Verdict.MATCHED and not policy.existing_patients:
+            raise NeedsStaff(Reason.NOT_FOR_EXISTING_PATIENTS)
 
     async def _secure_slot(self) -> None:
         self._state.claimed = True

@@ -13,15 +13,14 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import DeskNotice, MessageActivities, Notice
-    from activities.queues import messages_queue
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.messages import Kind
     from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
-    from workflows.waiting import ended
+    from workflows.waiting import ended, sleep_until
 
-Given = TypeVar("Given")
+Given = TypeVar("Given", Notice, DeskNotice)
 
 WITHIN = timedelta(hours=12)
 RETRIES = RetryPolicy(
@@ -94,25 +93,27 @@ class Notices:
                 to=address,
                 language=request.language,
                 start=self._state.start,
+                asked_at=self._state.asked_at,
             )
             for channel, address in addresses.items()
             if address
         ]
 
     async def _deliver(self, notice: Notice) -> bool:
-        state = await _attempted(
-            MessageActivities.notify, notice, f"Tell the patient by {notice.channel}: {notice.kind}"
-        )
-        self._state.messages.append(
-            MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state=state)
-        )
-        return state in REACHED
+        summary = f"Tell the patient by {notice.channel}: {notice.kind}"
+        sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
+        while sent.not_before is not None:
+            await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
+            sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
+        self._state.messages.append(sent)
+        return sent.state in REACHED
 
     async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
-        state = await _attempted(MessageActivities.tell_desk, notice, f"Tell the desk: {notice.reason}")
-        if state not in REACHED:
-            workflow.logger.warning("desk not told", extra={"cause": state})
-        return state in REACHED
+        summary = f"Tell the desk: {notice.reason}"
+        sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, summary)
+        if sent.state not in REACHED:
+            workflow.logger.warning("desk not told", extra={"cause": sent.state})
+        return sent.state in REACHED
 
 
 async def _in_turn(older: asyncio.Task[bool] | None, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
@@ -126,13 +127,14 @@ async def _any(sending: list[asyncio.Task[bool]]) -> bool:
     return any(await asyncio.gather(*sending))
 
 
-async def _attempted(step: Callable[[Any, Given], Awaitable[MessageState]], notice: Given, summary: str) -> str:
-    """How it ended: the message's state, or why it could not be sent."""
+async def _attempted(
+    step: Callable[[Any, Given], Awaitable[MessageState]], notice: Given, channel: Channel, summary: str
+) -> MessageState:
+    """How it ended, also where it could not be sent."""
     try:
-        sent = await workflow.execute_activity_method(
+        return await workflow.execute_activity_method(
             step,
             notice,
-            task_queue=messages_queue(workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=90),
             schedule_to_close_timeout=WITHIN,
             heartbeat_timeout=SILENCE,
@@ -141,8 +143,11 @@ async def _attempted(step: Callable[[Any, Given], Awaitable[MessageState]], noti
             summary=summary,
         )
     except ActivityError as failure:
-        if is_cancelled_exception(failure):
-            return OVERTAKEN
-        cause = failure.cause
-        return f"failed:{cause.type if isinstance(cause, ApplicationError) else type(cause).__name__}"
-    return sent.state
+        return MessageState(kind=notice.kind, channel=channel, version=notice.version, state=_why(failure))
+
+
+def _why(failure: ActivityError) -> str:
+    if is_cancelled_exception(failure):
+        return OVERTAKEN
+    cause = failure.cause
+    return f"failed:{cause.type if isinstance(cause, ApplicationError) else type(cause).__name__}"

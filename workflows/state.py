@@ -59,6 +59,8 @@ class BookingState:
     status: Status = Status.RECEIVED
     reason: Reason | None = None
     wanted: NewTime = field(init=False)
+    asked_at: datetime = field(init=False)
+    """When the patient last did something, and so waits for the answer."""
     match: Match | None = None
     not_these: tuple[str, ...] = ()
     """Charts that staff found to be somebody else."""
@@ -107,6 +109,7 @@ class BookingState:
     """Of the agreed time: rises when it changes, so that patients are told anew."""
 
     def __post_init__(self) -> None:
+        self.asked_at = self.updated_at
         self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
 
     @property
@@ -225,6 +228,8 @@ class BookingState:
             return (kinds.APPROVE,)
         if self.settled:
             return (kinds.APPROVE, kinds.RETRY)
+        if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
+            return (kinds.APPROVE, kinds.DECLINE, kinds.START)
         allowed = [kinds.DECLINE, kinds.START, kinds.RETRY]
         if reason in PATIENT_REASONS or reason is Reason.NOT_FOR_NEW_PATIENTS:
             allowed = [kinds.PATIENT, kinds.NEW_PATIENT, *allowed]

@@ -19,6 +19,7 @@ class AscendConfig:
     longest_appointment: timedelta = timedelta(hours=12)
     """Ascend lists appointments by start: those that began so long before a span are looked at too."""
     blocks_for: timedelta = timedelta(minutes=10)
-    """A check before a write may use blocked time read so long ago; the look after it never does."""
+    """A check before a write may use blocked time read so long ago. The look after it asks what was changed since,
+    which does not show what was deleted: that stays closed for so long."""
     reference_data_for: timedelta = timedelta(hours=1)
     """Locations, providers, operatories and templates are read again after so long."""

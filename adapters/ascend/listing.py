@@ -1,12 +1,16 @@
 """Collections: filters from safe values, and pages until nothing is left."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.ascend.transport import Transport
 from adapters.errors import Unavailable
+
+ALL = ("ALL",)
+"""Every field. What a row shows to those who don't ask for fields is not stated."""
 
 
 def instant_text(instant: datetime) -> str:
@@ -16,6 +20,10 @@ def instant_text(instant: datetime) -> str:
 def where(*criteria: tuple[str, str, str]) -> str:
     """A filter from (field, operator, value); characters of the grammar are taken out of values."""
     return ",".join(f"{field}{operator}{_safe(value)}" for field, operator, value in criteria)
+
+
+Seen = Callable[[list[dict[str, Any]], float], None]
+"""Told of the rows of each page, and when it was asked for (monotonic seconds)."""
 
 
 def _safe(value: str) -> str:
@@ -36,14 +44,19 @@ class Listing:
         self._fullest: dict[str, int] = {}
         self._learning = asyncio.Lock()
 
-    async def rows(self, path: str, criteria: str = "", fields: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Every row of a collection that meets the criteria, by ascending id."""
+    async def rows(
+        self, path: str, criteria: str = "", *, fields: Sequence[str], seen: Seen | None = None
+    ) -> list[dict[str, Any]]:
+        """Every row of a collection that meets the criteria, by ascending id, with at least these fields."""
         if criteria:
             await self._learn(path)
         found: dict[int, dict[str, Any]] = {}
         last_id: str | None = None
         while True:
+            asked = time.monotonic()
             page = await self._page(path, criteria, fields, last_id)
+            if seen is not None:
+                seen(page, asked)
             fresh = [row for row in page if _number(row) not in found]
             if page and not fresh:
                 raise Unavailable(f"GET {path}: the same page again")
@@ -59,14 +72,12 @@ class Listing:
                 self._fullest[path] = len(await self._page(path, "", ("id",), None))
 
     async def _page(self, path: str, criteria: str, fields: Sequence[str], last_id: str | None) -> list[dict[str, Any]]:
-        params = {"pageSize": str(self._page_size)}
+        params = {"pageSize": str(self._page_size), "responseFields": ",".join(fields)}
         if criteria:
             params["filter"] = criteria
-        if fields:
-            params["responseFields"] = ",".join(fields)
         if last_id is not None:
             params["lastId"] = last_id
-        body = await self._transport.read(path, **params)
+        body = await self._transport.read(path, params)
         data = body.get("data") if isinstance(body, dict) else None
         rows = [data] if isinstance(data, dict) else data
         if not isinstance(rows, list) or any(not isinstance(row, dict) or "id" not in row for row in rows):

@@ -28,28 +28,41 @@ REFRESH_EARLY = 120.0
 """Seconds before its end at which a token is replaced."""
 
 
+class TokenRefused(NotAuthorized):
+    """The next call gets a new token."""
+
+
 class Transport:
     def __init__(self, config: AscendConfig) -> None:
         self._config = config
         self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
-        self._limiter = AsyncLimiter(max(1, config.requests_per_second * BURST), BURST)
-        self._token: str | None = None
+        at_once = max(2, config.requests_per_second * BURST)
+        self._limiter = AsyncLimiter(at_once, at_once / config.requests_per_second)
+        self._token = ""
         self._token_ends = 0.0
         self._refreshing = asyncio.Lock()
 
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def read(self, path: str, **params: str) -> Any:
+    async def turn(self) -> None:
+        """Wait until one more call may be made, which then is made with ``at_once``."""
+        await self._authorization()
+        await self._limiter.acquire()
+
+    async def read(self, path: str, params: dict[str, str], *, at_once: bool = False) -> Any:
         """The decoded body of a GET. Raises the error family; whatever is unclear is Unavailable."""
         try:
-            return await self._call("GET", path, params, None)
+            return await self._call("GET", path, params, None, at_once)
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
-    async def write(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded body of a write. Raises OutcomeUnknown whenever the answer proves nothing."""
-        return await self._call(method, path, {}, body)
+    async def write(self, method: str, path: str, body: Any = None, *, at_once: bool = False) -> Any:
+        """The decoded body of a write. Raises OutcomeUnknown whenever the answer proves nothing.
+
+        With ``at_once`` it rests on what was read just before, and is not repeated: raises TokenRefused.
+        """
+        return await self._call(method, path, {}, body, at_once)
 
     async def linked_organizations(self) -> list[str]:
         response = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
@@ -57,26 +70,32 @@ class Transport:
         found = body.get("organizations") if isinstance(body, dict) else None
         return [str(org) for org in found] if isinstance(found, list) else []
 
-    async def _call(self, method: str, path: str, params: dict[str, str], body: Any) -> Any:
+    async def _call(self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool) -> Any:
         name = f"{method} {_anonymous(path)}"
-        response = await self._send(method, API + path, params, body)
+        response = await self._send(method, API + path, params, body, at_once)
         if response.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
-            self._token = None
+            if response.request.headers["Authorization"] == f"Bearer {self._token}":
+                self._token_ends = 0.0
+            if at_once and method != "GET":
+                raise TokenRefused(f"{name}: 401", code="401")
             response = await self._send(method, API + path, params, body)
         _raise_for(response, name)
         if method == "DELETE":
             return None
         return _decoded(response, name)
 
-    async def _send(self, method: str, path: str, params: dict[str, str], body: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool = False
+    ) -> httpx.Response:
+        if not at_once:
+            await self.turn()
         headers = {
-            "Authorization": await self._authorization(),
+            "Authorization": f"Bearer {self._token}",
             "Organization-ID": self._config.organization_id,
             "Accept": "application/json",
         }
         name = f"{method} {_anonymous(path.removeprefix(API))}"
-        await self._limiter.acquire()
         begun = time.monotonic()
         try:
             response = await self._http.request(method, path, params=params or None, json=body, headers=headers)
@@ -87,11 +106,10 @@ class Transport:
         log.debug("ascend", call=name, status=response.status_code, seconds=round(time.monotonic() - begun, 3))
         return response
 
-    async def _authorization(self) -> str:
+    async def _authorization(self) -> None:
         async with self._refreshing:
-            if self._token is None or time.monotonic() > self._token_ends:
+            if time.monotonic() > self._token_ends:
                 await self._new_token()
-            return f"Bearer {self._token}"
 
     async def _new_token(self) -> None:
         name = "POST /oauth/client_credential/accesstoken"

@@ -9,13 +9,19 @@ import phonenumbers
 from adapters.ascend.listing import instant_text
 from adapters.errors import Unavailable
 from adapters.practice_system import Hold, NewChart
-from domain.calendar import Appointment, AppointmentStatus, Block, Window
+from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
 from domain.reference import reference_in
 from domain.slot import Slot
 
+NOWHERE = ""
+"""The operatory or provider of an appointment that shows none."""
+UNTOUCHED = frozenset({"UNCONFIRMED", "LEFT_MESSAGE"})
+"""As it was written, or with a message left for the patient; a status that we don't know is never among them."""
+AHEAD = UNTOUCHED | {"CONFIRMED", "LATE"}
+"""The visit has not begun."""
 TENTATIVE = "Online booking, tentative."
 CONFIRMED = "Online booking, confirmed."
 
@@ -62,25 +68,34 @@ def ref(row: Row, field: str) -> str | None:
     return None if value is None else str(value)
 
 
+def status(row: Row) -> str:
+    return str(row.get("status", "")).upper()
+
+
 def appointment(row: Row) -> Appointment:
-    """Raises Unavailable for a row that lacks what every appointment has: guessing could double-book."""
-    start = when(row.get("start"))
-    time = span(start, int(row["duration"])) if row.get("duration") else Interval(start=start, end=when(row.get("end")))
-    provider, operatory = ref(row, "provider"), ref(row, "operatory")
-    if provider is None or operatory is None:
-        raise Unavailable("an appointment without provider or operatory")
+    """Raises Unavailable for a row whose time can't be read: guessing could double-book."""
     note = row.get("note")
     return Appointment(
         id=str(row["id"]),
-        time=time,
-        provider=provider,
+        time=_time(row),
+        provider=ref(row, "provider") or NOWHERE,
         other_provider=ref(row, "otherProvider"),
-        operatory=operatory,
+        operatory=ref(row, "operatory") or NOWHERE,
         patient=ref(row, "patient") or "",
-        status=_STATUSES.get(str(row.get("status", "")).upper(), AppointmentStatus.TENTATIVE),
+        status=_STATUSES.get(status(row), AppointmentStatus.TENTATIVE),
         reference=reference_in(note if isinstance(note, str) else None),
         last_modified=when(row["lastModified"]) if row.get("lastModified") else None,
     )
+
+
+def _time(row: Row) -> Interval:
+    start, minutes = when(row.get("start")), str(row.get("duration") or "")
+    if minutes.isdecimal():
+        return span(start, int(minutes))
+    end = when(row.get("end"))
+    if end < start:
+        raise Unavailable("a row that ends before it starts")
+    return Interval(start=start, end=end)
 
 
 def chart(row: Row) -> Chart:
@@ -142,15 +157,28 @@ def rewritten(row: Row, **changes: Any) -> Row:
     return body | changes
 
 
+def changed(row: Row, **changes: Any) -> Row | None:
+    """As ``rewritten``; ``None`` where the row says all of it already."""
+    body = rewritten(row)
+    if all(_plain(body.get(name)) == _plain(value) for name, value in changes.items()):
+        return None
+    return body | changes
+
+
+def _plain(value: Any) -> Any:
+    """References by their ids; what is not there counts as no."""
+    return str(value["id"]) if isinstance(value, dict) and "id" in value else value or None
+
+
 def new_patient(new: NewChart) -> Row:
-    person = new.person
+    person, number = new.person, _ten_digits(new.person.mobile)
     body: Row = {
         "firstName": person.first_name,
         "lastName": person.last_name,
         "dateOfBirth": person.date_of_birth.isoformat(),
         "gender": person.sex.value if person.sex else "O",
         "patientStatus": "NEW",
-        "contactMethod": "TEXT ME" if person.mobile else "EMAIL ME" if person.email else "CALL ME",
+        "contactMethod": "TEXT ME" if number else "EMAIL ME" if person.email else "CALL ME",
         "languageType": "SPANISH" if new.language == "es" else "ENGLISH",
         "preferredLocation": {"id": new.location, "type": "LocationV1"},
         "address1": new.address.line1,
@@ -162,40 +190,17 @@ def new_patient(new: NewChart) -> Row:
         body["address2"] = new.address.line2
     if person.email:
         body["emailAddress"] = person.email
-    if person.mobile:
-        number = str(phonenumbers.parse(person.mobile, "US").national_number)
+    if number:
         body["phones"] = [{"number": number, "phoneType": "MOBILE", "sequence": 1}]
     return body
 
 
-def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
-    """An event as the blocks it makes within a span; simple daily and weekly recurrences are expanded."""
-    start = when(row.get("start"))
-    end = when(row["end"]) if row.get("end") else start + timedelta(minutes=int(row.get("duration") or 0))
-    if row.get("allDay"):
-        first, last = start.astimezone(tz).date(), (end - timedelta(seconds=1)).astimezone(tz).date()
-        start, end = instant(first, time(0), tz), instant(max(first, last) + timedelta(days=1), time(0), tz)
-    found = []
-    for shift in _occurrences(row, start, around, tz):
-        occurrence = Interval(start=shift, end=shift + (end - start))
-        if occurrence.overlaps(around):
-            found.append(Block(time=occurrence, operatory=ref(row, "operatory"), provider=ref(row, "provider")))
-    return found
-
-
-def _occurrences(row: Row, start: datetime, around: Interval, tz: ZoneInfo) -> list[datetime]:
-    kind = str(row.get("recurrenceType") or "").upper()
-    step = {"DAILY": 1, "WEEKLY": 7}.get(kind)
-    if step is None:
-        return [start]
-    step *= max(1, int(row.get("recurrenceFrequency") or 1))
-    until = when(row["recurrenceEnd"]) if row.get("recurrenceEnd") else around.end
-    local = start.astimezone(tz)
-    found, day = [], local.date()
-    while (begin := instant(day, local.time().replace(tzinfo=None), tz)) < around.end and begin <= until:
-        found.append(begin)
-        day += timedelta(days=step)
-    return found
+def _ten_digits(mobile: str | None) -> str | None:
+    """As Ascend wants a number; it has no room for one from outside of North America."""
+    if mobile is None:
+        return None
+    parsed = phonenumbers.parse(mobile, "US")
+    return str(parsed.national_number) if parsed.country_code == 1 else None
 
 
 def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:

@@ -1,5 +1,6 @@
 """Our own short-lived reservations of provider and operatory time, so that two bookings never race."""
 
+import secrets
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from sqlalchemy.exc import IntegrityError
 
 from adapters.ledger import news
-from adapters.ledger.database import Database
+from adapters.ledger.database import Database, one_at_a_time
 from adapters.ledger.schema import claims, leases
 from domain.base import Value
 from domain.interval import Interval
@@ -44,6 +45,7 @@ class Claim(Value):
 
 class Grant(Value):
     fence: int
+    """Of this taking alone: no other, of whatever claim, has or will have it."""
     earlier: tuple[Slot, ...]
     """Live claims at this location that were there before ours: theirs is the older right."""
     booked: int
@@ -77,8 +79,9 @@ class Claims:
         except IntegrityError:
             raise ClaimLost from None
 
-    async def begin_write(self, reference: str, fence: int, booking: str, now: datetime) -> None:
-        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest.
+    async def begin_write(self, reference: str, fence: int, slot: Slot, booking: str, now: datetime) -> None:
+        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest,
+        or the claim is on another slot by now.
 
         ``booking``: workflow id, so that news of the appointment finds it.
         """
@@ -87,6 +90,7 @@ class Claims:
             mine = and_(
                 claims.c.reference == reference,
                 claims.c.fence == fence,
+                _is_on(slot),
                 claims.c.live,
                 claims.c.expires_at > now.timestamp(),
             )
@@ -166,6 +170,20 @@ def _blocking(now: float) -> Any:
     return and_(claims.c.live, claims.c.expires_at > now)
 
 
+def _fence() -> int:
+    """A row that is deleted and inserted again would count from one again; chance never repeats."""
+    return secrets.randbits(62)
+
+
+def _is_on(slot: Slot) -> Any:
+    return and_(
+        claims.c.provider == slot.provider,
+        claims.c.operatory == slot.operatory,
+        claims.c.start_at == int(slot.time.start.timestamp()),
+        claims.c.end_at == int(slot.time.end.timestamp()),
+    )
+
+
 def _slot(row: Any) -> Slot:
     time = Interval(start=datetime.fromtimestamp(row.start_at, UTC), end=datetime.fromtimestamp(row.end_at, UTC))
     return Slot(time=time, provider=row.provider, operatory=row.operatory)
@@ -188,6 +206,9 @@ def _retire_expired(c: Connection, now: float) -> None:
 
 
 def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
+    """What is counted here must not grow meanwhile: those at one location or of one contact take turns."""
+    place = f"claims at {claim.connection} {claim.location}"
+    one_at_a_time(c, place, *([f"claims of {claim.contact}"] if claim.contact else []))
     _retire_expired(c, now)
     row = {
         "reference": claim.reference,
@@ -209,7 +230,7 @@ def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
         held = select(func.count()).where(claims.c.contact == claim.contact, _blocking(now), ~claims.c.landed)
         if c.execute(held).scalar_one() >= contact_limit:
             raise TooManyClaims
-    fence = before.fence + 1 if before else 1
+    fence = _fence()
     c.execute(delete(claims).where(claims.c.reference == claim.reference))
     written = bool(before and before.written)
     c.execute(insert(claims).values(**row, fence=fence, live=True, landed=False, written=written))
@@ -248,7 +269,7 @@ def _renew(c: Connection, reference: str, now: float) -> Renewal:
     row = c.execute(select(claims).where(claims.c.reference == reference)).mappings().first()
     if row is None or c.execute(select(claims.c.id).where(_opposed(dict(row), now)).limit(1)).first():
         raise ClaimLost
-    fence = row["fence"] + 1
+    fence = _fence()
     values: dict[str, Any] = {"fence": fence}
     if not row["live"]:
         values |= {"live": True, "expires_at": now + LIVES_AGAIN_FOR.total_seconds()}

@@ -1,11 +1,12 @@
 """Short transactions on SQLite or PostgreSQL, off the event loop."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from adapters.errors import Unavailable
@@ -47,6 +48,21 @@ class Database:
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self.engine.dispose)
+
+
+def one_at_a_time(c: Connection, *subjects: str) -> None:
+    """Transactions on a common subject take turns until they end; to be called before reading what others may change.
+
+    SQLite has one writer anyway. In one fixed order, so that no two wait for each other.
+    """
+    if c.dialect.name != "postgresql":
+        return
+    for number in sorted(_lock_number(subject) for subject in subjects):
+        c.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _lock_number(subject: str) -> int:
+    return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], signed=True)
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

@@ -1,6 +1,7 @@
 """What was sent to whom, so that nothing is sent twice without need, and nothing after an opt-out."""
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from adapters.ledger.database import Database
+from adapters.ledger.database import Database, one_at_a_time
 from adapters.ledger.schema import messages, opt_outs
 from domain.base import Value
 
@@ -52,7 +53,14 @@ class MessageLedger:
         return await self._database.run(lambda c: _begin(c, identity, address_hash, now.timestamp()))
 
     async def accepted(self, identity: MessageId, provider_id: str, now: datetime) -> None:
-        await self._set(identity, now, state=State.ACCEPTED, provider_id=provider_id)
+        await self._set(identity, now, **_accepted(provider_id))
+
+    async def recognise(self, identity: MessageId, provider_ids: Collection[str], now: datetime) -> bool:
+        """Whether one of these sent messages must be this one, whose outcome is unknown; then it is accepted.
+
+        It must, where each message to this address that is in doubt has one that no other message is known to be.
+        """
+        return await self._database.run(lambda c: _recognise(c, identity, provider_ids, now.timestamp()))
 
     async def failed(self, identity: MessageId, code: str, now: datetime) -> None:
         await self._set(identity, now, state=State.FAILED, code=code[:40])
@@ -87,19 +95,19 @@ class OptOuts:
 
     async def opt_out(self, address_hash: str, channel: str, source: str, now: datetime) -> None:
         def work(c: Connection) -> None:
-            c.execute(delete(opt_outs).where(_address(address_hash, channel)))
+            known = opt_outs.c.address_hash == address_hash, opt_outs.c.channel == channel
+            c.execute(delete(opt_outs).where(*known))
             row = {"address_hash": address_hash, "channel": channel, "source": source, "since": now.timestamp()}
             c.execute(insert(opt_outs).values(**row))
 
         await self._database.run(work)
 
-    async def is_opted_out(self, address_hash: str, channel: str) -> bool:
-        found = select(opt_outs.c.since).where(_address(address_hash, channel))
+    async def is_opted_out(self, address_hashes: Collection[str], channel: str) -> bool:
+        """``address_hashes``: of one address, under each key that has been in use."""
+        found = select(opt_outs.c.since).where(
+            opt_outs.c.address_hash.in_(address_hashes), opt_outs.c.channel == channel
+        )
         return await self._database.run(lambda c: c.execute(found).first() is not None)
-
-
-def _address(address_hash: str, channel: str) -> Any:
-    return and_(opt_outs.c.address_hash == address_hash, opt_outs.c.channel == channel)
 
 
 def _is(identity: MessageId) -> Any:
@@ -136,3 +144,23 @@ def _next(state: State, resent: bool) -> Action:
     if state in (State.PENDING, State.FAILED):
         return Action.SEND
     return Action.GIVE_UP if resent else Action.RECONCILE
+
+
+def _recognise(c: Connection, identity: MessageId, provider_ids: Collection[str], now: float) -> bool:
+    mine = c.execute(select(messages).where(_is(identity))).one()
+    one_at_a_time(c, f"messages to {mine.address_hash}")
+    taken = set(c.execute(select(messages.c.provider_id).where(messages.c.provider_id.in_(provider_ids))).scalars())
+    free = [provider_id for provider_id in provider_ids if provider_id not in taken]
+    in_doubt = select(func.count()).where(
+        messages.c.address_hash == mine.address_hash,
+        messages.c.state.in_([State.SENDING, State.UNCERTAIN]),
+        messages.c.updated_at >= mine.first_started_at,
+    )
+    if len(free) < c.execute(in_doubt).scalar_one():
+        return False
+    c.execute(update(messages).where(_is(identity)).values(**_accepted(free[0]), updated_at=now))
+    return True
+
+
+def _accepted(provider_id: str) -> dict[str, Any]:
+    return {"state": State.ACCEPTED, "provider_id": provider_id}

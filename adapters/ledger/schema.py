@@ -1,6 +1,18 @@
 """The ledger's tables. Instants are UTC seconds since 1970."""
 
-from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -17,7 +29,7 @@ claims = Table(
     Column("operatory", String(64), nullable=False),
     Column("start_at", Integer, nullable=False),
     Column("end_at", Integer, nullable=False),
-    Column("fence", Integer, nullable=False),
+    Column("fence", BigInteger, nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("live", Boolean, nullable=False),
     Column("landed", Boolean, nullable=False),

@@ -9,6 +9,8 @@ import logging
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +37,9 @@ from adapters.messenger import Channel, OutgoingMessage
 
 logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
 logging.getLogger("python_http_client.client").disabled = True
+
+AT_ONCE = 20
+"""Calls under way, each on a thread of its own: were they on the event loop's, an outage here would hold up all."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class SendGridMessenger:
 
     def __init__(self, config: SendGridConfig) -> None:
         self._config = config
+        self._threads = ThreadPoolExecutor(AT_ONCE, "email")
         self._api = SendGridAPIClient(config.api_key, host=config.base_url.rstrip("/"))
         hardened = _HardenedClient(
             host=self._api.client.host,
@@ -89,20 +95,21 @@ class SendGridMessenger:
 
     async def send(self, message: OutgoingMessage) -> str:
         body = _mail(self._config, message)
-        response = await asyncio.to_thread(
-            _classified, "POST /v3/mail/send", lambda: self._api.client.mail.send.post(request_body=body)
-        )
+        response = await self._call("POST /v3/mail/send", lambda: self._api.client.mail.send.post(request_body=body))
         return str(response.headers.get("X-Message-Id") or "accepted")
 
-    async def find_sent(self, message: OutgoingMessage, since: datetime) -> str | None:
-        return None  # SendGrid can't be asked
+    async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
+        return ()  # SendGrid can't be asked
 
     async def check(self) -> list[str]:
-        await asyncio.to_thread(_classified, "GET /v3/scopes", lambda: self._api.client.scopes.get())
+        await self._call("GET /v3/scopes", lambda: self._api.client.scopes.get())
         return []
 
     async def close(self) -> None:
-        return None
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, name: str, request: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _classified, name, request)
 
 
 def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
     return body
 
 
-def _classified(call: str, request: Any) -> Any:
+def _classified(call: str, request: Callable[[], Any]) -> Any:
     try:
         return request()
     except HTTPError as failure:

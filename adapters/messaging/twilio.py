@@ -22,7 +22,8 @@ from adapters.messenger import Channel, OutgoingMessage
 UNDELIVERABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
 """The number is bad, or its owner opted out (21610). Source: Twilio's error pages."""
 MISCONFIGURED = frozenset({20003, 20404, 21408, 21601, 21606, 21608, 30002, 30032, 30034, 30450, 30640})
-TRY_LATER = frozenset({20429, 21611, 30001, 30022, 30023, 63038})
+TRY_LATER = frozenset({20429, 21611, 30001, 30022, 30023, 30610, 63038})
+"""Queues are full, or (30610) the number's owner is not to be disturbed at this hour."""
 LONGEST_VALIDITY = 36_000
 
 
@@ -66,13 +67,15 @@ class TwilioMessenger:
             raise OutcomeUnknown("POST Messages: an answer without sid")
         return str(sid)
 
-    async def find_sent(self, message: OutgoingMessage, since: datetime) -> str | None:
+    async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
+        """Texts to this number; what they said Twilio has not retained, as asked to."""
         day = since.astimezone(UTC).date().isoformat()
         body = await self._call("GET", self._messages, params={"To": message.to, "DateSent>": day})
-        for sent in body.get("messages") or []:
-            if _sent_at(sent) >= since - timedelta(seconds=5) and sent.get("body") in (None, "", message.text):
-                return str(sent["sid"])
-        return None
+        return tuple(
+            str(sent["sid"])
+            for sent in body.get("messages") or []
+            if _sent_at(sent) >= since - timedelta(seconds=5) and sent.get("body") in (None, "", message.text)
+        )
 
     async def check(self) -> list[str]:
         await self._call("GET", f"/2010-04-01/Accounts/{self._config.account_sid}.json")

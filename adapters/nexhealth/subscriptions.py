@@ -10,7 +10,7 @@ ENDPOINTS = "/webhook_endpoints"
 
 class Subscribed(Value):
     secret: str | None = None
-    """Signs the deliveries; told only for an address that is new, and to be kept in NEXHEALTH_WEBHOOK_SECRET."""
+    """Signs the deliveries, and is to be kept in NEXHEALTH_WEBHOOK_SECRET; ``None`` where it is not told again."""
     added: tuple[str, ...] = ()
     """Events that were not told before."""
 
@@ -60,11 +60,16 @@ async def _address(transport: Transport, endpoints: list[Row], url: str) -> tupl
         if endpoint.get("target_url") == url:
             if not endpoint.get("active"):
                 await transport.write("PATCH", f"{ENDPOINTS}/{endpoint['id']}", {"active": True}, scoped=False)
-            return endpoint, None
+            return endpoint, _secret(endpoint)
     made = await transport.write("POST", ENDPOINTS, {"target_url": url, "active": True}, scoped=False)
     if not isinstance(made, dict) or "id" not in made:
         raise OutcomeUnknown(f"POST {ENDPOINTS}: an answer without the row that was written")
-    return made, str(made["secret_key"]) if made.get("secret_key") else None
+    return made, _secret(made)
+
+
+def _secret(endpoint: Row) -> str | None:
+    """Always told for a new one; whether again later, the vendor's documents disagree."""
+    return str(endpoint["secret_key"]) if endpoint.get("secret_key") else None
 
 
 async def _endpoints(transport: Transport) -> list[Row]:

@@ -1,7 +1,7 @@
 """A practice system behind NexHealth."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from adapters.practice_system import (
     NewChart,
     PatientQuery,
     ReferenceData,
+    TakenBack,
 )
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState, Window
@@ -31,6 +32,7 @@ from domain.interval import Interval
 from domain.matching import name_key
 from domain.patient import Chart
 from domain.request import Person
+from domain.slot import Slot
 
 APPOINTMENTS, PATIENTS = "/appointments", "/patients"
 REFERENCE_WITHIN = timedelta(hours=36)
@@ -105,14 +107,17 @@ class NexHealthSystem:
             raise Misconfigured("NexHealth does not write this location's appointments to the practice's system")
         body = wire.new_appointment(hold, self._config.public_url)
         params = [*_at(hold.location), ("notify_patient", "false")]
-        row = _row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt")
         try:
-            return self._appointment(row)
+            return self._appointment(_row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt"))
+        except NotFound as missing:
+            raise _bad_reference(missing) from None
         except Unavailable as unclear:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
-    async def confirm_hold(self, appointment_id: str, hold: Hold, *, just_read: bool = False) -> Appointment:
-        """The patient stays whom the hold was written for: NexHealth changes none."""
+    async def confirm_hold(
+        self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
+    ) -> Appointment:
+        """The patient stays whoever it is: NexHealth changes none."""
         seen = await self._ours(appointment_id, hold.reference)
         if seen.status is not AppointmentStatus.TENTATIVE:
             return seen
@@ -131,13 +136,17 @@ class NexHealthSystem:
         }
         return await self._change(seen, wanted, lambda now: now.slot == hold.slot)
 
-    async def withdraw(self, appointment_id: str, reference: str) -> None:
-        await self._take_back(appointment_id, reference, frozenset({AppointmentStatus.TENTATIVE}))
+    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+        return await self._take_back(
+            appointment_id,
+            reference,
+            lambda seen: seen.status is AppointmentStatus.TENTATIVE and (not wrote or seen.slot in wrote),
+        )
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> None:
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
         """The practice's system keeps it as cancelled; it has no room for the reason."""
-        untouched = frozenset({AppointmentStatus.TENTATIVE, AppointmentStatus.CONFIRMED})
-        await self._take_back(appointment_id, reference, untouched)
+        ahead = (AppointmentStatus.TENTATIVE, AppointmentStatus.CONFIRMED)
+        return await self._take_back(appointment_id, reference, lambda seen: seen.status in ahead)
 
     async def reference_data(self) -> ReferenceData:
         places = await self._locations()
@@ -229,6 +238,9 @@ class NexHealthSystem:
             raise Unavailable("the appointment is not yet in the practice's own system", NOT_LANDED)
         try:
             return await self._patch(seen.id, wanted)
+        except NotFound as missing:
+            await self.get_appointment(seen.id)
+            raise _bad_reference(missing) from None
         except OutcomeUnknown:
             now = await self.get_appointment(seen.id)
             if is_done(now):
@@ -239,27 +251,28 @@ class NexHealthSystem:
                 raise Refused("the appointment was broken", code="broken") from None
             raise
 
-    async def _take_back(self, appointment_id: str, reference: str, only: frozenset[AppointmentStatus]) -> None:
+    async def _take_back(
+        self, appointment_id: str, reference: str, is_ours: Callable[[Appointment], bool]
+    ) -> TakenBack:
         try:
-            seen = await self._ours(appointment_id, reference)
+            seen = await self.get_appointment(appointment_id)
         except NotFound:
-            return
-        except Refused as refusal:
-            if refusal.code in ("reference_gone", "broken"):
-                return
-            raise
-        if seen.status not in only:
-            return
+            return TakenBack.DONE
+        if not seen.status.occupies_chair:
+            return TakenBack.DONE
+        if seen.reference != reference or not is_ours(seen):
+            return TakenBack.KEPT
         try:
             await self._patch(appointment_id, {"cancelled": True})
         except NotFound:
-            return
+            return TakenBack.DONE
         except Refused as refusal:
             if refusal.code != "already_cancelled":
                 raise
         except OutcomeUnknown:
             if (await self.get_appointment(appointment_id)).status.occupies_chair:
                 raise
+        return TakenBack.DONE
 
     async def _patch(self, appointment_id: str, changes: Row) -> Appointment:
         data = await self._transport.write("PATCH", f"{APPOINTMENTS}/{appointment_id}", {"appt": changes})
@@ -276,6 +289,10 @@ def _row(data: Any, name: str) -> Row:
     if not isinstance(row, dict) or row.get("id") in (None, ""):
         raise OutcomeUnknown("an answer without the row that was written")
     return row
+
+
+def _bad_reference(missing: NotFound) -> Refused:
+    return Refused(f"{missing.reason}: something that it refers to is not there", code="bad_reference")
 
 
 def _same_person(chart: Chart, person: Person) -> bool:

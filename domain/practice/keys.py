@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Ema
 
 from domain.patient import Address
 from domain.policy import EmailContent, LandingPolicy
+from domain.quiet_hours import NEVER, QuietHours
 from domain.request import Key
 from domain.rules import Confirmation, HoursSpan
 
@@ -36,6 +37,18 @@ def _hours_span(value: Any) -> HoursSpan:
     if closes != time(0) and closes <= opens:
         raise ValueError("opening hours end after they begin")
     return HoursSpan(open=opens, close=closes)
+
+
+def _quiet_hours(value: Any) -> QuietHours:
+    found = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", value) if isinstance(value, str) else None
+    try:
+        if value == "none":
+            return NEVER
+        if found is None:
+            raise ValueError
+        return QuietHours(begin=time.fromisoformat(found[1]), end=time.fromisoformat(found[2]))
+    except ValueError:
+        raise ValueError('give quiet hours as "20:00-08:00", or "none"') from None
 
 
 def _zone(value: str) -> str:
@@ -68,6 +81,7 @@ def _not_zero(value: timedelta) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Length = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_zero)]
+Quiet = Annotated[QuietHours, BeforeValidator(_quiet_hours)]
 Opening = Annotated[HoursSpan, BeforeValidator(_hours_span)]
 SystemId = Annotated[str, BeforeValidator(_system_id)]
 
@@ -131,6 +145,7 @@ class LocationKeys(RuleKeys):
     desk_email: EmailStr | None = None
     escalation_email: EmailStr | None = None
     placeholder_patient: SystemId | None = None
+    quiet_hours: Quiet | None = None
     providers: Annotated[dict[Key, SystemId], Field(min_length=1)]
     operatories: Annotated[dict[Key, SystemId], Field(min_length=1)]
     services: Annotated[tuple[ServiceKeys, ...], Field(min_length=1)]
@@ -160,6 +175,7 @@ class ConnectionKeys(Keys):
 class MessageKeys(Keys):
     email_content: EmailContent = EmailContent.NOTICE
     baa_on_file: bool = False
+    quiet_hours: Quiet = QuietHours(begin=time(20), end=time(8))
 
 
 class PracticeKeys(Keys):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from domain.base import Value
 from domain.patient import Address
 from domain.policy import BookingPolicy, EmailContent, LandingPolicy
+from domain.quiet_hours import NEVER, QuietHours
 from domain.rules import ServiceRule
 
 Found = TypeVar("Found")
@@ -53,6 +54,8 @@ class Location(Value):
     escalation_email: str | None = None
     placeholder_patient: str | None = None
     email_content: EmailContent = EmailContent.NOTICE
+    quiet_hours: QuietHours = NEVER
+    """On the location's clock: patients are sent no text message then, unless they have just asked for the answer."""
     providers: Mapping[str, str]
     """Our name → the practice system's id."""
     operatories: Mapping[str, str]

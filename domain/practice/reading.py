@@ -74,7 +74,8 @@ def _connection(keys: ConnectionKeys) -> Connection:
 
 def _location(keys: LocationKeys, messages: MessageKeys) -> Location:
     fields = {name: getattr(keys, name) for name in Location.model_fields if name in LocationKeys.model_fields}
-    return Location(**fields, email_content=messages.email_content)
+    quiet_hours = keys.quiet_hours or messages.quiet_hours
+    return Location(**fields | {"email_content": messages.email_content, "quiet_hours": quiet_hours})
 
 
 def _service(practice: PracticeKeys, place: LocationKeys, place_path: str, service: ServiceKeys, path: str) -> Service:

@@ -1,20 +1,25 @@
 """One chart a new patient, with the real adapter, the real ledger and the sandbox."""
 
+import asyncio
+import tomllib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
 from activities.patients import ChartToCreate, PatientActivities
 from adapters.ascend import AscendSystem
-from adapters.errors import OutcomeUnknown
+from adapters.errors import OutcomeUnknown, RateLimited
 from adapters.ledger import Ledger
-from adapters.practice_file import read_practice
 from demo.stack import ROOT
+from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
-from domain.matching import Verdict
+from domain.matching import Match, Verdict
+from domain.practice import practice_from
 from domain.reference import new_reference
 from domain.request import Person
 from tests.contract.test_ascend import config
@@ -25,29 +30,86 @@ NOVA = Person.model_validate(
 )
 
 
+class Charts:
+    """Creates charts at an office that is quick to show, and slow to carry out, what it was told."""
+
+    def __init__(self, ledger: Ledger, system: AscendSystem) -> None:
+        content = tomllib.loads((ROOT / "practice.toml").read_text())
+        content["connections"][0] |= {"consistency_delay": "1s", "late_commit": "2s"}
+        parts = Connections(practice=practice_from(content), systems={"ascend-main": system}, ledger=ledger)
+        self._activities = PatientActivities(parts, KeyedHash(b"k" * 32))
+
+    async def create(self, given: ChartToCreate, attempt: int = 1) -> Match:
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, attempt=attempt)
+        return await environment.run(self._activities.create_chart, given)
+
+
+@pytest.fixture
+async def charts(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Charts]:
+    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
+    await ledger.migrate()
+    yield Charts(ledger, system)
+    await system.close()
+    await ledger.close()
+
+
 def for_booking() -> ChartToCreate:
     return ChartToCreate(reference=new_reference(), location="oakland", person=NOVA, language="en")
 
 
+def ids(sandbox: SandboxControl) -> list[str]:
+    return [str(row["id"]) for row in sandbox.state()["patients"] if row["lastName"] == NOVA.last_name]
+
+
 async def test_who_finds_the_chart_of_a_lost_answer_keeps_nobody_else_waiting(
-    sandbox: SandboxControl, tmp_path: Path
+    sandbox: SandboxControl, charts: Charts
 ) -> None:
-    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
-    await ledger.migrate()
-    practice = read_practice(ROOT / "practice.toml")
-    parts = Connections(practice=practice, systems={"ascend-main": system}, ledger=ledger)
-    patients, first, again = (
-        PatientActivities(parts, KeyedHash(b"k" * 32)),
-        ActivityEnvironment(),
-        ActivityEnvironment(),
-    )
-    again.info = replace(again.info, attempt=2)
     sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="status_after", status=500)
     one, other = for_booking(), for_booking()
     with pytest.raises(OutcomeUnknown):
-        await first.run(patients.create_chart, one)
-    found = await again.run(patients.create_chart, one)
-    at_once = await first.run(patients.create_chart, other)
+        await charts.create(one)
+    found = await charts.create(one, attempt=2)
+    at_once = await charts.create(other)
     assert found.verdict is at_once.verdict is Verdict.MATCHED
     assert found.chart == at_once.chart
-    await system.close()
+
+
+async def test_while_a_lost_write_may_still_be_carried_out_no_other_is_sent(
+    sandbox: SandboxControl, charts: Charts
+) -> None:
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=0.6)
+    given = for_booking()
+    with pytest.raises(OutcomeUnknown):
+        await charts.create(given)
+    for _ in range(2):  # a retry, and a person's "try again", which counts its attempts anew
+        with pytest.raises(ApplicationError, match="may still be carried out"):
+            await charts.create(given)
+    found = await charts.create(given, attempt=2)
+    assert (found.verdict, found.chart) == (Verdict.MATCHED, ids(sandbox)[0])
+    assert sandbox.state()["calls"]["ascend"]["POST /v1/patients"] == 1
+
+
+async def test_a_write_that_was_certainly_not_carried_out_is_sent_again_at_once(
+    sandbox: SandboxControl, charts: Charts
+) -> None:
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="rate_limited")
+    given = for_booking()
+    with pytest.raises(RateLimited):
+        await charts.create(given)
+    created = await charts.create(given, attempt=2)
+    assert (created.verdict, created.because, ids(sandbox)) == (Verdict.MATCHED, ("created",), [created.chart])
+
+
+async def test_a_chart_that_comes_even_later_is_seen_and_a_person_picks(
+    sandbox: SandboxControl, charts: Charts
+) -> None:
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=3.5)
+    given = for_booking()
+    with pytest.raises(OutcomeUnknown):
+        await charts.create(given)
+    await asyncio.sleep(2)
+    found = await charts.create(given, attempt=2)
+    assert (found.verdict, found.reason) == (Verdict.ASK, Reason.PATIENT_AMBIGUOUS)
+    assert sorted(found.candidates) == sorted(ids(sandbox))
+    assert len(found.candidates) == 2

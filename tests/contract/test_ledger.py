@@ -95,7 +95,7 @@ async def test_of_many_at_once_exactly_one_gets_the_slot(ledger: Ledger) -> None
 async def test_an_expired_claim_blocks_nobody_and_lives_again_only_unopposed(ledger: Ledger) -> None:
     await ledger.claims.take(claim("a"), NOW)
     later = NOW + timedelta(minutes=11)
-    assert (await ledger.claims.renew("a", later)).fence == 2
+    await ledger.claims.renew("a", later)
     much_later = later + timedelta(hours=1)
     await ledger.claims.take(claim("b", expires_at=much_later + timedelta(hours=1)), much_later)
     with pytest.raises(ClaimLost):
@@ -106,9 +106,50 @@ async def test_an_attempt_that_slept_past_its_time_may_not_write(ledger: Ledger)
     first = await ledger.claims.take(claim("a"), NOW)
     second = await ledger.claims.renew("a", NOW)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", first.fence, "booking-a", NOW)
-    await ledger.claims.begin_write("a", second.fence, "booking-a", NOW)
+        await ledger.claims.begin_write("a", first.fence, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.begin_write("a", second.fence, claim("a").slot, "booking-a", NOW)
     assert (await ledger.claims.renew("a", NOW)).written
+
+
+async def test_an_attempt_of_an_earlier_claim_may_not_write_under_the_one_that_came_after(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    asleep = await ledger.claims.renew("a", NOW)
+    await ledger.claims.release("a")
+    other = claim("a", minute=90)
+    await ledger.claims.take(other, NOW)
+    newest = await ledger.claims.renew("a", NOW)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.begin_write("a", asleep.fence, other.slot, "booking-a", NOW)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.begin_write("a", newest.fence, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.begin_write("a", newest.fence, other.slot, "booking-a", NOW)
+
+
+async def test_of_many_at_once_one_contact_gets_no_more_than_its_share(ledger: Ledger) -> None:
+    contact = os.urandom(8).hex()
+
+    async def attempt(number: int) -> bool:
+        wanted = claim(f"r{number}", minute=30 * number, contact=contact, location=f"place-{number % 3}")
+        try:
+            await ledger.claims.take(wanted, NOW)
+        except TooManyClaims:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(attempt(n) for n in range(40)))) == 5
+
+
+async def test_of_two_at_once_the_second_sees_the_first(ledger: Ledger) -> None:
+    """Else a cap of one lets two pass, and each finds room for its buffer."""
+    for round_ in range(20):
+        wanted = [
+            claim(f"r{n}", f"p{n}", f"o{n}", service=f"whitening-{round_}", location=f"place-{round_}")
+            for n in range(2)
+        ]
+        grants = await asyncio.gather(*(ledger.claims.take(one, NOW) for one in wanted))
+        assert sorted((grant.booked, len(grant.earlier)) for grant in grants) == [(0, 0), (1, 1)]
+        for one in wanted:
+            await ledger.claims.release(one.reference)
 
 
 async def test_one_contact_cannot_fill_a_day(ledger: Ledger) -> None:
@@ -146,9 +187,29 @@ async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: 
     assert (await ledger.messages.begin(message, "address", NOW)).action is Action.ALREADY
 
 
+async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it(ledger: Ledger) -> None:
+    address, sent = os.urandom(8).hex(), [f"SM{os.urandom(8).hex()}" for _ in range(4)]
+    known, one, other = (
+        MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms") for _ in range(3)
+    )
+    for message in (known, one, other):
+        await ledger.messages.begin(message, address, NOW)
+    await ledger.messages.accepted(known, sent[0], NOW)
+    await ledger.messages.uncertain(one, NOW)
+    for found in ((), sent[:1], sent[:2]):
+        assert not await ledger.messages.recognise(one, found, NOW), "it may be the other that went out"
+    both = await asyncio.gather(*(ledger.messages.recognise(message, sent[:3], NOW) for message in (one, other)))
+    assert both == [True, True]
+    lost = known.model_copy(update={"version": 2})
+    await ledger.messages.begin(lost, address, NOW + timedelta(minutes=1))
+    assert not await ledger.messages.recognise(lost, sent[:3], NOW), "each is another message's"
+    assert await ledger.messages.recognise(lost, sent, NOW)
+
+
 async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):
         await ledger.consent.opt_out(address, "sms", "provider", NOW)
-    assert await ledger.consent.is_opted_out(address, "sms")
-    assert not await ledger.consent.is_opted_out(address, "email")
+    assert await ledger.consent.is_opted_out(["another", address], "sms")
+    assert not await ledger.consent.is_opted_out(["another"], "sms")
+    assert not await ledger.consent.is_opted_out([address], "email")

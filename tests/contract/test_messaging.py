@@ -1,5 +1,6 @@
 """Email and SMS over real HTTP: what goes out, and what each failure means."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -60,10 +61,10 @@ async def test_an_email_goes_to_one_person_with_tracking_off_and_an_opaque_key(s
 
 async def test_a_text_is_found_again_after_doubt(sandbox: SandboxControl) -> None:
     messenger, before = twilio(sandbox.url), datetime.now(UTC)
-    assert await messenger.find_sent(SMS, before) is None
+    assert await messenger.find_sent(SMS, before) == ()
     sid = await messenger.send(SMS)
-    assert await messenger.find_sent(SMS, before) == sid
-    assert await messenger.find_sent(SMS, before + timedelta(hours=1)) is None
+    assert await messenger.find_sent(SMS, before) == (sid,)
+    assert await messenger.find_sent(SMS, before + timedelta(hours=1)) == ()
     (sent,) = sandbox.state()["texts"]
     form = sent["form"]
     assert (form["ContentRetention"], form["AddressRetention"], form["ValidityPeriod"]) == (
@@ -115,6 +116,24 @@ async def test_a_number_that_cannot_be_reached_is_named_by_its_code(
     with pytest.raises(Undeliverable) as failure:
         await twilio(sandbox.url).send(SMS.model_copy(update={"to": number}))
     assert failure.value.code == code
+
+
+async def test_a_number_that_is_not_to_be_disturbed_now_is_tried_later(sandbox: SandboxControl) -> None:
+    with pytest.raises(RateLimited):
+        await twilio(sandbox.url).send(SMS.model_copy(update={"to": "+15005550005"}))
+
+
+async def test_emails_that_hang_leave_room_for_everything_else(sandbox: SandboxControl) -> None:
+    """Names are looked up, and other work is done, on the threads that the event loop lends to all."""
+    sandbox.fault(system="sendgrid", path="/v3/mail/send", kind="hang_before", seconds=3, times=None)
+    messenger = sendgrid(sandbox.url, timeout=4.0)
+    emails = [asyncio.create_task(messenger.send(EMAIL)) for _ in range(40)]
+    await asyncio.sleep(0.2)
+    await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    assert not any(email.done() for email in emails)
+    for email in emails:
+        email.cancel()
+    await messenger.close()
 
 
 async def test_nobody_listening_means_certainly_not_sent() -> None:

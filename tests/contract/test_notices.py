@@ -1,34 +1,51 @@
 """Which messages go out, with the real ledger and the sandbox as provider."""
 
+import tomllib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from activities.connections import Connections
 from activities.messages import MOST_A_DAY, DeskNotice, MessageActivities, Notice
+from adapters.errors import OutcomeUnknown
 from adapters.ledger import Ledger
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
-from adapters.messenger import Channel
-from adapters.practice_file import read_practice
+from adapters.messenger import Channel, Messenger
 from demo.stack import ROOT
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.messages import Kind
+from domain.practice import practice_from
+from tests.contract.test_messaging import twilio
 from tests.support.sandbox import SandboxControl
 
 START = datetime.now(UTC) + timedelta(days=3)
 
 
+def clock(zone: str, hours: int) -> str:
+    return f"{datetime.now(ZoneInfo(zone)) + timedelta(hours=hours):%H:%M}"
+
+
 @pytest.fixture
-async def messages(sandbox: SandboxControl, tmp_path: Path) -> MessageActivities:
+async def messages(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[MessageActivities]:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
-    parts = Connections(practice=read_practice(ROOT / "practice.toml"), systems={}, ledger=ledger)
+    content = tomllib.loads((ROOT / "practice.toml").read_text())
+    (brooklyn,) = (place for place in content["locations"] if place["id"] == "brooklyn")
+    brooklyn["quiet_hours"] = f"{clock('America/New_York', -1)}-{clock('America/New_York', 1)}"
+    parts = Connections(practice=practice_from(content), systems={}, ledger=ledger)
     email = SendGridMessenger(
         SendGridConfig(base_url=sandbox.url, api_key="SG.sandbox", sender="bookings@practice.example")
     )
-    return MessageActivities(parts, {Channel.EMAIL: email}, KeyedHash(b"k" * 32), None)
+    texts = twilio(sandbox.url)
+    channels: dict[Channel, Messenger] = {Channel.EMAIL: email, Channel.SMS: texts}
+    yield MessageActivities(parts, channels, KeyedHash(b"k" * 32), None, ambiguous_wait=timedelta(0))
+    await texts.close()
+    await ledger.close()
 
 
 def about(number: int) -> dict[str, object]:
@@ -54,3 +71,63 @@ async def test_one_patients_address_gets_no_more_than_a_days_worth(
     ]
     assert states == ["accepted"] * MOST_A_DAY + ["daily_limit"] * 2
     assert len(sandbox.state()["emails"]) == MOST_A_DAY
+
+
+async def test_an_opt_out_outlives_the_key_it_was_kept_under(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    opted_out = {"channel": Channel.SMS, "to": "+15005550004", "language": "en", "kind": Kind.CONFIRMED}
+    assert (await messages.notify(Notice.model_validate(about(1) | opted_out))).state == "undeliverable"
+    messages._hashed = KeyedHash(b"n" * 32, b"k" * 32)
+    assert (await messages.notify(Notice.model_validate(about(2) | opted_out))).state == "opted_out"
+    assert len(sandbox.state()["calls"]["twilio"]) == 1
+
+
+async def test_a_text_to_the_same_phone_about_another_booking_is_not_taken_for_the_lost_one(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    patient = {"channel": Channel.SMS, "to": "+15105550121", "language": "en", "kind": Kind.CONFIRMED}
+    brother, sister = (Notice.model_validate(about(number) | patient) for number in (1, 2))
+    await messages.notify(brother)
+    sandbox.fault(system="twilio", method="POST", path="/Messages.json", kind="drop_before")
+    with pytest.raises(OutcomeUnknown):
+        await messages.notify(sister)
+    assert (await messages.notify(sister)).state == "accepted"
+    assert len(sandbox.state()["texts"]) == 2
+
+
+async def test_a_lost_text_that_went_out_is_found_and_not_sent_again(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    patient = {"channel": Channel.SMS, "to": "+15105550121", "language": "en", "kind": Kind.CONFIRMED}
+    notice = Notice.model_validate(about(1) | patient)
+    sandbox.fault(system="twilio", method="POST", path="/Messages.json", kind="drop_after")
+    with pytest.raises(OutcomeUnknown):
+        await messages.notify(notice)
+    assert (await messages.notify(notice)).state == "accepted"
+    assert len(sandbox.state()["texts"]) == 1
+
+
+NOW = datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ({}, "quiet_hours"),
+        ({"location": "oakland"}, "accepted"),
+        ({"channel": Channel.EMAIL, "to": "nova@patients.example"}, "accepted"),
+        ({"asked_at": NOW}, "accepted"),
+        ({"asked_at": NOW - timedelta(hours=1)}, "quiet_hours"),
+        ({"start": NOW + timedelta(minutes=50)}, "accepted"),
+    ],
+    ids=["waits", "no quiet hours here", "email", "what was just asked for", "asked long ago", "too late afterwards"],
+)
+async def test_in_quiet_hours_a_text_waits(
+    messages: MessageActivities, sandbox: SandboxControl, given: dict[str, Any], state: str
+) -> None:
+    text = {"location": "brooklyn", "channel": Channel.SMS, "to": "+15105550121", "language": "en"}
+    told = await messages.notify(Notice.model_validate(about(1) | text | {"kind": Kind.EXPIRED} | given))
+    sent = len(sandbox.state()["texts"] + sandbox.state()["emails"])
+    assert (told.state, sent) == (state, state == "accepted")
+    assert (told.not_before is not None) == (state == "quiet_hours")

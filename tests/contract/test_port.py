@@ -113,6 +113,20 @@ async def test_a_hold_that_the_desk_deleted_is_gone_or_broken(at: Bench) -> None
     await at.system.withdraw(placed.id, wanted.reference)
 
 
+async def test_what_we_refer_to_and_is_not_there_is_told_from_what_was_deleted(at: Bench) -> None:
+    with pytest.raises(Refused) as refused:
+        await at.system.place_hold(at.hold(patient="404404"))
+    assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
+    wanted = at.hold()
+    placed = await at.landed(wanted)
+    elsewhere = wanted.model_copy(update={"slot": wanted.slot.model_copy(update={"operatory": "404404"})})
+    if at.system.capabilities.can_move(wanted.slot, elsewhere.slot):
+        with pytest.raises(Refused) as refused:
+            await at.system.move(placed.id, elsewhere)
+        assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
+    await at.system.withdraw(placed.id, wanted.reference)
+
+
 async def test_a_confirmation_that_was_committed_but_not_answered_counts(at: Bench) -> None:
     wanted = at.hold()
     placed = await at.landed(wanted)

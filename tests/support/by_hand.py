@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
 
@@ -16,7 +16,7 @@ from temporalio.worker import Replayer, Worker
 from activities.holds import HoldActivities, HoldConfirmed, HoldWritten
 from activities.messages import MessageActivities
 from activities.patients import PatientActivities
-from activities.queues import messages_queue, practice_queue
+from activities.queues import practice_queue
 from activities.slots import SlotActivities, SlotCheck
 from client.edge import request_from
 from domain.booking import BookingView, MessageState
@@ -171,11 +171,10 @@ class ByHand:
 @asynccontextmanager
 async def by_hand(client: Client) -> AsyncIterator[ByHand]:
     hand = ByHand(client)
-    queues = (practice_queue(hand.name), messages_queue(hand.name))
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(Worker(client, task_queue=hand.name, workflows=[BookingWorkflow]))
-        for queue in queues:
-            await stack.enter_async_context(Worker(client, task_queue=queue, activities=[hand.step]))
+    async with (
+        Worker(client, task_queue=hand.name, workflows=[BookingWorkflow], activities=[hand.step]),
+        Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
+    ):
         try:
             yield hand
         finally:

@@ -31,6 +31,7 @@ class Bench:
     chairs: tuple[str, str]
     providers: tuple[str, str]
     patient: str
+    other_patient: str
 
     @property
     def is_nexhealth(self) -> bool:
@@ -86,7 +87,12 @@ class Bench:
         )
 
     def seat(self, appointment_id: str) -> None:
-        self.desk(do="set_status", id=appointment_id, status="here" if self.is_nexhealth else "HERE")
+        self.says(appointment_id, "here")
+
+    def says(self, appointment_id: str, status: str) -> None:
+        """The desk notes what became of a visit, in the words of the offices behind NexHealth."""
+        named = status if self.is_nexhealth else _AS_ASCEND_SAYS.get(status, status.upper())
+        self.desk(do="set_status", id=appointment_id, status=named)
 
 
 def ascend(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
@@ -120,9 +126,9 @@ def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) 
     )
 
 
-_PORTLAND = ("101", ("301", "302"), ("201", "202"), "Sampleton")
-_PHOENIX = ("102", ("311", "312"), ("203", "204"), "Mockridge")
-_BOSTON = ("103", ("321", "322"), ("205", "206"), "Placeholm")
+_PORTLAND = ("101", ("301", "302"), ("201", "202"), "Sampleton", "Booking Portland")
+_PHOENIX = ("102", ("311", "312"), ("203", "204"), "Mockridge", "Booking Phoenix")
+_BOSTON = ("103", ("321", "322"), ("205", "206"), "Placeholm", "Booking Boston")
 PLACES = {
     "dentrix": _PORTLAND,
     "dentrix-enterprise": _PHOENIX,
@@ -130,6 +136,7 @@ PLACES = {
     "ascend": _PORTLAND,
     "open-dental": _BOSTON,
 }
+_AS_ASCEND_SAYS = {"cancelled": "BROKEN", "missed": "NO_SHOW"}
 _AS_THE_SANDBOX_SAYS = {"ascend": "dentrixascend", "open-dental": "opendental"}
 CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in PLACES))
 
@@ -145,10 +152,11 @@ def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
             chairs=("12000000000301", "12000000000302"),
             providers=("9000000000202", "9000000000201"),
             patient="9000000000301",
+            other_patient="9000000000304",
         )
         return
     runs = connection.removeprefix("nexhealth ")
-    location, chairs, providers, name = PLACES[runs]
+    location, chairs, providers, name, other = PLACES[runs]
     if runs in _AS_THE_SANDBOX_SAYS:
         sandbox.office(location, system=_AS_THE_SANDBOX_SAYS[runs])
     sandbox.clock(paused=True)
@@ -161,4 +169,5 @@ def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
         chairs=chairs,
         providers=providers,
         patient=next(str(row["id"]) for row in charts if row["last_name"] == name),
+        other_patient=next(str(row["id"]) for row in charts if row["last_name"] == other),
     )

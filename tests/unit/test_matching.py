@@ -69,6 +69,18 @@ def test_a_known_name_with_foreign_contacts_goes_to_a_person() -> None:
     assert (found.reason, found.candidates) == (Reason.CONTACT_MISMATCH, ("1",))
 
 
+def test_a_merged_chart_speaks_for_the_one_it_was_merged_into() -> None:
+    merged = chart(1, status=ChartStatus.DUPLICATE, duplicate_of="2")
+    assert match(person(), None, [merged, chart(2)]).chart == "2"
+    found = match(person(), None, [merged, chart(2, date_of_birth=date(1960, 1, 1))])
+    assert (found.reason, found.candidates) == (Reason.PATIENT_AMBIGUOUS, ("2",))
+
+
+def test_charts_merged_into_one_another_go_to_a_person() -> None:
+    ring = [chart(n, status=ChartStatus.DUPLICATE, duplicate_of=str(3 - n)) for n in (1, 2)]
+    assert match(person(), None, ring).reason is Reason.PATIENT_AMBIGUOUS
+
+
 def test_a_parent_of_the_same_name_with_another_birthday_is_another_person() -> None:
     assert match(person(), None, [chart(date_of_birth=date(1960, 1, 1))]).verdict is Verdict.NEW
 

@@ -32,7 +32,7 @@ def refusal() -> str:
 
 def test_development_makes_its_own_keys_and_keeps_them_private(tmp_path: Path) -> None:
     settings = load_settings()
-    assert settings.payload_keyring.primary == settings.payload_keyring.primary
+    assert settings.payload_keyring.secrets == settings.payload_keyring.secrets
     assert (tmp_path / "state/payload.keys").stat().st_mode & 0o777 == 0o600
     assert "hush" not in repr(settings)
 

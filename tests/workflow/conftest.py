@@ -27,10 +27,22 @@ confirmation = "staff"
 staff_deadline = "2s"
 hold_expiry = "5s"
 
+[[locations.services]]
+id = "first-visit"
+label = "First visit"
+duration = "30m"
+existing_patients = false
+
+[[locations.services]]
+id = "recall"
+label = "Recall"
+duration = "30m"
+new_patients = false
+
 [[locations]]
 id = "denver"
 """
-"""A service whose deadlines come within a test."""
+"""A service whose deadlines come within a test, and two that are not for everybody."""
 
 
 LOOKS = 'look_after = ["5s"]\n'
@@ -47,7 +59,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
-        with Stack(folder, print) as running:
+        with Stack(folder, print, ports=(0, 0, 0, 0, 0)) as running:
             yield running
     finally:
         os.environ.clear()

@@ -368,6 +368,34 @@ async def test_a_business_no_is_an_answer_and_writes_nothing(bookings: BookingCl
     assert control.state()["appointments"] == []
 
 
+@pytest.mark.parametrize(
+    ("service", "other", "meant", "reason", "decision"),
+    [
+        ("first-visit", TESS, NOVA, Reason.NOT_FOR_EXISTING_PATIENTS, ResolutionKind.APPROVE),
+        ("recall", NOVA, TESS, Reason.NOT_FOR_NEW_PATIENTS, ResolutionKind.NEW_PATIENT),
+    ],
+)
+async def test_a_service_that_is_not_for_this_patient_is_left_to_a_person(
+    bookings: BookingClient,
+    control: SandboxControl,
+    service: str,
+    other: tuple[str, ...],
+    meant: tuple[str, ...],
+    reason: Reason,
+    decision: ResolutionKind,
+) -> None:
+    day = a_day()
+    charts = len(control.state()["patients"])
+    view = await settled(bookings, await bookings.submit(request(at(day, 9), other, service=service)))
+    assert (view.status, view.reason) == (Status.NEEDS_STAFF, reason)
+    assert (written(control, view), len(control.state()["patients"])) == ([], charts)
+    assert ResolutionKind.DECLINE in view.resolutions
+    done = await settled(bookings, await bookings.resolve(view.request_id, Resolution(kind=decision)))
+    assert (done.status, len(written(control, done))) == (Status.CONFIRMED, 1)
+    welcome = await settled(bookings, await bookings.submit(request(at(day, 10), meant, service=service)))
+    assert welcome.status is Status.CONFIRMED
+
+
 async def test_the_queue_lists_what_waits_for_a_person(bookings: BookingClient, control: SandboxControl) -> None:
     view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), note="Please call first.")))
     assert view.reason is Reason.SPECIAL_REQUEST

@@ -1,0 +1,60 @@
+"""Charts in Ascend: what is written of a patient, and charts that were merged."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+
+import pytest
+
+from adapters.ascend import AscendSystem
+from adapters.practice_system import NewChart, PatientQuery
+from domain.booking import Reason
+from domain.matching import match
+from domain.patient import Address
+from domain.request import Person
+from tests.contract.test_ascend import HYGIENIST, OAKLAND, config
+from tests.support.sandbox import SandboxControl
+
+ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
+MERGED = Person(
+    first_name="Tansy", last_name="Mergeford", date_of_birth=date(1985, 5, 6), email="tansy@patients.example"
+)
+
+
+@pytest.fixture
+async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
+    system = AscendSystem(config(sandbox))
+    yield system
+    await system.close()
+
+
+@pytest.mark.parametrize(
+    ("mobile", "written", "by"),
+    [
+        ("+15105550121", ["5105550121"], "TEXT ME"),
+        ("+442079460000", [], "EMAIL ME"),
+        ("+4915112345678", [], "EMAIL ME"),
+    ],
+)
+async def test_only_a_number_of_north_america_is_written(
+    sandbox: SandboxControl, ascend: AscendSystem, mobile: str, written: list[str], by: str
+) -> None:
+    person = MERGED.model_copy(update={"mobile": mobile})
+    made = await ascend.create_patient(
+        NewChart(person=person, location=OAKLAND, address=ADDRESS, language="en", provider=HYGIENIST)
+    )
+    row = next(row for row in sandbox.state()["patients"] if row["id"] == made.id)
+    assert ([phone["number"] for phone in row.get("phones", [])], row["contactMethod"]) == (written, by)
+
+
+async def test_a_chart_merged_into_one_with_another_birth_date_is_for_a_person_to_judge(
+    sandbox: SandboxControl, ascend: AscendSystem
+) -> None:
+    names = {"first": "Tansy", "last": "Mergeford", "email": MERGED.email, "location": OAKLAND}
+    original = sandbox.desk(do="patient", born="1985-06-05", **names)["id"]
+    between = sandbox.desk(do="patient", born="1985-06-06", **names, duplicate_of=original)["id"]
+    sandbox.desk(do="patient", born="1985-05-06", **names, duplicate_of=between)
+    query = PatientQuery(
+        location=OAKLAND, last_name="Mergeford", first_name="Tansy", date_of_birth=MERGED.date_of_birth
+    )
+    found = match(MERGED, None, await ascend.find_patients(query))
+    assert (found.reason, found.candidates) == (Reason.PATIENT_AMBIGUOUS, (original,))

@@ -1,0 +1,132 @@
+"""The desk works on the very row that we are changing, or Ascend says no: over real HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.ascend import AscendSystem
+from adapters.errors import NotFound, Refused, SlotTaken
+from adapters.practice_system import Hold, TakenBack
+from domain.calendar import Appointment
+from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, config, hold
+from tests.support.sandbox import SandboxControl
+
+LATER = NINE + timedelta(hours=2)
+
+
+@pytest.fixture
+async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
+    system = AscendSystem(config(sandbox))
+    yield system
+    await system.close()
+
+
+def move(sandbox: SandboxControl, appointment: Appointment, start: datetime = LATER) -> None:
+    sandbox.desk(do="move", id=appointment.id, start=start.isoformat())
+
+
+async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxControl, ascend: AscendSystem) -> None:
+    sandbox.settings(page_limit=1)
+    wanted = hold()
+    placed = await ascend.place_hold(wanted)
+    sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="slow", seconds=0.8, skip=2)
+    reading = asyncio.create_task(ascend.find_by_reference(wanted.reference, OAKLAND, NINE))
+    await asyncio.sleep(0.4)
+    move(sandbox, placed)
+    await reading
+    assert (await ascend.confirm_hold(placed.id, wanted, just_read=True)).time.start == LATER
+
+
+async def test_an_edit_while_a_change_waits_for_its_turn_is_kept(sandbox: SandboxControl) -> None:
+    ascend = AscendSystem(config(sandbox, requests_per_second=1))
+    wanted = hold()
+    placed = await ascend.place_hold(wanted)
+    await ascend.get_appointment(placed.id)
+    confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
+    await asyncio.sleep(1.5)  # the next two turns come after one second each
+    move(sandbox, placed)
+    assert (await confirming).time.start == LATER
+    await ascend.close()
+
+
+async def test_an_edit_while_a_change_waits_for_a_new_token_is_kept(
+    sandbox: SandboxControl, ascend: AscendSystem
+) -> None:
+    wanted = hold()
+    placed = await ascend.place_hold(wanted)
+    slow_token = {"system": "ascend", "method": "POST", "path": "^/oauth/token", "kind": "hold_after", "seconds": 0.8}
+    sandbox.fault(system="ascend", method="PUT", path="/v1/appointments/", kind="expire_tokens", then=slow_token)
+    confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
+    await asyncio.sleep(0.4)
+    move(sandbox, placed)
+    assert (await confirming).time.start == LATER
+
+
+@pytest.mark.parametrize("way", ["place", "confirm", "move"])
+async def test_a_400_over_something_in_the_way_means_that_the_time_is_taken(
+    sandbox: SandboxControl, ascend: AscendSystem, way: str
+) -> None:
+    wanted = hold()
+    if way == "place":
+        by_desk(sandbox)
+        sandbox.settings(overlap="reject_400")
+        with pytest.raises(SlotTaken):
+            await ascend.place_hold(wanted)
+        return
+    placed = await ascend.place_hold(wanted if way == "confirm" else hold(wanted.reference, LATER))
+    by_desk(sandbox)
+    sandbox.settings(overlap="reject_400")
+    with pytest.raises(SlotTaken):
+        await (ascend.confirm_hold if way == "confirm" else ascend.move)(placed.id, wanted)
+    assert await ascend.withdraw(placed.id, wanted.reference) is TakenBack.DONE
+
+
+async def test_a_400_with_nothing_in_the_way_is_a_refusal(sandbox: SandboxControl, ascend: AscendSystem) -> None:
+    sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind="array_error", status=400)
+    with pytest.raises(Refused) as refused:
+        await ascend.place_hold(hold())
+    assert not isinstance(refused.value, SlotTaken)
+
+
+async def test_what_we_refer_to_and_is_not_there_is_told_from_what_was_deleted(ascend: AscendSystem) -> None:
+    wanted = hold()
+    placed = await ascend.place_hold(wanted)
+    with pytest.raises(Refused) as refused:
+        await ascend.confirm_hold(placed.id, _for(wanted, "404404"), written_for=PATIENT)
+    assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
+    with pytest.raises(Refused) as refused:
+        await ascend.place_hold(_for(wanted, "404404"))
+    assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
+    await ascend.withdraw(placed.id, wanted.reference)
+    with pytest.raises(NotFound):
+        await ascend.confirm_hold(placed.id, wanted)
+
+
+async def test_the_chart_that_we_wrote_is_replaced_and_no_other(sandbox: SandboxControl, ascend: AscendSystem) -> None:
+    written, right = hold(), "9000000000302"
+    placed = await ascend.place_hold(written)
+    confirmed = await ascend.confirm_hold(placed.id, _for(written, right), written_for=PATIENT)
+    assert confirmed.patient == right
+    sandbox.desk(do="move", id=placed.id, patient="9000000000305")
+    again = await ascend.confirm_hold(placed.id, _for(written, right), written_for=PATIENT)
+    assert again.patient == sandbox.state()["appointments"][0]["patient"]["id"] == "9000000000305"
+
+
+@pytest.mark.parametrize("without", [["provider"], ["operatory"], ["provider", "operatory"]])
+async def test_an_appointment_of_nobody_or_nowhere_closes_what_it_may_occupy(
+    sandbox: SandboxControl, ascend: AscendSystem, without: list[str]
+) -> None:
+    where: dict[str, Any] = {"operatory": CHAIR, "provider": HYGIENIST, "patient": PATIENT, "start": NINE.isoformat()}
+    sandbox.desk(do="book", without=without, **where)
+    calendar = await ascend.calendar(OAKLAND, DAY)
+    (found,) = calendar.appointments
+    assert found.operatory == ("" if "operatory" in without else CHAIR)
+    assert found.provider == ("" if "provider" in without else HYGIENIST)
+    assert len(calendar.blocks) == (len(without) == 2)
+
+
+def _for(wanted: Hold, patient: str) -> Hold:
+    return wanted.model_copy(update={"patient": patient})

@@ -1,0 +1,79 @@
+"""Which days an event closes: where it can be read in two ways, both."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from adapters.ascend.recurrence import blocks
+from domain.interval import Interval
+
+LA = ZoneInfo("America/Los_Angeles")
+YEAR = Interval(start=datetime(2027, 1, 1, 8, tzinfo=UTC), end=datetime(2028, 1, 1, 8, tzinfo=UTC))
+NOON = {"start": "2027-01-12T20:00:00.000Z", "end": "2027-01-12T21:00:00.000Z"}
+
+
+def days(row: dict[str, Any], around: Interval = YEAR) -> list[date]:
+    return [block.time.start.astimezone(LA).date() for block in blocks(row, around, LA)]
+
+
+@pytest.mark.parametrize("kind", ["", None, "NONE", "once"])
+def test_what_does_not_recur_closes_one_day(kind: str | None) -> None:
+    assert days({**NOON, "recurrenceType": kind}) == [date(2027, 1, 12)]
+
+
+def test_lunch_stays_at_noon_when_the_clocks_are_set() -> None:
+    found = blocks({**NOON, "recurrenceType": "DAILY"}, YEAR, LA)
+    assert {block.time.start.astimezone(LA).hour for block in found} == {12}
+    assert {block.time.length for block in found} == {timedelta(hours=1)}
+    assert len(found) == 365 - 11
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        ("2027-01-15", date(2027, 1, 15)),
+        ("2027-01-15T00:00:00.000Z", date(2027, 1, 15)),
+        ("2027-01-16T07:59:59.000Z", date(2027, 1, 16)),
+        ("2027-01-15T20:00:00.000Z", date(2027, 1, 15)),
+    ],
+)
+def test_the_last_day_of_a_recurrence_is_closed_too(end: str, last: date) -> None:
+    assert days({**NOON, "recurrenceType": "DAILY", "recurrenceEnd": end})[-1] == last
+
+
+def test_monthly_is_the_date_or_the_weekday_of_the_month() -> None:
+    found = days({**NOON, "recurrenceType": "MONTHLY", "recurrenceEnd": "2027-03-31"})
+    assert found == [date(2027, 1, 12), date(2027, 2, 9), date(2027, 2, 12), date(2027, 3, 9), date(2027, 3, 12)]
+    last = {"start": "2027-01-29T20:00:00Z", "duration": 60, "recurrenceType": "MONTHLY", "recurrenceEnd": "2027-02-28"}
+    assert days(last) == [date(2027, 1, 29), date(2027, 2, 26), date(2027, 2, 28)]
+    quarterly = {**NOON, "recurrenceType": "MONTHLY", "recurrenceFrequency": 3, "recurrenceEnd": "2027-05-01"}
+    assert days(quarterly) == [date(2027, 1, 12), date(2027, 4, 12), date(2027, 4, 13)]
+
+
+def test_an_event_of_several_days_is_seen_in_its_middle() -> None:
+    day = Interval(start=datetime(2027, 1, 13, 8, tzinfo=UTC), end=datetime(2027, 1, 14, 8, tzinfo=UTC))
+    row = {"start": "2027-01-12T20:00:00Z", "end": "2027-01-15T20:00:00Z"}
+    assert days(row, day) == [date(2027, 1, 12)]
+    assert days({**row, "recurrenceType": "MONTHLY"}, day) == [date(2027, 1, 12)]
+    later = Interval(start=datetime(2027, 2, 14, 8, tzinfo=UTC), end=datetime(2027, 2, 15, 8, tzinfo=UTC))
+    assert days({**row, "recurrenceType": "MONTHLY"}, later) == [date(2027, 2, 12)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "closed"),
+    [
+        ("2027-01-12", "2027-01-12", [12]),
+        ("2027-01-12", None, [12]),
+        ("2027-01-12T08:00:00Z", "2027-01-13T08:00:00Z", [12]),
+        ("2027-01-12T08:00:00Z", "2027-01-13T07:59:00Z", [12]),
+        ("2027-01-12T00:00:00Z", "2027-01-13T00:00:00Z", [11, 12]),
+        ("2027-01-12", "2027-01-13", [12, 13]),
+    ],
+)
+def test_a_closed_day_is_closed_from_midnight_to_midnight(start: str, end: str | None, closed: list[int]) -> None:
+    (block,) = blocks({"start": start, "end": end, "allDay": True}, YEAR, LA)
+    first, last = (t.astimezone(LA) for t in (block.time.start, block.time.end))
+    assert (first.hour, last.hour) == (0, 0)
+    assert [first.day, *range(first.day + 1, last.day)] == closed

@@ -1,0 +1,35 @@
+"""docs/configuration.md explains every key and every variable there is, and none that there is not."""
+
+import re
+
+import pytest
+
+from demo.stack import ROOT
+from domain.practice.keys import ConnectionKeys, LocationKeys, MessageKeys, RuleKeys, ServiceKeys
+from settings import Settings
+
+RULES = set(RuleKeys.model_fields)
+TEMPORALS_OWN = {"TEMPORAL_ADDRESS", "TEMPORAL_API_KEY", "TEMPORAL_TLS_*", "TEMPORAL_PROFILE"}
+EXPECTED = {
+    "Practice and connections": {"name", "[[connections]]"}
+    | {f"messages.{key}" for key in MessageKeys.model_fields}
+    | set(ConnectionKeys.model_fields),
+    "Locations": set(LocationKeys.model_fields) - RULES - {"services"},
+    "Services": set(ServiceKeys.model_fields) - RULES,
+    "Rules": RULES - {"hours"} | {"hours.monday", "hours.sunday"},
+    "Environment": {name.upper() for name in Settings.model_fields} | TEMPORALS_OWN,
+}
+
+
+def rows(section: str) -> list[tuple[str, str]]:
+    """What each row of the section's table names, and what it says of it."""
+    text = (ROOT / "docs" / "configuration.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    cells = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("| `")]
+    return [(row[1], row[2].strip()) for row in cells]
+
+
+@pytest.mark.parametrize("section", EXPECTED)
+def test_every_key_is_explained_and_nothing_else(section: str) -> None:
+    named = {name for cell, _ in rows(section) for name in re.findall(r"`([^`]+)`", cell)}
+    assert named == EXPECTED[section]
+    assert all(meaning for _, meaning in rows(section))

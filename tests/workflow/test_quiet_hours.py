@@ -1,0 +1,62 @@
+"""A text that must not go out now goes out later: real server, real activities, hours that end within the test."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities import messages
+from activities.connections import Connections
+from adapters.ledger import Ledger
+from adapters.practice_file import read_practice
+from client.bookings import BookingClient
+from domain.booking import Status
+from domain.keyed_hash import KeyedHash
+from domain.quiet_hours import QuietHours
+from runtime.build import messengers
+from settings import load_settings
+from tests.support.sandbox import SandboxControl
+from tests.workflow.test_bookings import a_day, at, request, settled
+from workflows.booking import BookingWorkflow
+
+QUEUE = "quiet-hours"
+
+
+async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
+    client: Client, control: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "STILL_UP", timedelta(0))
+    settings, practice = load_settings(), read_practice(load_settings().practice_file)
+    now = datetime.now(ZoneInfo("America/Los_Angeles"))
+    ends = now + timedelta(seconds=6)
+    quiet = QuietHours(begin=(now - timedelta(hours=1)).time(), end=ends.time())
+    places = tuple(place.model_copy(update={"quiet_hours": quiet}) for place in practice.locations)
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    await ledger.migrate()
+    parts = Connections(practice=practice.model_copy(update={"locations": places}), systems={}, ledger=ledger)
+    async with messengers(settings, practice.name) as channels:
+        telling = messages.MessageActivities(parts, channels, KeyedHash(b"k" * 32), None)
+        work: list[Callable[..., Any]] = [telling.notify, telling.tell_desk]
+        async with Worker(client, task_queue=QUEUE, workflows=[BookingWorkflow], activities=work):
+            bookings = BookingClient(client, practice, QUEUE)
+            view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+            assert view.status is Status.CONFIRMED
+            for _ in range(150):
+                state = control.state()
+                if state["texts"]:
+                    break
+                await asyncio.sleep(0.1)
+            (text,), (email,) = state["texts"], state["emails"]
+            assert datetime.fromisoformat(email["at"]) < ends <= datetime.fromisoformat(text["at"])
+            told = (await bookings.show(view.request_id)).messages
+            assert sorted((message.channel, message.state) for message in told) == [
+                ("email", "accepted"),
+                ("sms", "accepted"),
+            ]
+    await ledger.close()
