@@ -150,7 +150,7 @@ class BookingClient:
             self._practice.location(location)
             clauses.append(f"BookingLocation = '{location}'")
         if open_exceptions:
-            clauses.append("ExceptionReason IS NOT NULL")
+            clauses.append("ExceptionReason IS NOT NULL AND ExecutionStatus = 'Running'")
         listed = [execution async for execution in self._client.list_workflows(" AND ".join(clauses))]
         soonest = sorted(listed, key=_listed_start)[:limit]
         turns = asyncio.Semaphore(ASKED_AT_ONCE)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.notices import Notices
     from workflows.office import Office
     from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
-    from workflows.waiting import Reminders, beside, happens_before
+    from workflows.waiting import Reminders, beside, done_before, happens_before
 
 
 class Desk:
@@ -115,7 +115,8 @@ class Desk:
         """A hold that may not be taken back stands for another term: so often it is tried again."""
         state = self._state
         try:
-            await self._landing.withdraw()
+            if not await done_before(lambda: state.acted, self._landing.withdraw()):
+                return
         except NeedsStaff as need:
             state.held_at = state.held_at and workflow.now()
             return self._open(need, Status.NEEDS_STAFF)

@@ -1,11 +1,13 @@
 """From a request to a confirmed appointment: every step of it, and the way back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import HoldActivities, HoldToConfirm, HoldToWithdraw, HoldToWrite, LandingToCheck
+    from activities.holds import HoldActivities, HoldToConfirm, HoldToWithdraw, HoldToWrite, HoldWritten, LandingToCheck
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
     from domain.booking import Reason
@@ -17,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.practice_steps import PracticeSteps
     from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
     from workflows.waiting import sleep_until
+
+Given = TypeVar("Given", bound=HoldToWrite)
 
 CANDIDATES_TO_TRY = 3
 
@@ -125,17 +129,14 @@ class Landing:
     async def _write_hold(self, patient: str, confirm: bool) -> None:
         state = self._state
         given = self._hold_to_write(patient, confirm=confirm)
-        confirm_begun = state.confirm_begun
         state.write_begun = state.write_open = True
-        state.confirm_begun |= confirm
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         try:
-            written = await self._steps.urgent(HoldActivities.write_hold, given, summary)
+            written = await self._and_confirm(HoldActivities.write_hold, given, summary)
         except BaseException:  # also where Temporal cancels the booking
             self._expect_late_commit()
             raise
         state.write_open = False
-        state.confirm_begun = confirm_begun or written.confirmed or (confirm and written.ambiguous)
         if written.ambiguous:
             self._expect_late_commit()
         state.slot = None
@@ -144,6 +145,16 @@ class Landing:
             state.written(written.appointment, workflow.now())
             state.confirmed = written.confirmed
             state.slot = given.slot
+
+    async def _and_confirm(
+        self, step: Callable[[HoldActivities, Given], Awaitable[HoldWritten]], given: Given, summary: str
+    ) -> HoldWritten:
+        """A step that may confirm in the same breath: until it has answered, it may have."""
+        state, begun = self._state, self._state.confirm_begun
+        state.confirm_begun |= given.confirm
+        written = await self._steps.urgent(step, given, summary)
+        state.confirm_begun = begun or written.confirmed or (given.confirm and written.ambiguous)
+        return written
 
     async def look(self) -> None:
         """See whether the practice's own system has taken the hold in; see to it that the chair is ours.
@@ -157,7 +168,7 @@ class Landing:
         given = self._hold_to_write(state.appointment.patient, confirm=self._approval_needed() is None)
         state.looks += 1
         state.plan_look(workflow.now())
-        seen = await self._steps.urgent(
+        seen = await self._and_confirm(
             HoldActivities.await_landing,
             LandingToCheck(**dict(given), appointment_id=state.appointment.id, told=told),
             "Has the practice's own system taken it in?",

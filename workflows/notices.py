@@ -100,16 +100,17 @@ class Notices:
         ]
 
     async def _deliver(self, notice: Notice) -> bool:
-        tell = partial(_attempted, MessageActivities.notify, notice, notice.channel)
-        sent = await tell(f"Tell the patient by {notice.channel}: {notice.kind}")
+        summary = f"Tell the patient by {notice.channel}: {notice.kind}"
+        sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
         while sent.not_before is not None:
             await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
-            sent = await tell(f"Tell the patient by {notice.channel}, quiet hours over: {notice.kind}")
+            sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
         self._state.messages.append(sent)
         return sent.state in REACHED
 
     async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
-        sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, f"Tell the desk: {notice.reason}")
+        summary = f"Tell the desk: {notice.reason}"
+        sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, summary)
         if sent.state not in REACHED:
             workflow.logger.warning("desk not told", extra={"cause": sent.state})
         return sent.state in REACHED
@@ -129,7 +130,7 @@ async def _any(sending: list[asyncio.Task[bool]]) -> bool:
 async def _attempted(
     step: Callable[[Any, Given], Awaitable[MessageState]], notice: Given, channel: Channel, summary: str
 ) -> MessageState:
-    """How it ended; where it could not be sent, why."""
+    """How it ended, also where it could not be sent."""
     try:
         return await workflow.execute_activity_method(
             step,

@@ -40,6 +40,17 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await ended(tasks)
 
 
+async def done_before(condition: Callable[[], bool], work: Coroutine[Any, Any, None]) -> bool:
+    """Whether this was done before the condition came true; then it is dropped."""
+    task = asyncio.create_task(work)
+    try:
+        await workflow.wait_condition(lambda: task.done() or condition())
+    finally:
+        task.cancel()
+        await ended([task])
+    return not task.cancelled()
+
+
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Returns when all have ended; what failed fails here, what was dropped does not."""
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities.holds import HoldActivities, HoldConfirmed, HoldWritten
 from activities.messages import MessageActivities
@@ -27,6 +27,8 @@ from domain.policy import BookingPolicy
 from domain.reference import new_reference
 from domain.rules import Confirmation
 from domain.slot import Slot
+from runtime.plugin import holdfast_plugin
+from settings import load_settings
 from workflows.booking import BookingWorkflow
 from workflows.contracts import BookingInput, workflow_id
 
@@ -140,10 +142,14 @@ class ByHand:
         return handle
 
     async def end(self) -> None:
-        """Nobody answers any more: what still runs would run for ever."""
+        """Nobody answers any more: what still runs would run for ever. Every course must replay as it went."""
         for handle in self._started:
             with suppress(RPCError):
                 await handle.terminate()
+        plugin = holdfast_plugin(load_settings().payload_keyring, self._client.namespace)
+        replayer = Replayer(workflows=[BookingWorkflow], plugins=[plugin])
+        for handle in self._started:
+            await replayer.replay_workflow(await handle.fetch_history())
 
     @activity.defn(dynamic=True)
     async def step(self, args: Sequence[RawValue]) -> Any:
@@ -165,10 +171,9 @@ class ByHand:
 @asynccontextmanager
 async def by_hand(client: Client) -> AsyncIterator[ByHand]:
     hand = ByHand(client)
-    work = [hand.step]
     async with (
-        Worker(client, task_queue=hand.name, workflows=[BookingWorkflow], activities=work),
-        Worker(client, task_queue=practice_queue(hand.name), activities=work),
+        Worker(client, task_queue=hand.name, workflows=[BookingWorkflow], activities=[hand.step]),
+        Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
     ):
         try:
             yield hand

@@ -86,6 +86,16 @@ async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is
     assert (await handle.result()).status is Status.DECLINED
 
 
+async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: hand.made("withdraw_hold"))
+    assert (await cancel(handle)).status is Status.CANCELLED
+    hand.answers["withdraw_hold"] = None
+    assert (await handle.result()).status is Status.CANCELLED
+    assert hand.told() == ["held", "cancelled"]
+
+
 async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHand) -> None:
     hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 4 * SECONDS)})
     handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))

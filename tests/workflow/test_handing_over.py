@@ -64,13 +64,19 @@ async def test_the_soonest_are_listed_and_one_that_does_not_answer_as_far_as_is_
     assert (seen.request_id, seen.reference, seen.start) == (sooner.request_id, sooner.reference, sooner.start)
 
 
-async def test_a_booking_that_was_closed_from_outside_is_not_called_confirmed_to_who_cancels(
+async def test_a_booking_that_was_closed_from_outside_is_neither_called_cancelled_nor_queued(
     bookings: BookingClient, client: Client
 ) -> None:
-    view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
+    view = await bookings.wait((await bookings.submit(request(at(a_day(), 9), service="exam"))).request_id, 20)
     await client.get_workflow_handle(view.id).terminate()
     with pytest.raises(NotPossible, match="closed"):
         await bookings.cancel(view.request_id)
+    for _ in range(30):
+        queue = await bookings.find(location="oakland", open_exceptions=True)
+        if view.request_id not in [waiting.request_id for waiting in queue]:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("still in the desk's queue, where nobody can decide it any more")
 
 
 async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: Stack) -> None:
