@@ -54,6 +54,7 @@ class Sync:
         if line.seen_version != self._world.offices.version:
             line.seen_version = self._world.offices.version
             Reading(self._world, self._webhooks, location).run()
+            self._world.read("cycle", location)
 
     def write(self, location: int) -> None:
         line = self._world.lines[location]
