@@ -98,6 +98,16 @@ HARM = {
         "leftover",
         {"bookings": [WAITING], "noted": [*GOOD.noted, DESK_NOTE], "sent": []},
     ),
+    "a cancelled request still on its way to the office": (
+        "leftover",
+        {
+            "bookings": [replace(BOOKED, status="cancelled")],
+            "noted": [Noted(REF, "cancelled", 1, "sms", "accepted")],
+            "visits": [],
+            "on_its_way": [REF],
+        },
+    ),
+    "told of an appointment that has not landed": ("untrue", {"changes": [wrote(9, visit(), created=True)]}),
     "written over the desk's appointment": (
         "overlap",
         {
