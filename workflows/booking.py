@@ -222,14 +222,20 @@ class BookingWorkflow:
             await self._landing.release_claim()
 
     async def _watch_the_queue(self) -> None:
-        """What was taken back may land yet, and the taking back be refused by the practice's own system."""
-        end = workflow.now() + QUEUE_DRAINS_WITHIN
-        while await happens_before(end, lambda: self._state.news is not None, "Until nothing can land any more"):
-            news, self._state.news = self._state.news, None
-            if news is not None and news.kind is EventKind.CHANGE_FAILED:
-                await self._ask_to_remove(Reason.REFUSED_BY_SYSTEM)
-            elif news is not None and news.landing is LandingState.LANDED:
-                await self._take_back()
+        """What was taken back may land yet, and the taking back be refused by the practice's own system.
+
+        Both are told by news, which may be lost: so look as often as for a landing, and once more in the end.
+        """
+        state, end = self._state, workflow.now() + QUEUE_DRAINS_WITHIN
+        for wait in (*self._given.policy.landing.look_after, QUEUE_DRAINS_WITHIN):
+            look_at = min(workflow.now() + wait, end)
+            while await happens_before(look_at, lambda: state.news is not None, "Until nothing can land any more"):
+                news, state.news = state.news, None
+                if news is not None and news.kind is EventKind.CHANGE_FAILED:
+                    await self._ask_to_remove(Reason.REFUSED_BY_SYSTEM)
+                elif news is not None and news.landing is LandingState.LANDED:
+                    await self._take_back()
+            await self._take_back()
 
     async def _take_back(self) -> None:
         """However long the office is away; where it refuses, a person removes it and says so."""

@@ -24,7 +24,8 @@ from tests.faults.troubles import AMBIGUOUS
 from workflows.contracts import workflow_id
 
 SETTLES_WITHIN = 170.0
-DRAINS_WITHIN = 10.0
+DRAINS_WITHIN = 45.0
+"""What nobody took is told again after 30 seconds."""
 SOON = timedelta(seconds=60)
 """A timer that is due so soon is still part of the work; later ones wait for people or for the visit."""
 KINDS_OF_TEXT = {
@@ -90,7 +91,7 @@ async def gathered(
     people: Sequence[Person],
     windows: Sequence[tuple[datetime, datetime]],
 ) -> Evidence:
-    state = await _with_empty_queue(stack)
+    state = await drained(stack)
     views = await _views(bookings, {event.request_id for event in history})
     queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
     sent = list(_sent(state, stack.folder / "ledger.db"))
@@ -114,12 +115,13 @@ async def gathered(
     )
 
 
-async def _with_empty_queue(stack: FaultStack) -> Row:
-    """The sandbox's state once nothing more is going to be written, or it is clear that something stays behind."""
+async def drained(stack: FaultStack) -> Row:
+    """The sandbox's state once nothing is queued or still to be told, or it is clear that something stays behind."""
     end = asyncio.get_running_loop().time() + DRAINS_WITHIN
     while True:
         state = await stack.control("state")
-        if not state["nexhealth"]["queue"] or asyncio.get_running_loop().time() > end:
+        untold = [delivery for delivery in state["nexhealth"]["outbox"] if not delivery["forged"]]
+        if not (untold or state["nexhealth"]["queue"]) or asyncio.get_running_loop().time() > end:
             return state
         await asyncio.sleep(0.5)
 

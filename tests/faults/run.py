@@ -20,7 +20,7 @@ from tests.faults import checker
 from tests.faults.ascend import Ascend
 from tests.faults.checker import Evidence, Violation, judge
 from tests.faults.clients import Clients, Person
-from tests.faults.evidence import gathered, settled
+from tests.faults.evidence import drained, gathered, settled
 from tests.faults.history import OK, History
 from tests.faults.nemesis import Nemesis
 from tests.faults.nexhealth import NexHealth
@@ -80,6 +80,7 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
         begun = time.monotonic()
         await stack.all_up()
         await wishes
+        await drained(stack)
         unsettled = await settled(client, bookings, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
         evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)

@@ -220,6 +220,21 @@ async def test_a_cancellation_that_the_office_refuses_goes_to_the_desk(
     assert done.resolutions == ()
 
 
+async def test_a_cancellation_that_the_office_refuses_is_found_though_nobody_tells(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await confirmed(bookings, await book(bookings, "boston", a_start("boston")))
+    control.clock(settle=True)
+    control.fault(system="office", kind="failed", method="update", path="/103")
+    control.fault(system="webhook", kind="lost", path="appointment_updated", times=None)
+    await bookings.cancel(view.request_id)
+    for _ in range(60):
+        if not in_office(control, view):
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail("still in the office")
+
+
 async def test_a_stranger_cannot_bring_news(stack: Stack, control: SandboxControl) -> None:
     body = b'{"event_name": "appointment_insertion.failed", "subdomain": "x", "data": {"appointment": {"id": 1}}}'
     answer = httpx.post(
