@@ -57,14 +57,18 @@ class Sync:
             self._world.read("cycle", location)
 
     def write(self, location: int) -> None:
+        """What is held holds up what is to be written of the same appointment after it."""
         line = self._world.lines[location]
         if line.status("write") == "red":
             return
         line.write_at = self._world.clock.now()
+        held = set()
         for queued in self._world.copy.all("queue"):
-            if queued["location"] == location:
+            if queued["location"] == location and queued["appointment"] not in held:
                 Writing(self._world, self._webhooks, queued).run()
                 line.seen_version = -1
+                if self._world.copy.get("queue", str(queued["id"])) is not None:
+                    held.add(queued["appointment"])
 
     def _report_recovery(self, location: int, line: Line) -> None:
         """Only red to green is told; that a line went down is for the client to find out."""
