@@ -146,7 +146,8 @@ def _change(nex: NexHealth, call: Call) -> Reply:
 def _cancel(nex: NexHealth, row: Row) -> Row:
     before = {name: row[name] for name in ("cancelled", "cancelled_at")}
     row = nex.world.change("appointments", row, cancelled=True, cancelled_at=nex.world.clock.text())
-    if row["foreign_id"] is None and nex.world.switches.cancel_before_sync == "dropped":
+    never_written = row["foreign_id"] is None and not nex.sync.is_queued(row["id"])
+    if never_written or (row["foreign_id"] is None and nex.world.switches.cancel_before_sync == "dropped"):
         nex.sync.dequeue(row["id"])
     else:
         nex.sync.enqueue("update", row, before)

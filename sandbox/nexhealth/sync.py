@@ -41,6 +41,9 @@ class Sync:
         queued = {"operation": operation, "location": row["location_id"], "appointment": row["id"], "before": before}
         self._world.copy.put("queue", {"id": self._world.copy.next_id(), **queued, "at": self._world.clock.text()})
 
+    def is_queued(self, appointment_id: int) -> bool:
+        return any(queued["appointment"] == appointment_id for queued in self._world.copy.all("queue"))
+
     def dequeue(self, appointment_id: int) -> None:
         for queued in self._world.copy.all("queue"):
             if queued["appointment"] == appointment_id:

@@ -373,6 +373,17 @@ def test_cancelling_before_it_was_written(sandbox: SandboxControl, nex: Nex, pol
     assert [row["cancelled"] for row in rows] == [True] * written
 
 
+@pytest.mark.parametrize("policy", ["dropped", "written"])
+def test_what_the_office_refused_can_be_cancelled(sandbox: SandboxControl, nex: Nex, policy: str) -> None:
+    sandbox.nexhealth(cancel_before_sync=policy)
+    sandbox.fault(system="office", method="insert", kind="failed")
+    row = nex.booked(SEATS[DENTRIX])
+    sandbox.clock(advance=1)
+    nex.change(row["id"], cancelled=True)
+    sandbox.clock(advance=1)
+    assert nex.visit(row["id"])["cancelled"] is True
+
+
 @pytest.mark.parametrize("system", ["dentrix", "dentrixenterprise", "eaglesoft", "opendental", "dentrixascend"])
 def test_rescheduling_in_place_where_the_system_can(sandbox: SandboxControl, nex: Nex, system: str) -> None:
     sandbox.office(DENTRIX, system=system)

@@ -49,6 +49,9 @@ class Ascend:
     def on_its_way(self, state: Row) -> list[str]:
         return []
 
+    def untold(self, state: Row) -> list[str]:
+        return []
+
     def reference_of(self, call: Row, state: Row) -> str | None:
         wanted = call["path"].rpartition("/")[2]
         notes = (row.get("note") for row in state["appointments"] if str(row["id"]) == wanted)

@@ -69,6 +69,8 @@ class Evidence:
     visits: Sequence[Visit] = ()
     on_its_way: Sequence[str] = ()
     """References of what the practice system's partner still means to write."""
+    untold: Sequence[str] = ()
+    """References of what will not reach the calendar, while nobody has told us so."""
     blocks: Sequence[Block] = ()
     sent: Sequence[Sent] = ()
     noted: Sequence[Noted] = ()
@@ -111,6 +113,8 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("lost", request_id, "was answered, and no booking exists")
         elif booking.open and not booking.queued:
             yield Violation("lost", request_id, f"{booking.status} waits for a person and is not in the queue")
+        elif booking.reason == "awaiting_office" and booking.reference in evidence.untold:
+            continue  # it is waited for with patience, then a person is asked
         elif booking.status not in ("confirmed", *FINAL) and not booking.open:
             yield Violation("lost", request_id, f"ends {booking.status}, and nobody is asked to act")
         elif booking.status in FINAL and booking.reference not in noted:

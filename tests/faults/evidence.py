@@ -39,19 +39,19 @@ KINDS_OF_TEXT = {
 Row = dict[str, Any]
 
 
-async def settled(client: Client, bookings: BookingClient, request_ids: Iterable[str]) -> list[str]:
+async def settled(stack: FaultStack, client: Client, bookings: BookingClient, request_ids: Iterable[str]) -> list[str]:
     """Wait for rest; the request ids that did not come to it in time."""
     waiting = set(request_ids)
     end = asyncio.get_running_loop().time() + SETTLES_WITHIN
     while waiting and asyncio.get_running_loop().time() < end:
         for request_id in sorted(waiting):
-            if await _at_rest(client, bookings, request_id):
+            if await _at_rest(stack, client, bookings, request_id):
                 waiting.discard(request_id)
         await asyncio.sleep(0.5)
     return sorted(waiting)
 
 
-async def _at_rest(client: Client, bookings: BookingClient, request_id: str) -> bool:
+async def _at_rest(stack: FaultStack, client: Client, bookings: BookingClient, request_id: str) -> bool:
     """No activity runs, nothing is about to be decided or to land, and no timer is due soon; or it does not exist."""
     handle = client.get_workflow_handle(workflow_id(request_id))
     try:
@@ -63,7 +63,10 @@ async def _at_rest(client: Client, bookings: BookingClient, request_id: str) -> 
             return False
         if await _timer_due_soon(client, request_id):
             return False
-        return (await bookings.show(request_id)).reason is not Reason.AWAITING_OFFICE
+        view = await bookings.show(request_id)
+        if view.reason is not Reason.AWAITING_OFFICE:
+            return True
+        return view.reference in stack.practice.untold(await stack.control("state"))
     except RPCError as error:
         return error.status.name == "NOT_FOUND"
 
@@ -102,6 +105,7 @@ async def gathered(
         bookings=[_booking(view, queue, stack.practice.place.zone) for view in views],
         changes=stack.practice.changes(state),
         visits=stack.practice.visits(state),
+        untold=stack.practice.untold(state),
         on_its_way=stack.practice.on_its_way(state),
         blocks=stack.practice.blocks(state),
         sent=sent,

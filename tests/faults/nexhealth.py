@@ -17,6 +17,7 @@ OFFICES = (
     Place("boston", "103", "America/New_York", regular="903"),
 )
 """Dentrix G-series, Dentrix Enterprise, Eaglesoft."""
+REFUSALS = tuple(f"appointment_insertion.{outcome}" for outcome in ("failed", "timed_out", "incomplete"))
 LANDED, NOT_TAKEN = (
     "appointment_insertion.complete",
     ("appointment_insertion.failed", "appointment_insertion.timed_out"),
@@ -85,6 +86,16 @@ class NexHealth:
         queued = [copy[row["appointment"]] for row in state["nexhealth"]["queue"] if row["appointment"] in copy]
         waiting = [row for row in copy.values() if row["foreign_id"] is None and not row["cancelled"]]
         found = (reference_in(row["note"]) for row in queued + waiting)
+        return [reference for reference in found if reference is not None]
+
+    def untold(self, state: Row) -> list[str]:
+        nex = state["nexhealth"]
+        known = {row["appointment"] for row in nex["queue"]}
+        for delivery in nex["deliveries"]:
+            if delivery["event"] in REFUSALS and delivery["state"] == "delivered":
+                known.add(json.loads(delivery["body"])["data"]["appointment"]["id"])
+        rows = [row for row in nex["appointments"] if row["foreign_id"] is None and not row["cancelled"]]
+        found = (reference_in(row["note"]) for row in rows if row["id"] not in known)
         return [reference for reference in found if reference is not None]
 
     def reference_of(self, call: Row, state: Row) -> str | None:

@@ -124,6 +124,10 @@ class Practice(Protocol):
         """References of what was accepted and may still reach the calendar."""
         ...
 
+    def untold(self, state: Row) -> list[str]:
+        """References of what will not reach the calendar, while nobody has told us so: we may wait for it."""
+        ...
+
     def reference_of(self, call: Row, state: Row) -> str | None:
         """Whose write a held call is: by its body, or by the row that its path names."""
         ...

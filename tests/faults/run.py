@@ -81,7 +81,7 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
         await stack.all_up()
         await wishes
         await drained(stack)
-        unsettled = await settled(client, bookings, [wish.request_id for wish in dealt.wishes])
+        unsettled = await settled(stack, client, bookings, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
         evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)
         state = await stack.control("state")

@@ -186,6 +186,13 @@ def test_harm_is_seen_and_named(harm: str) -> None:
     assert rules(replace(GOOD, **changed)) == {rule}  # type: ignore[arg-type]
 
 
+def test_what_nobody_has_told_us_may_be_waited_for() -> None:
+    waiting = replace(BOOKED, status="received", reason="awaiting_office", appointment_id="1")
+    evidence = replace(GOOD, bookings=[waiting], changes=[], visits=[], sent=[], noted=[], untold=[REF])
+    assert judge(evidence) == []
+    assert rules(replace(evidence, untold=[])) == {"lost"}
+
+
 def test_what_the_desk_did_later_is_not_ours() -> None:
     booked_over = wrote(3, OVER_OURS, "2", by_us=False, created=True)
     assert judge(replace(GOOD, changes=[*GOOD.changes, booked_over], visits=[visit(), OVER_OURS])) == []
