@@ -147,6 +147,7 @@ _EARLY: dict[str, Callable[[Fault], Response]] = {
     "forbidden": lambda f: JSONResponse(problem(403, "forbidden").body, status_code=403),
     "array_error": lambda f: JSONResponse([{"code": "odd"}], status_code=f.status),
     "text_error": lambda f: HTMLResponse("<html>gateway</html>", status_code=f.status),
+    "code_false": lambda f: JSONResponse(nexhealth.NOT_DONE),
     "fault_error": lambda f: JSONResponse(fault("Gateway", "messaging.adaptors.http"), status_code=f.status),
 }
 _AFTER: dict[str, Callable[[Fault], Response]] = {

@@ -22,6 +22,7 @@ KINDS = frozenset(
         *("lost", "twice", "late", "forged"),
         *("held", "failed", "timed_out", "incomplete"),
         "garbage",
+        "code_false",
         "array_error",
         "text_error",
         "fault_error",

@@ -233,6 +233,8 @@ class Landing:
         state = self._state
         if state.appointment is not None:
             state.withdrawn_ids += (state.appointment.id,)
+        if state.queued:
+            self._expect_late_commit()  # the office may refuse to take it back
         state.appointment = None
         state.confirmed = state.moving = False
         if not keep_claim:

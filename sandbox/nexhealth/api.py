@@ -103,6 +103,9 @@ def _cloudflare() -> Response:
     return HTMLResponse("<!DOCTYPE html><title>Access denied</title>error code: 1010", status_code=403)
 
 
+NOT_DONE = refusal(200, "This could not be done").body
+"""Says in the envelope alone that nothing was done."""
+
 TROUBLE: dict[str, Callable[[Fault], Response]] = {
     "status_before": lambda f: _told(f.status, "unavailable"),
     "status_after": lambda f: _told(f.status, "server error"),

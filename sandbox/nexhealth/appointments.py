@@ -32,6 +32,7 @@ _INCLUDES = {"operatory": "operatories", "appointment_type": "appointment_types"
 def _listing(nex: NexHealth, call: Call) -> Reply:
     """Those that start within the span. A location or an office's id is needed though the document does not say so."""
     params = call.params
+    nex.world.read("list", params.get("location_id") or 0)
     if params.get("location_id") is None and params.get("foreign_id") is None:
         raise missing("location_id")
     rows = [
@@ -50,6 +51,7 @@ def _listing(nex: NexHealth, call: Call) -> Reply:
 
 def _item(nex: NexHealth, call: Call) -> Reply:
     row = nex.world.get("appointments", call.ids["id"], call.of)
+    nex.world.read("item", row["id"])
     found, include = shown(row), call.params.get("include[]", ["patient"])
     if "patient" in include and row["patient_id"] is not None:
         found["patient"] = shown(nex.world.get("patients", row["patient_id"]))
@@ -144,7 +146,8 @@ def _change(nex: NexHealth, call: Call) -> Reply:
 def _cancel(nex: NexHealth, row: Row) -> Row:
     before = {name: row[name] for name in ("cancelled", "cancelled_at")}
     row = nex.world.change("appointments", row, cancelled=True, cancelled_at=nex.world.clock.text())
-    if row["foreign_id"] is None and nex.world.switches.cancel_before_sync == "dropped":
+    never_written = row["foreign_id"] is None and not nex.sync.is_queued(row["id"])
+    if never_written or (row["foreign_id"] is None and nex.world.switches.cancel_before_sync == "dropped"):
         nex.sync.dequeue(row["id"])
     else:
         nex.sync.enqueue("update", row, before)

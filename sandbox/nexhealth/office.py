@@ -66,7 +66,14 @@ class Offices:
     def _note(self, operation: str, kind: str, row: Row) -> None:
         """The audit trail; the row as it is from now on."""
         self.version += 1
-        self.store.note({"clientName": self.author, "operation": operation, "kind": kind, "payload": row})
+        entry = {
+            "at": self.clock.text(),
+            "clientName": self.author,
+            "operation": operation,
+            "kind": kind,
+            "payload": row,
+        }
+        self.store.note(entry)
 
     def clash(self, wanted: Row) -> bool:
         """Whether something else is in the way of the visit: in its operatory, or its provider's."""

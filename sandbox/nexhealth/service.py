@@ -44,6 +44,7 @@ class NexHealth:
         }
         self.world.copy.clear()
         self.world.offices.store.clear()
+        self.world.readings.clear()
         self.world.clock = self.world.offices.clock = self.entry.clock = Clock()
         self.world.switches = Switches()
         seed.seed(self.world)
@@ -87,6 +88,7 @@ class NexHealth:
         offices = self.world.offices.store
         return now | {
             "office": {kind: offices.all(kind) for kind in ("appointments", "patients")} | {"log": offices.log()},
+            "readings": list(self.world.readings),
             "settings": vars(self.world.switches),
             "clock": {"now": self.world.clock.text(), "paused": self.world.clock.paused},
         }

@@ -41,6 +41,9 @@ class Sync:
         queued = {"operation": operation, "location": row["location_id"], "appointment": row["id"], "before": before}
         self._world.copy.put("queue", {"id": self._world.copy.next_id(), **queued, "at": self._world.clock.text()})
 
+    def is_queued(self, appointment_id: int) -> bool:
+        return any(queued["appointment"] == appointment_id for queued in self._world.copy.all("queue"))
+
     def dequeue(self, appointment_id: int) -> None:
         for queued in self._world.copy.all("queue"):
             if queued["appointment"] == appointment_id:
@@ -54,16 +57,21 @@ class Sync:
         if line.seen_version != self._world.offices.version:
             line.seen_version = self._world.offices.version
             Reading(self._world, self._webhooks, location).run()
+            self._world.read("cycle", location)
 
     def write(self, location: int) -> None:
+        """What is held holds up what is to be written of the same appointment after it."""
         line = self._world.lines[location]
         if line.status("write") == "red":
             return
         line.write_at = self._world.clock.now()
+        held = set()
         for queued in self._world.copy.all("queue"):
-            if queued["location"] == location:
+            if queued["location"] == location and queued["appointment"] not in held:
                 Writing(self._world, self._webhooks, queued).run()
                 line.seen_version = -1
+                if self._world.copy.get("queue", str(queued["id"])) is not None:
+                    held.add(queued["appointment"])
 
     def _report_recovery(self, location: int, line: Line) -> None:
         """Only red to green is told; that a line went down is for the client to find out."""

@@ -1,5 +1,6 @@
 """What all of NexHealth's side shares: the copy, the offices, the clock, the switches and the scripted trouble."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from sandbox.nexhealth.systems import SYSTEMS, System
 from sandbox.store import Row, Store
 
 FIRST_ID = 1_000_001
+MOST_READINGS = 10_000
 
 
 @dataclass
@@ -61,6 +63,11 @@ class World:
     faults: Faults
     switches: Switches = field(default_factory=Switches)
     lines: dict[int, Line] = field(default_factory=dict)
+    readings: deque[Row] = field(default_factory=lambda: deque(maxlen=MOST_READINGS))
+    """When the copy read an office (``cycle``) and a client read the copy (``list``, ``item``), and which of them."""
+
+    def read(self, what: str, row_id: int) -> None:
+        self.readings.append({"at": self.clock.text(), "what": what, "id": row_id})
 
     def connect(self) -> None:
         """A Synchronizer for every location, as the seed names its system."""

@@ -331,6 +331,25 @@ def test_a_write_that_hangs_at_the_office_stays_in_the_queue(sandbox: SandboxCon
     assert nex.visit(row["id"])["foreign_id"]
 
 
+def test_what_hangs_holds_up_what_comes_after_it(sandbox: SandboxControl, nex: Nex) -> None:
+    sandbox.nexhealth(cancel_before_sync="written")
+    sandbox.fault(system="office", method="insert", kind="held")
+    row = nex.booked(SEATS[DENTRIX])
+    nex.change(row["id"], cancelled=True)
+    sandbox.clock(advance=1)
+    assert sandbox.state()["nexhealth"]["office"]["appointments"] == []
+    sandbox.clock(advance=1)
+    assert [row["cancelled"] for row in sandbox.state()["nexhealth"]["office"]["appointments"]] == [True]
+
+
+def test_a_call_may_be_answered_with_success_and_say_that_it_was_not_done(sandbox: SandboxControl, nex: Nex) -> None:
+    sandbox.fault(system="nexhealth", kind="code_false", method="PATCH")
+    row = nex.booked(SEATS[DENTRIX])
+    answer = nex.change(row["id"], cancelled=True)
+    assert (answer.status_code, answer.json()["code"]) == (200, False)
+    assert nex.visit(row["id"])["cancelled"] is False
+
+
 # Changing and cancelling
 
 
@@ -352,6 +371,17 @@ def test_cancelling_before_it_was_written(sandbox: SandboxControl, nex: Nex, pol
     sandbox.clock(advance=1)
     rows = sandbox.state()["nexhealth"]["office"]["appointments"]
     assert [row["cancelled"] for row in rows] == [True] * written
+
+
+@pytest.mark.parametrize("policy", ["dropped", "written"])
+def test_what_the_office_refused_can_be_cancelled(sandbox: SandboxControl, nex: Nex, policy: str) -> None:
+    sandbox.nexhealth(cancel_before_sync=policy)
+    sandbox.fault(system="office", method="insert", kind="failed")
+    row = nex.booked(SEATS[DENTRIX])
+    sandbox.clock(advance=1)
+    nex.change(row["id"], cancelled=True)
+    sandbox.clock(advance=1)
+    assert nex.visit(row["id"])["cancelled"] is True
 
 
 @pytest.mark.parametrize("system", ["dentrix", "dentrixenterprise", "eaglesoft", "opendental", "dentrixascend"])

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tests.faults.campaign import Row, good, many, report
-from tests.faults.unguarded import GUARDS
+from tests.faults.campaign import Row, good, guards, many, report
+
+
+class Connection(StrEnum):
+    ASCEND = "ascend"
+    NEXHEALTH = "nexhealth"
+    BOTH = "both"
 
 
 def _line(result: Row) -> str:
@@ -24,23 +30,24 @@ def _line(result: Row) -> str:
     if not good(result):
         what = "; ".join(f"{v['rule']} {v['subject']} {v['text']}" for v in result["violations"][:4])
         return f"[red]seed {result['seed']}: {what}[/]"
-    return f"[dim]seed {result['seed']}: {sum(result['outcomes'].values())} bookings; {', '.join(result['fired'])}[/]"
+    name = f"seed {result['seed']}, {result['connection']}"
+    return f"[dim]{name}: {sum(result['outcomes'].values())} bookings; {', '.join(result['fired'])}[/]"
 
 
-async def _play(seeds: list[int], at_once: int, folder: Path, console: Console) -> Row:
+async def _play(seeds: list[int], connection: str, at_once: int, folder: Path, console: Console) -> Row:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("seeds", total=len(seeds) + len(GUARDS))
+        task = progress.add_task("seeds", total=len(seeds) + len(guards(connection)))
 
         def done(result: Row, guard_off: str) -> None:
             progress.advance(task)
             if not guard_off:
                 progress.console.print(_line(result))
 
-        return report(*await many(seeds, at_once, folder, done))
+        return report(*await many(seeds, at_once, folder, done, connection))
 
 
-def _show(console: Console, found: Row, folder: Path) -> None:
+def _show(console: Console, found: Row, folder: Path, only: str) -> None:
     table = Table(title=f"{found['seeds']} seeds, {found['requests']} requests", title_justify="left")
     table.add_column("")
     table.add_column("count", justify="right")
@@ -64,13 +71,19 @@ def _show(console: Console, found: Row, folder: Path) -> None:
     seen = found["negative_control_failed"]
     table.add_row("runs without a guard fail", "[green]yes[/]" if seen else "[red]no[/]", "yes")
     table.add_section()
+    for kind, numbers in found["connections"].items():
+        judged = ", ".join(f"{key} {numbers[key]}" for key in ("lost", "duplicated", "overlaps"))
+        table.add_row(f"{kind}: seeds", str(numbers["seeds"]), judged)
+        for name, count in numbers["seen"].items():
+            table.add_row(f"{kind}: {name}", str(count), "")
+    table.add_section()
     for name, count in found["faults_fired"].items():
         table.add_row(name, str(count), "")
     console.print(table)
-    if found["never_fired"]:
-        console.print(f"Never happened: {', '.join(found['never_fired'])}.")
+    for kind, missing in found["never_happened"].items():
+        console.print(f"Never happened, {kind}: {', '.join(missing)}.")
     for seed in found["failing_seeds"]:
-        again = f"make faults ARGS='--seed {seed}'"
+        again = f"make faults ARGS='--seed {seed}{f' --connection {only}' if only else ''}'"
         console.print(f"[red]Seed {seed} failed.[/] Again: {again}. Left behind: {folder}/seed-{seed}", soft_wrap=True)
 
 
@@ -80,6 +93,7 @@ def _judged(count: int) -> str:
 
 def main(
     seeds: Annotated[int, typer.Option(help="So many seeds, from --first.")] = 25,
+    connection: Annotated[Connection, typer.Option(help="Whom to book with; both take turns.")] = Connection.BOTH,
     first: Annotated[int, typer.Option(help="The first seed.")] = 1,
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be given several times.")] = None,
     at_once: Annotated[int, typer.Option(help="Seeds that run side by side.")] = 5,
@@ -89,9 +103,10 @@ def main(
     console = Console(stderr=as_json)
     console.width = max(console.width, 110)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-faults-"))
+    only = "" if connection is Connection.BOTH else connection.value
     chosen = seed or list(range(first, first + seeds))
-    found = asyncio.run(_play(chosen, at_once, folder, console))
-    _show(console, found, folder)
+    found = asyncio.run(_play(chosen, only, at_once, folder, console))
+    _show(console, found, folder, only)
     if as_json:
         print(json.dumps(found))
     sys.stdout.flush()

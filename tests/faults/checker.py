@@ -9,6 +9,8 @@ from itertools import combinations
 from tests.faults.history import INVOKED, OK, Event
 from tests.faults.practice import Block, Change, Visit
 
+UNSURE = ("not_landed", "refused_by_system", "landing_unclear")
+"""A person has been asked to see what is in the calendar."""
 FINAL = ("completed", "no_show", "cancelled", "declined")
 MOST_CALLS = 30
 """To one vendor for one request, on average, with all its repeats: six do where nothing goes wrong."""
@@ -65,6 +67,10 @@ class Evidence:
     bookings: Sequence[Booking] = ()
     changes: Sequence[Change] = ()
     visits: Sequence[Visit] = ()
+    on_its_way: Sequence[str] = ()
+    """References of what the practice system's partner still means to write."""
+    untold: Sequence[str] = ()
+    """References of what will not reach the calendar, while nobody has told us so."""
     blocks: Sequence[Block] = ()
     sent: Sequence[Sent] = ()
     noted: Sequence[Noted] = ()
@@ -107,6 +113,8 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("lost", request_id, "was answered, and no booking exists")
         elif booking.open and not booking.queued:
             yield Violation("lost", request_id, f"{booking.status} waits for a person and is not in the queue")
+        elif booking.reason == "awaiting_office" and booking.reference in evidence.untold:
+            continue  # it is waited for with patience, then a person is asked
         elif booking.status not in ("confirmed", *FINAL) and not booking.open:
             yield Violation("lost", request_id, f"ends {booking.status}, and nobody is asked to act")
         elif booking.status in FINAL and booking.reference not in noted:
@@ -119,7 +127,7 @@ def existence(evidence: Evidence) -> Iterator[Violation]:
     taken = _taken_by_desk(evidence.changes)
     for booking in evidence.bookings:
         says_so = booking.appointment_id is not None and booking.status in ("held", "needs_staff")
-        expected = booking.status == "confirmed" or says_so
+        expected = booking.status == "confirmed" or (says_so and booking.reason != "landing_unclear")
         if expected and not active[booking.reference] and booking.reference not in taken:
             yield Violation("lost", booking.request_id, f"is {booking.status} and has no appointment")
 
@@ -138,7 +146,11 @@ def leftovers(evidence: Evidence) -> Iterator[Violation]:
     touched = {change.id for change in evidence.changes if not change.by_us}
     for booking in evidence.bookings:
         gone = booking.status in FINAL or (booking.status == "needs_staff" and booking.appointment_id is None)
-        unsure = booking.reason in ("not_landed", "refused_by_system")
+        unsure = booking.reason in UNSURE
+        if gone and not unsure and booking.reference in evidence.on_its_way:
+            yield Violation(
+                "leftover", booking.request_id, f"is {booking.status}, and is still on its way to the office"
+            )
         for visit in active[booking.reference]:
             if gone and not unsure and visit.id not in touched:
                 yield Violation("leftover", booking.request_id, f"is {booking.status}, appointment {visit.id} remains")

@@ -13,9 +13,9 @@ from temporalio.service import RPCError
 from client.bookings import BookingClient, NoSuchBooking, NotPossible
 from client.edge import BadRequest, request_from
 from domain.booking import BookingView, Status
-from tests.faults import practice
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import Wish
+from tests.faults.practice import Place
 from workflows.contracts import NewTime, Resolution, ResolutionKind
 
 PERSISTS_FOR = 40.0
@@ -53,9 +53,10 @@ class Person:
 
 
 class Clients:
-    def __init__(self, bookings: BookingClient, history: History, day: date) -> None:
+    def __init__(self, bookings: BookingClient, history: History, place: Place, day: date) -> None:
         self._bookings = bookings
         self._history = history
+        self._place = place
         self._day = day
         self._references: dict[str, str] = {}
 
@@ -67,7 +68,7 @@ class Clients:
         return self._references.get(reference or "")
 
     def at(self, clock: str) -> datetime:
-        return datetime.combine(self._day, time.fromisoformat(clock), ZoneInfo(practice.ZONE))
+        return datetime.combine(self._day, time.fromisoformat(clock), ZoneInfo(self._place.zone))
 
     async def wish(self, wish: Wish) -> None:
         """One request's life as its sender and the desk lead it."""
@@ -140,7 +141,7 @@ class Clients:
         return request_from(
             {
                 "request_id": wish.request_id,
-                "location": "oakland",
+                "location": self._place.location,
                 "service": wish.service,
                 "start": self.at(wish.clock).isoformat(),
                 "patient": {

@@ -13,17 +13,19 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from client.bookings import BookingClient, NoSuchBooking
-from domain.booking import BookingView
+from domain.booking import BookingView, Reason
 from domain.messages import when
-from tests.faults import practice
 from tests.faults.checker import Booking, Evidence, Noted, Sent
 from tests.faults.clients import Person
 from tests.faults.history import Event
-from tests.faults.stack import FaultStack
+from tests.faults.practice import late_charts
+from tests.faults.stack import MESSENGERS, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from workflows.contracts import workflow_id
 
 SETTLES_WITHIN = 170.0
+DRAINS_WITHIN = 45.0
+"""What nobody took is told again after 30 seconds."""
 SOON = timedelta(seconds=60)
 """A timer that is due so soon is still part of the work; later ones wait for people or for the visit."""
 KINDS_OF_TEXT = {
@@ -37,20 +39,20 @@ KINDS_OF_TEXT = {
 Row = dict[str, Any]
 
 
-async def settled(client: Client, request_ids: Iterable[str]) -> list[str]:
+async def settled(stack: FaultStack, client: Client, bookings: BookingClient, request_ids: Iterable[str]) -> list[str]:
     """Wait for rest; the request ids that did not come to it in time."""
     waiting = set(request_ids)
     end = asyncio.get_running_loop().time() + SETTLES_WITHIN
     while waiting and asyncio.get_running_loop().time() < end:
         for request_id in sorted(waiting):
-            if await _at_rest(client, request_id):
+            if await _at_rest(stack, client, bookings, request_id):
                 waiting.discard(request_id)
         await asyncio.sleep(0.5)
     return sorted(waiting)
 
 
-async def _at_rest(client: Client, request_id: str) -> bool:
-    """No activity runs, nothing is about to be decided, and no timer is due soon; or there is no such booking."""
+async def _at_rest(stack: FaultStack, client: Client, bookings: BookingClient, request_id: str) -> bool:
+    """No activity runs, nothing is about to be decided or to land, and no timer is due soon; or it does not exist."""
     handle = client.get_workflow_handle(workflow_id(request_id))
     try:
         described = await handle.describe(rpc_timeout=timedelta(seconds=5))
@@ -59,7 +61,12 @@ async def _at_rest(client: Client, request_id: str) -> bool:
             return True
         if raw.pending_activities or raw.HasField("pending_workflow_task"):
             return False
-        return not await _timer_due_soon(client, request_id)
+        if await _timer_due_soon(client, request_id):
+            return False
+        view = await bookings.show(request_id)
+        if view.reason is not Reason.AWAITING_OFFICE:
+            return True
+        return view.reference in stack.practice.untold(await stack.control("state"))
     except RPCError as error:
         return error.status.name == "NOT_FOUND"
 
@@ -87,27 +94,40 @@ async def gathered(
     people: Sequence[Person],
     windows: Sequence[tuple[datetime, datetime]],
 ) -> Evidence:
-    state = await stack.control("state")
+    state = await drained(stack)
     views = await _views(bookings, {event.request_id for event in history})
     queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
     sent = list(_sent(state, stack.folder / "ledger.db"))
-    ambiguous = sum(1 for hit in state["hits"] if hit["system"] != "ascend" and hit["kind"] in AMBIGUOUS)
+    ambiguous = sum(1 for hit in state["hits"] if hit["system"] in MESSENGERS and hit["kind"] in AMBIGUOUS)
     ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
     return Evidence(
         history=history,
-        bookings=[_booking(view, queue) for view in views],
-        changes=list(practice.changes(state)),
-        visits=[practice.visit(row) for row in state["appointments"]],
-        blocks=list(practice.blocks(state)),
+        bookings=[_booking(view, queue, stack.practice.place.zone) for view in views],
+        changes=stack.practice.changes(state),
+        visits=stack.practice.visits(state),
+        untold=stack.practice.untold(state),
+        on_its_way=stack.practice.on_its_way(state),
+        blocks=stack.practice.blocks(state),
         sent=sent,
         noted=list(_noted(stack.folder / "ledger.db")),
         unknown_sends=ambiguous,
         unsettled=unsettled,
         leaks=list(_leaks(stack.folder, people)),
-        charts=practice.charts(state, [person.last for person in people]),
+        charts=stack.practice.charts(state, [person.last for person in people]),
         calls={vendor: sum(counts.values()) for vendor, counts in state["calls"].items()},
-        late_charts=practice.late_charts(state),
+        late_charts=late_charts(state),
     )
+
+
+async def drained(stack: FaultStack) -> Row:
+    """The sandbox's state once nothing is queued or still to be told, or it is clear that something stays behind."""
+    end = asyncio.get_running_loop().time() + DRAINS_WITHIN
+    while True:
+        state = await stack.control("state")
+        untold = [delivery for delivery in state["nexhealth"]["outbox"] if not delivery["forged"]]
+        if not (untold or state["nexhealth"]["queue"]) or asyncio.get_running_loop().time() > end:
+            return state
+        await asyncio.sleep(0.5)
 
 
 async def _views(bookings: BookingClient, request_ids: Iterable[str]) -> list[BookingView]:
@@ -120,7 +140,7 @@ async def _views(bookings: BookingClient, request_ids: Iterable[str]) -> list[Bo
     return found
 
 
-def _booking(view: BookingView, queue: set[str]) -> Booking:
+def _booking(view: BookingView, queue: set[str], zone: str) -> Booking:
     return Booking(
         request_id=view.request_id,
         reference=view.reference,
@@ -129,7 +149,7 @@ def _booking(view: BookingView, queue: set[str]) -> Booking:
         appointment_id=view.appointment_id,
         open=bool(view.resolutions),
         queued=view.request_id in queue,
-        start_text=when(view.start, practice.ZONE, "en"),
+        start_text=when(view.start, zone, "en"),
     )
 
 
@@ -182,7 +202,11 @@ def _meaning(body: str) -> tuple[str, str]:
 
 def _leaks(folder: Path, people: Sequence[Person]) -> Iterator[str]:
     """Files that hold a person's name, address or number, or a secret; the sandbox is the practice, and may."""
-    canaries = [text.encode() for person in people for text in person.canaries] + [b"sandbox-secret", b"dateOfBirth=="]
+    canaries = [text.encode() for person in people for text in person.canaries] + [
+        b"sandbox-secret",
+        b"dateOfBirth==",
+        b"date_of_birth=1",
+    ]
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("sandbox"):
             content = path.read_bytes()

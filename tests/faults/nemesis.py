@@ -5,12 +5,13 @@ import contextlib
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from client.bookings import BookingClient
-from tests.faults import practice
 from tests.faults.clients import Clients
+from tests.faults.nexhealth import NexHealth
+from tests.faults.practice import ELSEWHERE, Visit
 from tests.faults.stack import FaultStack, Part
 from tests.faults.troubles import Trouble
 
@@ -18,6 +19,8 @@ LOOK_EVERY = 0.04
 AT_LEAST, AT_MOST = 14.0, 35.0
 """Seconds for which there is trouble."""
 HELD_AT_MOST = 40.0
+WAITS_FOR_BOOKINGS = 12.0
+NEVER = 1e9
 IN_FLIGHT = timedelta(seconds=2)
 """A send that a provider took so long before or after may not have been noted."""
 Window = tuple[datetime, datetime]
@@ -25,11 +28,11 @@ Row = dict[str, Any]
 
 
 class Nemesis:
-    def __init__(self, stack: FaultStack, clients: Clients, bookings: BookingClient, elsewhere: datetime) -> None:
+    def __init__(self, stack: FaultStack, clients: Clients) -> None:
         self._stack = stack
+        self._practice = stack.practice
         self._clients = clients
-        self._bookings = bookings
-        self._elsewhere = elsewhere
+        self._elsewhere = clients.at(ELSEWHERE)
         """A time that nobody asks for."""
         self._ambushes: dict[int, Trouble] = {}
         self._scripts: dict[int, Trouble] = {}
@@ -70,22 +73,22 @@ class Nemesis:
         if trouble.ambush == "token":
             await self._arm_at_new_token(trouble)
             return
-        system, method, path = practice.CALLS.get(trouble.call, (trouble.system, "", ""))
         kind = trouble.script or f"hold_{trouble.ambush}"
         seconds = trouble.seconds if trouble.script else HELD_AT_MOST
-        where = {"system": system, "method": method, "path": path, "skip": trouble.skip, "times": trouble.times}
-        fault = await self._stack.control("faults", kind=kind, seconds=seconds, **where, **trouble.extra)
+        given = {**self._where(trouble.call), "skip": trouble.skip, "times": trouble.times, **trouble.extra}
+        fault = await self._stack.control("faults", kind=kind, seconds=seconds, **given)
         (self._scripts if trouble.script else self._ambushes)[fault["id"]] = trouble
 
     async def _arm_at_new_token(self, trouble: Trouble) -> None:
         """The only call between the claim's last assertion and the write is for a new token: hold that one."""
-        system, method, path = practice.CALLS["token"]
-        hold = {"system": system, "method": method, "path": path, "kind": "hold_after", "seconds": HELD_AT_MOST}
-        system, method, path = practice.CALLS[trouble.call]
+        hold = {**self._where("token"), "kind": "hold_after", "seconds": HELD_AT_MOST}
         refusal = await self._stack.control(
-            "faults", system=system, method=method, path=path, kind="expire_tokens", skip=trouble.skip, then=hold
+            "faults", **self._where(trouble.call), kind="expire_tokens", skip=trouble.skip, then=hold
         )
         self._ambushes[-refusal["id"]] = trouble
+
+    def _where(self, call: str) -> Row:
+        return asdict(self._practice.calls[call])
 
     async def _watch(self) -> None:
         """Be there when a call is held."""
@@ -130,7 +133,7 @@ class Nemesis:
         return True
 
     async def _cancel(self, call: Row) -> bool:
-        reference = practice.reference_of(call, await self._stack.control("state"))
+        reference = self._practice.reference_of(call, await self._stack.control("state"))
         request_id = await self._clients.request_of(reference)
         if request_id is None:
             return False
@@ -141,30 +144,33 @@ class Nemesis:
     async def _desk(self, deed: str, call: Row) -> bool:
         """The front desk acts on the very appointment that the held call is about."""
         state = await self._stack.control("state")
-        reference = practice.reference_of(call, state)
+        reference = self._practice.reference_of(call, state)
         if deed in ("desk_book", "desk_block"):
-            return await self._take_the_chair(deed, call)
-        rows = [row for row in state["appointments"] if reference and reference in (row.get("note") or "")]
+            wanted = self._practice.written_in(call)
+            return wanted is not None and await self._take_the_chair(deed, wanted)
+        rows = [visit for visit in self._practice.visits(state) if reference and visit.reference == reference]
         if not rows:
             return False
-        if deed == "desk_delete":
-            await self._stack.control("desk", do="delete", id=rows[0]["id"])
-        else:
-            await self._stack.control("desk", do="move", id=rows[0]["id"], start=self._elsewhere.isoformat())
-            self._elsewhere -= timedelta(hours=1)
+        await self._change(deed.removeprefix("desk_"), rows[0])
         return True
 
-    async def _take_the_chair(self, deed: str, call: Row) -> bool:
-        wanted = practice.written_in(call)
-        if wanted is None:
-            return False
+    async def _change(self, what: str, visit: Visit) -> None:
+        """The front desk moves, cancels or deletes an appointment."""
+        more = {"start": self._elsewhere.isoformat()} if what == "move" else {}
+        await self._at_desk(do=what, id=visit.id, **more)
+        self._elsewhere -= timedelta(hours=1 if more else 0)
+
+    async def _take_the_chair(self, deed: str, wanted: Row) -> bool:
         if deed == "desk_book":
-            await self._stack.control("desk", do="book", patient=practice.REGULAR, **wanted)
+            await self._at_desk(do="book", patient=self._practice.place.regular, **wanted)
         else:
             end = datetime.fromisoformat(wanted["start"]) + timedelta(minutes=wanted["duration"])
-            where = {"location": practice.LOCATION, "operatory": wanted["operatory"]}
-            await self._stack.control("desk", do="block", start=wanted["start"], end=end.isoformat(), **where)
+            where = {"location": self._practice.place.id, "operatory": wanted["operatory"]}
+            await self._at_desk(do="block", start=wanted["start"], end=end.isoformat(), **where)
         return True
+
+    async def _at_desk(self, **action: Any) -> None:
+        await self._stack.control("desk", **self._practice.desk(**action))
 
     def _unsure(self, lasting: timedelta) -> None:
         now = datetime.now(UTC)
@@ -172,18 +178,25 @@ class Nemesis:
 
     async def _later(self, trouble: Trouble) -> None:
         await asyncio.sleep(trouble.at)
-        deeds: dict[str, Callable[[Trouble], Awaitable[None]]] = {
+        deeds: dict[str, Callable[[Trouble], Awaitable[bool | None]]] = {
             "refuse": self._refuse,
             "drain": self._drain,
             "kill_temporal": self._kill_temporal,
             "lock_ledger": self._lock_ledger,
             "fill_ledger": self._fill_ledger,
+            "kill_web": self._kill_web,
+            "office_off": self._office_off,
+            "writes_off": self._office_off,
+            "copy_stale": self._copy_stale,
+            "desk_overtakes": self._overtake,
+            "desk_blocks_queue": self._overtake,
+            **{f"landed_{what}": self._change_landed for what in ("book", "move", "cancel", "delete")},
         }
-        await deeds[trouble.deed](trouble)
-        self.fired[trouble.name] += 1
+        if await deeds[trouble.deed](trouble) is not False:
+            self.fired[trouble.name] += 1
 
     async def _refuse(self, trouble: Trouble) -> None:
-        gates = [worker.gates[trouble.system] for worker in self._stack.workers]
+        gates = [worker.gates[trouble.system or self._practice.vendor] for worker in self._stack.workers]
         for gate in gates:
             await gate.shut()
         await asyncio.sleep(trouble.seconds)
@@ -210,3 +223,60 @@ class Nemesis:
         async with self._stack.full_disk():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(trouble.seconds)
+
+    async def _kill_web(self, trouble: Trouble) -> None:
+        assert self._stack.web is not None
+        self._stack.kill(self._stack.web, trouble.seconds)
+        await asyncio.sleep(trouble.seconds)
+
+    async def _office_off(self, trouble: Trouble) -> None:
+        """Its server is switched off, or only nothing is written there."""
+        off: Row = {"online": False}
+        on: Row = {"online": True}
+        if trouble.deed == "writes_off":
+            off, on = {"write_status": "red"}, {"write_status": None}
+        await self._office(**off)
+        await asyncio.sleep(trouble.seconds)
+        await self._office(**on)
+
+    async def _office(self, **changes: Any) -> None:
+        await self._stack.control("office", id=int(self._practice.place.id), **changes)
+
+    async def _copy_stale(self, trouble: Trouble) -> None:
+        await self._stack.control("nexhealth", read_every=NEVER)
+        await asyncio.sleep(trouble.seconds)
+        await self._stack.control("nexhealth", read_every=1.0)
+
+    async def _overtake(self, trouble: Trouble) -> bool:
+        """While the office's server is off, the desk fills the chairs that queued bookings are meant for."""
+        assert isinstance(self._practice, NexHealth)
+        wanted: list[Row] = []
+        await self._office(online=False)
+        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+        while not wanted and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(trouble.seconds)
+            wanted = self._practice.queued_places(await self._stack.control("state"))
+        for place in wanted:
+            await self._take_the_chair("desk_book" if trouble.deed == "desk_overtakes" else "desk_block", place)
+        await self._office(online=True)
+        return bool(wanted)
+
+    async def _change_landed(self, trouble: Trouble) -> bool:
+        """The front desk acts on what has just come in, before we have looked at it, or soon after."""
+        known = {visit.id for visit in self._practice.visits(await self._stack.control("state"))}
+        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+        while asyncio.get_running_loop().time() < end:
+            visits = self._practice.visits(await self._stack.control("state"))
+            new = [visit for visit in visits if visit.reference and visit.active and visit.id not in known]
+            if new:
+                await self._to_landed(trouble.deed.removeprefix("landed_"), new[0])
+                return True
+            await asyncio.sleep(LOOK_EVERY)
+        return False
+
+    async def _to_landed(self, what: str, visit: Visit) -> None:
+        if what != "book":
+            return await self._change(what, visit)
+        minutes = int((visit.end - visit.start).total_seconds() / 60)
+        place = {"start": visit.start.isoformat(), "duration": minutes}
+        await self._take_the_chair("desk_book", {**place, "provider": visit.provider, "operatory": visit.operatory})

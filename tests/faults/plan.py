@@ -1,16 +1,27 @@
 """A seed's plan: who asks for what and when, and which troubles come. The same seed deals the same plan."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from tests.faults.troubles import DECK, Trouble
+from tests.faults.troubles import DECKS, Card, Trouble
 
+CONNECTIONS = tuple(DECKS)
 CLOCKS = ("08:00", "08:30", "09:00", "09:30", "10:00", "10:30", "11:00", "11:30")
 SERVICES = ("consult", "consult", "cleaning", "cleaning", "exam", "exam", "brief")
 PEOPLE = 12
 ASKING_FOR = 10.0
 """Seconds over which requests are sent."""
 TROUBLES_AT_ONCE = 7
+OPEN: dict[str, tuple[Any, ...]] = {
+    "cancel_before_sync": ("dropped", "written"),
+    "placeholders": ("replaced", "adopted"),
+    "failed_rows": ("kept", "cancelled"),
+    "provider_overlap": (False, True),
+    "signature_in_lines": (False, True),
+}
+"""What NexHealth's documents do not say, and the sandbox can do either way."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +49,28 @@ class Wish:
 @dataclass(frozen=True)
 class Plan:
     seed: int
+    connection: str
     workers: int
     known: tuple[int, ...]
     """People who have a chart already."""
     wishes: tuple[Wish, ...]
     troubles: tuple[Trouble, ...]
+    switches: dict[str, Any] = field(default_factory=dict)
+    """How the partner behaves where its documents leave it open."""
 
 
-def plan(seed: int, requests: int = 18) -> Plan:
+def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
+    """Connections take turns by seed, where none is named."""
+    connection = connection or CONNECTIONS[(seed + 1) % len(CONNECTIONS)]
     rng = random.Random(seed)
     return Plan(
         seed=seed,
+        connection=connection,
         workers=rng.choice((1, 3)),
         known=tuple(sorted(rng.sample(range(PEOPLE), PEOPLE // 2))),
         wishes=tuple(_wish(rng, seed, number) for number in range(requests)),
-        troubles=_troubles(rng, seed),
+        troubles=_troubles(rng, seed // len(CONNECTIONS), DECKS[connection]),
+        switches={name: rng.choice(ways) for name, ways in OPEN.items()} if connection == "nexhealth" else {},
     )
 
 
@@ -72,11 +90,11 @@ def _wish(rng: random.Random, seed: int, number: int) -> Wish:
     )
 
 
-def _troubles(rng: random.Random, seed: int) -> tuple[Trouble, ...]:
+def _troubles(rng: random.Random, turn: int, deck: Mapping[str, Card]) -> tuple[Trouble, ...]:
     """Every kind has its turn as seeds go by; a few more come by chance."""
-    names = sorted(DECK)
+    names = sorted(deck)
     random.Random(0).shuffle(names)
-    turn = (seed * (TROUBLES_AT_ONCE - 2)) % len(names)
+    turn = (turn * (TROUBLES_AT_ONCE - 2)) % len(names)
     dealt = [names[(turn + i) % len(names)] for i in range(TROUBLES_AT_ONCE - 2)]
     dealt += rng.sample(names, 2)
-    return tuple(DECK[name].dealt(rng, name) for name in dealt)
+    return tuple(deck[name].dealt(rng, name) for name in dealt)

@@ -1,4 +1,4 @@
-"""One seed, from an empty folder to a verdict. ``python -m tests.faults.run SEED FOLDER`` is one such process."""
+"""One seed, from an empty folder to a verdict; ``python -m tests.faults.run SEED FOLDER CONNECTION`` plays one."""
 
 import asyncio
 import json
@@ -16,14 +16,17 @@ from adapters.practice_file import read_practice
 from client.bookings import BookingClient
 from runtime.codec import Keyring
 from runtime.plugin import holdfast_plugin
-from tests.faults import checker, practice
+from tests.faults import checker
+from tests.faults.ascend import Ascend
 from tests.faults.checker import Evidence, Violation, judge
 from tests.faults.clients import Clients, Person
-from tests.faults.evidence import gathered, settled
-from tests.faults.history import History
+from tests.faults.evidence import drained, gathered, settled
+from tests.faults.history import OK, History
 from tests.faults.nemesis import Nemesis
+from tests.faults.nexhealth import NexHealth
 from tests.faults.plan import PEOPLE, Plan, plan
-from tests.faults.stack import HERE, WORKER, FaultStack
+from tests.faults.practice import Practice, Row, recovered
+from tests.faults.stack import WORKER, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from tests.faults.unguarded import UNGUARDED, control_plan
 
@@ -31,6 +34,7 @@ from tests.faults.unguarded import UNGUARDED, control_plan
 @dataclass
 class Result:
     seed: int
+    connection: str = ""
     requests: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     fired: dict[str, int] = field(default_factory=dict)
@@ -43,16 +47,19 @@ class Result:
     written_again: int = 0
     """Bookings whose lost write had not been carried out, and was written again."""
     overtaken: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+    """What matters for this kind of connection, and how often it happened."""
     settle_seconds: float = 0.0
     failure: str = ""
     """The harness itself broke down."""
 
 
-async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
+async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "") -> Result:
     """Play a seed; ``guard_off`` names a guard that the workers are to run without."""
-    dealt = control_plan(seed, guard_off) if guard_off else plan(seed)
+    dealt = control_plan(seed, connection, guard_off) if guard_off else plan(seed, connection)
+    practice: Practice = NexHealth(seed) if dealt.connection == "nexhealth" else Ascend()
     worker = (*UNGUARDED, guard_off) if guard_off else WORKER
-    stack = FaultStack(folder, dealt.workers, worker)
+    stack = FaultStack(folder, practice, dealt.workers, worker)
     (folder / "plan.json").write_text(json.dumps(asdict(dealt), indent=1))
     history = History(folder / "history.jsonl")
     async with stack.running():
@@ -60,28 +67,39 @@ async def play(seed: int, folder: Path, guard_off: str = "") -> Result:
         people = [Person(number) for number in range(PEOPLE)]
         for number in dealt.known:
             person = people[number]
-            chart = {"first": person.first, "last": person.last, "born": person.born, "location": practice.LOCATION}
-            await stack.control("desk", do="patient", email=person.email, phone=person.phone, **chart)
-        clients = Clients(bookings, history, _day())
-        nemesis = Nemesis(stack, clients, bookings, clients.at(practice.ELSEWHERE))
+            chart = {"first": person.first, "last": person.last, "born": person.born, "location": practice.place.id}
+            chart |= {"email": person.email, "phone": person.phone}
+            await stack.control("desk", **practice.desk(do="patient", **chart))
+        await stack.control("clock", settle=True)
+        if dealt.switches:
+            await stack.control("nexhealth", **dealt.switches)
+        clients = Clients(bookings, history, practice.place, _day())
+        nemesis = Nemesis(stack, clients)
         wishes = asyncio.gather(*(clients.wish(wish) for wish in dealt.wishes))
         await nemesis.torment(dealt.troubles, wishes)
         begun = time.monotonic()
         await stack.all_up()
         await wishes
-        unsettled = await settled(client, [wish.request_id for wish in dealt.wishes])
+        await drained(stack)
+        unsettled = await settled(stack, client, bookings, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
         evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)
         state = await stack.control("state")
         (folder / "calendar.json").write_text(json.dumps(state, indent=1))
-    return _result(dealt, evidence, nemesis, state["hits"], seconds)
+    return _result(dealt, evidence, nemesis, practice, state, seconds)
 
 
-def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practice.Row], seconds: float) -> Result:
-    adopted, written_again = practice.recovered(hits, evidence.changes)
-    lost_writes = sum(hit["system"] == "ascend" and hit["kind"] in AMBIGUOUS and hit["method"] != "GET" for hit in hits)
+def _result(
+    dealt: Plan, evidence: Evidence, nemesis: Nemesis, practice: Practice, state: Row, seconds: float
+) -> Result:
+    hits = state["hits"]
+    adopted, written_again = recovered(practice.calls["write"], hits, evidence.changes)
+    lost_writes = sum(
+        hit["system"] == practice.vendor and hit["kind"] in AMBIGUOUS and hit["method"] != "GET" for hit in hits
+    )
     return Result(
         seed=dealt.seed,
+        connection=dealt.connection,
         requests=len(dealt.wishes),
         outcomes=dict(Counter(booking.status for booking in evidence.bookings)),
         fired=dict(nemesis.fired),
@@ -91,8 +109,19 @@ def _result(dealt: Plan, evidence: Evidence, nemesis: Nemesis, hits: list[practi
         adopted=adopted,
         written_again=written_again,
         overtaken=checker.overtaken(evidence),
+        seen=dict(practice.seen(state, _ended(evidence))),
         settle_seconds=round(seconds, 1),
     )
+
+
+def _ended(evidence: Evidence) -> dict[str, datetime]:
+    """When a booking was ended by the patient or the desk, by reference."""
+    references = {booking.request_id: booking.reference for booking in evidence.bookings}
+    return {
+        references[event.request_id]: datetime.fromtimestamp(event.at, UTC)
+        for event in reversed(evidence.history)
+        if event.call in ("cancel", "resolve:decline") and event.outcome == OK and event.request_id in references
+    }
 
 
 def _day() -> date:
@@ -107,16 +136,16 @@ async def _clients(stack: FaultStack) -> tuple[Client, BookingClient]:
     keys = Keyring({"test": b"holdfast tests, not a secret key"})
     connecting = Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[holdfast_plugin(keys, "default")])
     client = await asyncio.wait_for(connecting, 30)
-    return client, BookingClient(client, read_practice(HERE / "practice.toml"), "bookings")
+    return client, BookingClient(client, read_practice(stack.practice.rules), "bookings")
 
 
 def main() -> None:
-    seed, folder, *guard_off = sys.argv[1:]
+    seed, folder, connection, *guard_off = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
     try:
-        result = asyncio.run(play(int(seed), Path(folder), *guard_off))
+        result = asyncio.run(play(int(seed), Path(folder), connection, *guard_off))
     except Exception as broken:
-        result = Result(seed=int(seed), failure=f"{type(broken).__name__}: {broken}")
+        result = Result(seed=int(seed), connection=connection, failure=f"{type(broken).__name__}: {broken}")
         if "--raise" in os.environ.get("FAULTS_DEBUG", ""):
             raise
     Path(folder, "result.json").write_text(json.dumps(asdict(result)))

@@ -15,15 +15,16 @@ from typing import Any
 import httpx
 
 from demo.stack import ROOT, die_with_parent, free_port, sandbox_settings, temporal_command
+from tests.faults.nexhealth import NexHealth
+from tests.faults.practice import Practice
 from tests.support.gate import Gate
 
-HERE = Path(__file__).parent
 KEY = "test:aG9sZGZhc3QgdGVzdHMsIG5vdCBhIHNlY3JldCBrZXk="
 STARTS_WITHIN = 60.0
 OWN_PORTS = 10_000
 """Each process has a row of ports of its own from here on, below those that the system hands out to anybody."""
 REVIVED_AFTER = 0.7
-VENDORS = {"ascend": "ASCEND_BASE_URL", "sendgrid": "SENDGRID_BASE_URL", "twilio": "TWILIO_BASE_URL"}
+MESSENGERS = {"sendgrid": "SENDGRID_BASE_URL", "twilio": "TWILIO_BASE_URL"}
 WORKER = (sys.executable, "worker.py")
 
 
@@ -54,11 +55,12 @@ class Part:
 class FaultStack:
     """Parts that die are started again, while the stack is up."""
 
-    def __init__(self, folder: Path, workers: int, worker: tuple[str, ...] = WORKER) -> None:
+    def __init__(self, folder: Path, practice: Practice, workers: int, worker: tuple[str, ...] = WORKER) -> None:
         self.folder = folder
+        self.practice = practice
         self._worker = worker
         self._next_port = OWN_PORTS + os.getpid() % 1000 * 20
-        self._ports = {name: self._port() for name in ("grpc", "ui", "sandbox")}
+        self._ports = {name: self._port() for name in ("grpc", "ui", "sandbox", "web")}
         self.sandbox_url = f"http://127.0.0.1:{self._ports['sandbox']}"
         self.http = httpx.AsyncClient(base_url=f"{self.sandbox_url}/_control/", timeout=20, trust_env=False)
         self.environment = {
@@ -67,14 +69,18 @@ class FaultStack:
             "APP_ENV": "development",
             "STATE_DIR": str(folder),
             "PAYLOAD_KEYS": KEY,
-            "PRACTICE_FILE": str(HERE / "practice.toml"),
+            "PRACTICE_FILE": str(practice.rules),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self._ports['grpc']}",
             "ASCEND_CONNECT_TIMEOUT": "1",
             "ASCEND_READ_TIMEOUT": "2",
+            "NEXHEALTH_CONNECT_TIMEOUT": "1",
+            "NEXHEALTH_READ_TIMEOUT": "2",
             "LOG_FORMAT": "json",
         }
         self.temporal = self._temporal()
         self.sandbox = self._sandbox()
+        self.web: Part | None = None
+        """Receives what the practice system's partner tells by itself."""
         self.workers: list[Part] = []
         self._worker_count = workers
         self._down_until: dict[str, float] = {}
@@ -86,14 +92,16 @@ class FaultStack:
 
     @property
     def parts(self) -> list[Part]:
-        return [self.temporal, self.sandbox, *self.workers]
+        return [self.temporal, self.sandbox, *([self.web] if self.web else []), *self.workers]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FaultStack"]:
         await asyncio.gather(self._start(self.temporal), self._start(self.sandbox))
+        if isinstance(self.practice, NexHealth):
+            self.web = await self._planned_web(self.practice)
         self.workers = [await self._planned_worker(number) for number in range(self._worker_count)]
         await self._start(self.workers[0])  # the first one makes the ledger's tables and the keys
-        await asyncio.gather(*(self._start(part) for part in self.workers[1:]))
+        await asyncio.gather(*(self._start(part) for part in self.parts[2:] if part is not self.workers[0]))
         watching = asyncio.create_task(self._watch())
         try:
             yield self
@@ -168,11 +176,18 @@ class FaultStack:
         command += ["--db", str(self.folder / "sandbox.db")]
         return Part("sandbox", command, self.environment, f"{self.sandbox_url}/_control/held")
 
+    async def _planned_web(self, practice: NexHealth) -> Part:
+        """Told of landings and changes from the start on, under a secret that is shown only once."""
+        address = f"127.0.0.1:{self._ports['web']}"
+        self.environment |= {"WEB_ADDRESS": address, "PUBLIC_BASE_URL": f"http://{address}"}
+        self.environment["NEXHEALTH_WEBHOOK_SECRET"] = await practice.subscribe(self.sandbox_url, f"http://{address}")
+        return Part("web", [sys.executable, "-m", "web"], self.environment, f"http://{address}/live")
+
     async def _planned_worker(self, number: int) -> Part:
         ops = self._port()
         environment = {**self.environment, "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}"}
         part = Part(f"worker{number}", list(self._worker), environment, f"http://127.0.0.1:{ops}/ready")
-        for vendor, setting in VENDORS.items():
+        for vendor, setting in {**MESSENGERS, self.practice.vendor: self.practice.setting}.items():
             gate = part.gates[vendor] = Gate(self._ports["sandbox"])
             await gate.open()
             environment[setting] = f"http://127.0.0.1:{gate.port}"

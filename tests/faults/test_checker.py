@@ -98,6 +98,16 @@ HARM = {
         "leftover",
         {"bookings": [WAITING], "noted": [*GOOD.noted, DESK_NOTE], "sent": []},
     ),
+    "a cancelled request still on its way to the office": (
+        "leftover",
+        {
+            "bookings": [replace(BOOKED, status="cancelled")],
+            "noted": [Noted(REF, "cancelled", 1, "sms", "accepted")],
+            "visits": [],
+            "on_its_way": [REF],
+        },
+    ),
+    "told of an appointment that has not landed": ("untrue", {"changes": [wrote(9, visit(), created=True)]}),
     "written over the desk's appointment": (
         "overlap",
         {
@@ -174,6 +184,13 @@ HARM = {
 def test_harm_is_seen_and_named(harm: str) -> None:
     rule, changed = HARM[harm]
     assert rules(replace(GOOD, **changed)) == {rule}  # type: ignore[arg-type]
+
+
+def test_what_nobody_has_told_us_may_be_waited_for() -> None:
+    waiting = replace(BOOKED, status="received", reason="awaiting_office", appointment_id="1")
+    evidence = replace(GOOD, bookings=[waiting], changes=[], visits=[], sent=[], noted=[], untold=[REF])
+    assert judge(evidence) == []
+    assert rules(replace(evidence, untold=[])) == {"lost"}
 
 
 def test_what_the_desk_did_later_is_not_ours() -> None:

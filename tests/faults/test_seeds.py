@@ -6,7 +6,7 @@ from tests.faults.campaign import Row, many
 from tests.faults.plan import plan
 from tests.faults.unguarded import GUARDS
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 3, 10)
 
 Results = tuple[list[Row], list[Row]]
 
@@ -26,10 +26,16 @@ def test_nothing_is_lost_doubled_or_untrue(results: Results) -> None:
 
 def test_the_judge_sees_what_a_missing_guard_lets_through(results: Results) -> None:
     harm = {guard: {v["rule"] for v in result["violations"]} for guard, result in zip(GUARDS, results[1], strict=True)}
-    assert {"duplicated", "leftover"} & harm["search"]
-    assert "overlap" in harm["read_back"]
+    assert {"duplicated", "leftover"} & harm["ascend", "search"]
+    assert "overlap" in harm["ascend", "read_back"]
+    assert "overlap" in harm["nexhealth", "read_back"]
 
 
 def test_a_seed_deals_the_same_plan_again() -> None:
     assert plan(7) == plan(7)
     assert plan(7) != plan(8)
+
+
+def test_connections_take_turns_unless_one_is_named() -> None:
+    assert [plan(seed).connection for seed in (1, 2, 3)] == ["ascend", "nexhealth", "ascend"]
+    assert plan(7, "nexhealth").connection == "nexhealth"

@@ -20,9 +20,10 @@ class Trouble:
     """
 
     name: str = ""
-    call: str = ""
-    """Which call, by its name in ``practice.CALLS``; empty: all of ``system``."""
-    system: str = "ascend"
+    call: str = "any"
+    """By its name among the practice's ``calls``; ``any``: every one of the vendor's."""
+    system: str = ""
+    """Whose door is shut; empty: the practice system's."""
     script: str = ""
     """A kind of fault of the sandbox."""
     ambush: str = ""
@@ -78,7 +79,7 @@ LATE = (2.0, 6.0)
 TOO_LONG = (2.5, 4.0)
 """Longer than the reading timeout that the harness sets."""
 
-DECK: dict[str, Card] = {
+SHARED: dict[str, Card] = {
     # the hold's write
     "write 5xx before": _script("write", "status_before", statuses=(500, 502, 503, 504), times=2),
     "write 5xx after": _script("write", "status_after", statuses=(500, 502, 504), times=2),
@@ -104,21 +105,20 @@ DECK: dict[str, Card] = {
     "reads fail": _script("read_day", "status_before", times=6, skip=(3, 20)),
     "reads garbled": _script("read_day", "garbage", times=4, skip=(3, 20)),
     "reads odd": _script("read_one", "array_error", times=2, skip=(0, 2), extra={"status": 500}),
-    "reads stale": _script("", "stale_reads", times=None, seconds=(0.5, 0.9), extra={"for_seconds": 12}),
-    "rate limit storm": _script("", "rate_limited", times=25, skip=(5, 30), extra={"retry_after": 1}),
-    "token refused": _script("", "expire_tokens", times=2, skip=(5, 40)),
-    "gateway text": _script("", "text_error", times=4, skip=(5, 30), extra={"status": 502}),
+    "rate limit storm": _script("any", "rate_limited", times=25, skip=(5, 30), extra={"retry_after": 1}),
+    "token refused": _script("any", "expire_tokens", times=2, skip=(5, 40)),
+    "gateway text": _script("any", "text_error", times=4, skip=(5, 30), extra={"status": 502}),
     # messages
-    "email 5xx after": _script("email", "status_after", system="sendgrid", statuses=(500, 503), times=2),
-    "email dropped after": _script("email", "drop_after", system="sendgrid", times=2),
-    "email dropped before": _script("email", "drop_before", system="sendgrid"),
-    "email rate limited": _script("email", "rate_limited", system="sendgrid", times=4),
-    "text 5xx after": _script("text", "status_after", system="twilio", statuses=(500, 503), times=2),
-    "text dropped after": _script("text", "drop_after", system="twilio", times=2),
-    "text dropped before": _script("text", "drop_before", system="twilio"),
-    "text rate limited": _script("text", "rate_limited", system="twilio", times=4),
+    "email 5xx after": _script("email", "status_after", statuses=(500, 503), times=2),
+    "email dropped after": _script("email", "drop_after", times=2),
+    "email dropped before": _script("email", "drop_before"),
+    "email rate limited": _script("email", "rate_limited", times=4),
+    "text 5xx after": _script("text", "status_after", statuses=(500, 503), times=2),
+    "text dropped after": _script("text", "drop_after", times=2),
+    "text dropped before": _script("text", "drop_before"),
+    "text rate limited": _script("text", "rate_limited", times=4),
     # nobody listens
-    "ascend refuses": _deed("refuse", system="ascend", seconds=(2.0, 5.0)),
+    "practice system refuses": _deed("refuse", seconds=(2.0, 5.0)),
     "email refuses": _deed("refuse", system="sendgrid", seconds=(2.0, 5.0)),
     "text refuses": _deed("refuse", system="twilio", seconds=(2.0, 5.0)),
     # workers die at a boundary
@@ -130,8 +130,8 @@ DECK: dict[str, Card] = {
     "killed after change": _ambush("change", "after", "kill"),
     "killed after delete": _ambush("delete", "after", "kill", skip=(0, 0)),
     "killed after chart": _ambush("new_chart", "after", "kill"),
-    "killed after email": _ambush("email", "after", "kill", system="sendgrid"),
-    "killed after text": _ambush("text", "after", "kill", system="twilio"),
+    "killed after email": _ambush("email", "after", "kill"),
+    "killed after text": _ambush("text", "after", "kill"),
     "paused in write": _ambush("write", "before", "pause", seconds=(3.0, 5.0)),
     "zombie write": _ambush("write", "token", "pause", seconds=(17.0, 19.0)),
     "drained": _deed("drain"),
@@ -143,12 +143,57 @@ DECK: dict[str, Card] = {
     # the front desk, at the worst moment
     "desk books before write": _ambush("write", "before", "desk_book"),
     "desk blocks before write": _ambush("write", "before", "desk_block"),
-    "desk books after write": _ambush("write", "after", "desk_book"),
-    "desk moves after write": _ambush("write", "after", "desk_move"),
-    "desk deletes after write": _ambush("write", "after", "desk_delete"),
     "desk moves before change": _ambush("change", "before", "desk_move"),
     "desk deletes before change": _ambush("change", "before", "desk_delete"),
     "desk moves before delete": _ambush("delete", "before", "desk_move", skip=(0, 0)),
     "patient cancels in write": _ambush("write", "after", "cancel"),
     "patient cancels in change": _ambush("change", "before", "cancel"),
 }
+ASCEND: dict[str, Card] = {
+    "reads stale": _script("any", "stale_reads", times=None, seconds=(0.5, 0.9), extra={"for_seconds": 12}),
+    "desk books after write": _ambush("write", "after", "desk_book"),
+    "desk moves after write": _ambush("write", "after", "desk_move"),
+    "desk deletes after write": _ambush("write", "after", "desk_delete"),
+}
+NEXHEALTH: dict[str, Card] = {
+    # the partner's answers
+    "write code false": _script("write", "code_false"),
+    "change code false": _script("change", "code_false"),
+    "delete code false": _script("delete", "code_false", skip=(0, 0)),
+    "told before the answer": _script("write", "webhook_first", times=3),
+    # what becomes of the queue
+    "insertion failed": _script("insertion", "failed", times=2),
+    "insertion timed out": _script("insertion", "timed_out"),
+    "insertion incomplete": _script("insertion", "incomplete"),
+    "insertion held": _script("insertion", "held", times=None, extra={"for_seconds": 8}),
+    "update failed": _script("update", "failed"),
+    "update incomplete": _script("update", "incomplete"),
+    "update held": _script("update", "held", times=None, extra={"for_seconds": 8}),
+    # what is told
+    "news lost": _script("any_news", "lost", times=4),
+    "no news at all": _script("any_news", "lost", times=None, extra={"for_seconds": 30}),
+    "news twice": _script("any_news", "twice", times=6),
+    "news late": _script("any_news", "late", times=4, seconds=(2.0, 6.0)),
+    "landing told late": _script("landed", "late", times=4, seconds=(2.0, 6.0)),
+    "news forged": _script("any_news", "forged", times=4),
+    "web killed": _deed("kill_web", seconds=(0.2, 2.0)),
+    "web long gone": _deed("kill_web", seconds=(9.0, 12.0)),
+    # the office and its copy
+    "office off": _deed("office_off", seconds=(4.0, 9.0)),
+    "writes stand still": _deed("writes_off", seconds=(4.0, 9.0)),
+    "copy stale": _deed("copy_stale", seconds=(4.0, 9.0)),
+    # the front desk, between two cycles
+    "desk books before landing": _deed("desk_overtakes", seconds=(2.0, 4.0)),
+    "desk blocks before landing": _deed("desk_blocks_queue", seconds=(2.0, 4.0)),
+    "desk books over landed": _deed("landed_book"),
+    "desk moves landed": _deed("landed_move"),
+    "desk cancels landed": _deed("landed_cancel"),
+    "desk deletes landed": _deed("landed_delete"),
+    "desk cancels before change": _ambush("change", "before", "desk_cancel"),
+    "desk cancels before delete": _ambush("delete", "before", "desk_cancel", skip=(0, 0)),
+    "killed at the look": _ambush("read_one", "before", "kill", skip=(0, 4)),
+    "killed after the look": _ambush("read_one", "after", "kill", skip=(0, 4)),
+    "patient cancels before write": _ambush("write", "before", "cancel"),
+}
+DECKS = {"ascend": SHARED | ASCEND, "nexhealth": SHARED | NEXHEALTH}
+"""All that may befall each kind of connection."""

@@ -4,6 +4,7 @@
 """
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import worker
@@ -11,10 +12,11 @@ from activities.holds import HoldActivities
 from adapters.ascend import AscendSystem
 from runtime.process import run_until_told
 from tests.faults.plan import Plan, Wish
-from tests.faults.troubles import DECK, Trouble
+from tests.faults.troubles import DECKS, Trouble
 
 UNGUARDED = (sys.executable, "-m", "tests.faults.unguarded")
-GUARDS = ("search", "read_back")
+GUARDS = (("ascend", "search"), ("ascend", "read_back"), ("nexhealth", "read_back"))
+"""By connection."""
 
 
 async def _nothing_found(*_: Any) -> list[Any]:
@@ -32,7 +34,7 @@ def without(guard: str) -> None:
         HoldActivities._read_back = _believed  # type: ignore[method-assign, assignment]
 
 
-def control_plan(seed: int, guard: str) -> Plan:
+def control_plan(seed: int, connection: str, guard: str) -> Plan:
     """Requests that do not compete, under the very trouble against which the guard stands."""
     clocks = ("08:00", "09:00", "10:00", "11:00", "12:00", "13:00")
     wishes = tuple(
@@ -42,9 +44,9 @@ def control_plan(seed: int, guard: str) -> Plan:
     if guard == "search":
         troubles = [Trouble("write committed late", "write", script="late_commit", seconds=4.0, times=3)]
     else:
-        troubles = [DECK["desk books before write"].trouble]
-    named = tuple(Trouble(**{**vars(t), "name": t.name or "desk books before write"}) for t in troubles)
-    return Plan(seed=seed, workers=1, known=tuple(range(len(clocks))), wishes=wishes, troubles=named)
+        name = "desk books before landing" if connection == "nexhealth" else "desk books before write"
+        troubles = [replace(DECKS[connection][name].trouble, name=name)]
+    return Plan(seed, connection, workers=1, known=tuple(range(len(clocks))), wishes=wishes, troubles=tuple(troubles))
 
 
 if __name__ == "__main__":

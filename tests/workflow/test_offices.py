@@ -168,6 +168,27 @@ async def test_a_visit_that_the_desk_entered_meanwhile_stays_and_ours_is_taken_b
     assert [row["cancelled"] for row in rows if row["id"] == theirs["id"]] == [False]
 
 
+async def test_a_hold_that_the_office_would_not_take_back_is_taken_back_again(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    """The desk was faster, and is asked for another time: it must not find ours there too."""
+    control.office(101, online=False)
+    start = a_start("portland")
+    sent = await book(bookings, "portland", start, service="consult")
+    taken = {"operatory": int((await bookings.show(sent.request_id)).operatory or 0), "provider": 201, "patient": 901}
+    control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
+    control.fault(system="office", kind="incomplete", method="update", path="/101")
+    control.office(101, online=True)
+    view = await until(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    await asyncio.sleep(1.5)
+    assert len(in_office(control, view)) == 1
+    for _ in range(60):
+        if not in_office(control, view):
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail("still in the office")
+
+
 @pytest.mark.parametrize("trouble", ["twice", "late", "lost", "forged"])
 async def test_webhooks_may_come_twice_late_or_not_at_all(
     bookings: BookingClient, control: SandboxControl, trouble: str
@@ -218,6 +239,21 @@ async def test_a_cancellation_that_the_office_refuses_goes_to_the_desk(
     assert view.status is Status.CANCELLED
     done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
     assert done.resolutions == ()
+
+
+async def test_a_cancellation_that_the_office_refuses_is_found_though_nobody_tells(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await confirmed(bookings, await book(bookings, "boston", a_start("boston")))
+    control.clock(settle=True)
+    control.fault(system="office", kind="failed", method="update", path="/103")
+    control.fault(system="webhook", kind="lost", path="appointment_updated", times=None)
+    await bookings.cancel(view.request_id)
+    for _ in range(60):
+        if not in_office(control, view):
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail("still in the office")
 
 
 async def test_a_stranger_cannot_bring_news(stack: Stack, control: SandboxControl) -> None:

@@ -1,0 +1,71 @@
+"""What is read out of the sandbox's state of an office behind NexHealth, before anybody judges it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.faults.nexhealth import SIGHTINGS, NexHealth
+
+REF = "bk_" + "a" * 26
+BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NINE = BEGIN + timedelta(days=7)
+
+
+def at(second: float) -> str:
+    return (BEGIN + timedelta(seconds=second)).isoformat()
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    plain = {"id": number, "location": 101, "provider": 201, "operatory": 301, "patient": 1, "block": None}
+    times = {"start": NINE.isoformat(), "end": (NINE + timedelta(minutes=30)).isoformat()}
+    gone = {"cancelled": False, "missed": False}
+    return {**plain, **times, **gone, "nex_id": None, "note": "", **more}
+
+
+OURS, THEIRS = row(2, nex_id=1_000_002, note=f"ref:{REF}"), row(1)
+
+
+def office(cycle: float, ours: dict[str, Any] = OURS, looked: tuple[float, ...] = (3, 4)) -> dict[str, Any]:
+    """The desk books at 1, ours lands at 2; we look at it and read the day back at ``looked``; the copy is read at
+    ``cycle``."""
+    log = [
+        {"at": at(1), "clientName": "desk", "operation": "SAVE", "kind": "appointments", "payload": THEIRS},
+        {"at": at(2), "clientName": "nexhealth", "operation": "SAVE", "kind": "appointments", "payload": ours},
+    ]
+    reads = [("item", 1_000_002), ("list", 101)]
+    readings = [{"at": at(cycle), "what": "cycle", "id": 101}]
+    readings += [{"at": at(t), "what": what, "id": n} for t, (what, n) in zip(looked, reads, strict=False)]
+    rows = {"appointments": [THEIRS, ours], "log": log}
+    nex = {"office": rows, "readings": readings, "appointments": [], "queue": [], "deliveries": []}
+    return {"nexhealth": nex, "hits": []}
+
+
+@pytest.mark.parametrize(
+    ("state", "unseen"),
+    [
+        (office(cycle=5), True),
+        (office(cycle=3.5), False),
+        (office(cycle=5, looked=()), False),
+        (office(cycle=5, ours=OURS | {"operatory": 302, "provider": 202}), False),
+    ],
+    ids=["copied after we read", "copied before we read", "never read back", "not in the way"],
+)
+def test_only_what_no_reading_could_show_counts_as_unseen(state: dict[str, Any], unseen: bool) -> None:
+    assert [change.unseen for change in NexHealth(0).changes(state)] == [False, unseen]
+
+
+def test_a_landing_after_the_end_that_was_taken_back_is_counted() -> None:
+    state = office(cycle=5, ours=OURS | {"cancelled": True})
+    late, early = ({REF: BEGIN + timedelta(seconds=second)} for second in (1, 3))
+    assert NexHealth(0).seen(state, late)[SIGHTINGS[3]] == 1
+    assert NexHealth(0).seen(state, early)[SIGHTINGS[3]] == 0
+
+
+def test_what_waits_at_the_partner_is_on_its_way() -> None:
+    state = office(cycle=5)
+    waiting = {"id": 1_000_003, "note": f"ref:{REF}", "foreign_id": None, "cancelled": False}
+    state["nexhealth"]["appointments"] = [waiting]
+    assert NexHealth(0).on_its_way(state) == [REF]
+    state["nexhealth"]["appointments"] = [waiting | {"cancelled": True}]
+    assert NexHealth(0).on_its_way(state) == []
