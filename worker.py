@@ -16,6 +16,7 @@ from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import practice_queue
 from activities.slots import SlotActivities
+from activities.withdrawals import WithdrawalActivities
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import connections, messengers
@@ -44,7 +45,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
     hashed = KeyedHash(*settings.link_keyring.secrets)
     patients = PatientActivities(parts, hashed)
     slots = SlotActivities(parts, hashed)
-    holds = HoldActivities(parts)
+    holds, withdrawals = HoldActivities(parts), WithdrawalActivities(parts)
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(messengers(settings, parts.practice.name))
         messages = MessageActivities(parts, channels, hashed, settings.public_base_url or None)
@@ -75,9 +76,9 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                         holds.write_hold,
                         holds.await_landing,
                         holds.confirm_hold,
-                        holds.withdraw_hold,
-                        holds.sweep_twins,
                         holds.read_outcome,
+                        withdrawals.withdraw_hold,
+                        withdrawals.sweep_twins,
                     ],
                     max_concurrent_activities=CALLS_AT_ONCE,
                     graceful_shutdown_timeout=GRACE,

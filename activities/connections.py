@@ -1,12 +1,12 @@
 """What the activities work with, put together once at start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
-from domain.calendar import Calendar
+from domain.calendar import Appointment, Calendar
 from domain.interval import Interval
 from domain.local_time import local_day
 from domain.practice import Location, Practice
@@ -53,6 +53,13 @@ class Site:
             other = await self.system.calendar(neighbour, span)
             appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
         return own.model_copy(update={"appointments": tuple(appointments)})
+
+    async def ours(self, reference: str, starts: Iterable[datetime]) -> list[Appointment]:
+        """What carries our reference and occupies a chair near any of these instants, first written first."""
+        found: dict[str, Appointment] = {}
+        for start in {self.day_of(start): start for start in starts}.values():
+            found |= {a.id: a for a in await self.system.find_by_reference(reference, self.id, start)}
+        return sorted(found.values(), key=Appointment.order)
 
 
 @dataclass(frozen=True)

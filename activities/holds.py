@@ -1,15 +1,15 @@
 """Writing the hold, and never trusting the write."""
 
 import asyncio
+from datetime import datetime
 
 import structlog
-from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.connections import Connections, Site, utc_now
 from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused, SlotTaken
 from adapters.ledger import ClaimLost
-from adapters.practice_system import Hold
+from adapters.practice_system import Hold, TakenBack
 from domain.base import Value
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState
 from domain.rules import ServiceRule
@@ -17,6 +17,13 @@ from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
 
 log = structlog.get_logger(__name__)
+
+
+class Write(Value):
+    """One write that was begun, whatever became of it."""
+
+    slot: Slot
+    patient: str
 
 
 class HoldToWrite(Value):
@@ -33,11 +40,35 @@ class HoldToWrite(Value):
     """An earlier write of this booking may have been committed."""
     not_these: tuple[str, ...] = ()
     """Appointments that this booking has already taken back; a slow calendar may still show them."""
+    writes: tuple[Write, ...] = ()
+    """All that this booking has begun so far, this one included."""
+    replaces: str | None = None
+    """The hold at another time, which stands until this one has its chair."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Where this booking has written."""
+        return tuple(write.slot for write in self.writes) or (self.slot,)
+
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        return tuple(slot.time.start for slot in (self.slot, *self.slots))
+
+    def is_met_by(self, found: Appointment) -> bool:
+        """Whether this is the hold: where we want it, or where we never wrote, so that the desk must have moved it."""
+        if found.id in (*self.not_these, self.replaces):
+            return False
+        return found.slot == self.slot or found.slot not in self.slots
+
+    def is_outlived_by(self, found: Appointment) -> bool:
+        """Whether an earlier write left this at a time that is not wanted any more."""
+        return found.id != self.replaces and not self.is_met_by(found)
 
 
 class HoldWritten(Value):
     appointment: Appointment | None = None
-    """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given."""
+    """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given. With causes: the
+    desk has moved it over something."""
     confirmed: bool = False
     """Finalized already."""
     conflicts: tuple[Conflict, ...] = ()
@@ -57,20 +88,11 @@ class LandingToCheck(HoldToWrite):
 
 class HoldConfirmed(Value):
     appointment: Appointment | None = None
-    """As the practice system has it now; ``None``: somebody deleted or broke it."""
+    """As the practice system has it now; ``None``: somebody deleted or broke it, or it lost its chair."""
+    conflicts: tuple[Conflict, ...] = ()
+    """What has the chair instead."""
     ambiguous: bool = False
     """Some attempt's outcome was unknown: the same may be written once more, late."""
-
-
-class HoldToWithdraw(Value):
-    reference: str
-    location: str
-    start: AwareDatetime
-    appointment_id: str | None = None
-    confirmed: bool = False
-    """Break it and keep its history, rather than undo a tentative write."""
-    keep_claim: bool = False
-    """The booking goes on, at another time that is claimed already."""
 
 
 class AppointmentToRead(Value):
@@ -106,7 +128,8 @@ class HoldActivities:
                     )
                     placed = await site.system.place_hold(self._hold(site, given))
             except ClaimLost:
-                return HoldWritten(conflicts=(Conflict(cause=Cause.CLAIM, time=given.slot.time),))
+                lost = Conflict(cause=Cause.CLAIM, time=given.slot.time)
+                return HoldWritten(conflicts=(lost,), ambiguous=ambiguous)
             except SlotTaken:
                 # What is in the way may be a write of ours whose answer was lost.
                 placed = await self._find_ours(site, given) if ambiguous else None
@@ -142,40 +165,25 @@ class HoldActivities:
 
     @activity.defn
     async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
-        """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported."""
+        """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported.
+
+        Hours may have passed since it was written: what the desk has put over it meanwhile has the chair.
+        """
         site = self._connections.site(given.location)
+        ambiguous = activity.info().attempt > 1
         try:
-            confirmed = await self._confirm(site, given, given.appointment_id)
-            return HoldConfirmed(appointment=confirmed, ambiguous=activity.info().attempt > 1)
+            day = await site.live_day(given.slot.time.start, self._rule(given))
+            held = next((a for a in day.appointments if a.id == given.appointment_id), None)
+            rivals = await self._give_way(site, given, held, day) if held is not None else ()
+            if held is None or not rivals or held.slot not in given.slots:
+                confirmed = await self._confirm(site, given, given.appointment_id, held)
+                return HoldConfirmed(appointment=confirmed, ambiguous=ambiguous)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
-            await self._connections.ledger.claims.release(given.reference)
-            return HoldConfirmed()
-
-    @activity.defn
-    async def withdraw_hold(self, given: HoldToWithdraw) -> None:
-        """Take back all that this booking wrote, found by id and by reference, and free its claim."""
-        site = self._connections.site(given.location)
-        found = await site.system.find_by_reference(given.reference, site.id, given.start)
-        ids = {a.id for a in found} | ({given.appointment_id} if given.appointment_id else set())
-        for appointment_id in sorted(ids):
-            if given.confirmed:
-                await site.system.cancel(appointment_id, given.reference, "Cancelled online")
-            else:
-                await site.system.withdraw(appointment_id, given.reference)
-        if not given.keep_claim:
-            await self._connections.ledger.claims.release(given.reference)
-
-    @activity.defn
-    async def sweep_twins(self, given: HoldToWithdraw) -> int:
-        """Withdraw whatever a late commit added beside the appointment we keep; returns how many."""
-        site = self._connections.site(given.location)
-        found = await site.system.find_by_reference(given.reference, site.id, given.start)
-        twins = [a for a in found if a.id != given.appointment_id]
-        for twin in twins:
-            await site.system.withdraw(twin.id, given.reference)
-        return len(twins)
+            rivals = ()
+        await self._connections.ledger.claims.release(given.reference)
+        return HoldConfirmed(conflicts=rivals, ambiguous=ambiguous)
 
     @activity.defn
     async def read_outcome(self, given: AppointmentToRead) -> Appointment | None:
@@ -189,22 +197,33 @@ class HoldActivities:
     async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
         """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
         kept, rivals = await self._read_back(site, given, placed)
-        if rivals:
+        moved = kept.slot != given.slot
+        if rivals and not moved:
             await self._connections.ledger.claims.release(given.reference)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
-        if given.confirm and kept.slot == given.slot:
+        if given.confirm and not moved:
             try:
-                final = await self._confirm(site, given, kept.id, just_read=True)
+                final = await self._confirm(site, given, kept.id, kept, just_read=True)
                 return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
             except OutsideError as trouble:
                 log.info("confirming is left to its own step", cause=type(trouble).__name__)
                 ambiguous = True
-        return HoldWritten(appointment=kept, ambiguous=ambiguous)
+        return HoldWritten(appointment=kept, conflicts=rivals, ambiguous=ambiguous)
 
     async def _confirm(
-        self, site: Site, given: HoldToWrite, appointment_id: str, *, just_read: bool = False
+        self,
+        site: Site,
+        given: HoldToWrite,
+        appointment_id: str,
+        seen: Appointment | None,
+        *,
+        just_read: bool = False,
     ) -> Appointment:
-        confirmed = await site.system.confirm_hold(appointment_id, self._hold(site, given), just_read=just_read)
+        charts = [given.patient, *(write.patient for write in given.writes)]
+        written_for = seen.patient if seen is not None and seen.patient in charts else charts[-1]
+        confirmed = await site.system.confirm_hold(
+            appointment_id, self._hold(site, given), written_for=written_for, just_read=just_read
+        )
         now = utc_now()
         await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
         return confirmed
@@ -227,29 +246,51 @@ class HoldActivities:
         return self._connections.practice.rule(given.location, given.service)
 
     async def _find_ours(self, site: Site, given: HoldToWrite) -> Appointment | None:
+        """What an earlier write added. What it added at a time that is not wanted any more is taken back."""
         for wait in (0.0, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
-            found = await site.system.find_by_reference(given.reference, site.id, given.slot.time.start)
-            ours = [a for a in found if a.id not in given.not_these]
-            if ours:
-                return ours[0]
+            found = await site.ours(given.reference, given.starts)
+            for left in filter(given.is_outlived_by, found):
+                await site.system.withdraw(left.id, given.reference, wrote=given.slots)
+            ours = next(filter(given.is_met_by, found), None)
+            if ours is not None:
+                return ours
         return None
 
     async def _read_back(
         self, site: Site, given: HoldToWrite, placed: Appointment
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
         """Ours as the calendar shows it, and what overlaps it with an older right to the chair."""
-        calendar, mine = await self._until_visible(site, given, placed)
-        kept = next((a for a in mine if a.slot == given.slot), mine[0])
-        for twin in mine:
-            if twin.id != kept.id:  # written twice, or late for a slot that was lost since
-                await site.system.withdraw(twin.id, given.reference)
-        if kept.slot != given.slot or kept.status is not AppointmentStatus.TENTATIVE:
-            return kept, ()  # moved by the desk, or final since an earlier look: what lies over it came later
-        rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))
-        if rivals:
-            await site.system.withdraw(kept.id, given.reference)
+        day, mine = await self._until_visible(site, given, placed)
+        kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
+        rivals = await self._give_way(site, given, kept, day)
+        for twin in _under(given.reference, day):
+            if twin.id not in (kept.id, given.replaces):  # written twice, or late for a slot that was lost since
+                await site.system.withdraw(twin.id, given.reference, wrote=given.slots)
+        if given.replaces is not None and (not rivals or kept.slot != given.slot):
+            await self._take_place(site, given, kept)
         return kept, rivals
+
+    async def _give_way(self, site: Site, given: HoldToWrite, kept: Appointment, day: Calendar) -> tuple[Conflict, ...]:
+        """What overlaps ours with an older right to the chair; ours is taken back for it where we wrote it.
+
+        Where the desk has confirmed ours, what lies over it came later, or is meant to. Where the desk has moved it,
+        that is for a person to judge.
+        """
+        if kept.status is not AppointmentStatus.TENTATIVE:
+            return ()
+        rivals = _rivals(kept, day, frozenset(a.id for a in _under(given.reference, day)))
+        if rivals and kept.slot in given.slots:
+            taken = await site.system.withdraw(kept.id, given.reference, wrote=given.slots)
+            return rivals if taken is TakenBack.DONE else ()
+        return rivals
+
+    async def _take_place(self, site: Site, given: HoldToWrite, kept: Appointment) -> None:
+        """A person chose the new time: what stands at an earlier one goes, whatever the desk has done with it."""
+        found = await site.ours(given.reference, given.starts)
+        for earlier in sorted({*(a.id for a in found), given.replaces or kept.id} - {kept.id}):
+            if await site.system.withdraw(earlier, given.reference) is TakenBack.KEPT:
+                await site.system.cancel(earlier, given.reference, "Moved to another time")
 
     async def _until_visible(
         self, site: Site, given: HoldToWrite, placed: Appointment
@@ -257,24 +298,26 @@ class HoldActivities:
         rule = self._rule(given)
         for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
-            calendar = await site.live_day(given.slot.time.start, rule)
-            mine = [
-                a
-                for a in calendar.appointments
-                if a.reference == given.reference and a.status.occupies_chair and a.id not in given.not_these
-            ]
+            day = await site.live_day(given.slot.time.start, rule)
+            mine = list(filter(given.is_met_by, _under(given.reference, day)))
             if mine:
-                return calendar, sorted(mine, key=Appointment.order)
+                return day, mine
         try:
             current = await site.system.get_appointment(placed.id)
         except NotFound:
             raise OutcomeUnknown("the hold was accepted but the calendar does not show it") from None
-        return calendar, [current]
+        return day, [current]
 
 
-def _rivals(kept: Appointment, calendar: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
-    """Overlaps that win against ours: all that the desk put there, and holds of ours written before it."""
+def _under(reference: str, day: Calendar) -> list[Appointment]:
+    return [a for a in day.appointments if a.reference == reference and a.status.occupies_chair]
+
+
+def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
+    """Overlaps that win against ours: all that the desk put or confirmed there, and holds of ours written before it."""
     younger = {
-        a.id for a in calendar.appointments if a.reference is not None and a.id not in mine and a.order() > kept.order()
+        a.id
+        for a in day.appointments
+        if a.reference is not None and a.status is AppointmentStatus.TENTATIVE and a.order() > kept.order()
     }
-    return overlapping(kept.slot, calendar, ignoring=mine | younger)
+    return overlapping(kept.slot, day, ignoring=mine | younger)

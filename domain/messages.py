@@ -170,10 +170,10 @@ _REASONS = {
     Reason.APPROVAL: "This service is confirmed by the office.",
     Reason.SLOT_TAKEN: "The time was taken.",
     Reason.SLOT_BLOCKED: "The office blocked the time.",
-    Reason.HOLD_CHANGED: "Somebody removed the held appointment from the calendar.",
+    Reason.HOLD_CHANGED: "Somebody changed or removed the appointment in the calendar: look there.",
     Reason.HOLD_EXPIRED: "Nobody decided in time, so the held appointment was taken back.",
     Reason.NOT_LANDED: "The practice system could not be reached in time; the appointment may not be in the calendar.",
-    Reason.REFUSED_BY_SYSTEM: "The practice system refused the appointment.",
+    Reason.REFUSED_BY_SYSTEM: "The practice system refused the appointment; the chart may not be there.",
     Reason.REFUSED_BY_OFFICE: "The office's own system did not take the appointment and does not say why: "
     "something may be in its place. Pick another time, or book it by hand.",
     Reason.LANDING_UNCLEAR: "The office's own system may or may not have the appointment: look there, then "

@@ -30,8 +30,8 @@ class Desk:
     async def decides(self, need: NeedsStaff) -> None:
         """The booking can't go on without a person: wait, keep the time claimed, then apply the decision.
 
-        Returns also when nothing is left to decide, because the hold has landed after all. Raises Declined, also
-        when the visit would begin, and Withdrawn.
+        Returns also when nothing is left to decide, because the hold has landed after all, or the desk has confirmed
+        it in its own calendar. Raises Declined, also when the visit would begin, and Withdrawn.
         """
         state = self._state
         state.alternatives = need.alternatives
@@ -91,6 +91,8 @@ class Desk:
                 raise Declined(Reason.EXPIRED)
             elif expires is not None and now >= expires:
                 await self._expire_hold()
+                if state.need is None:
+                    return
             elif now >= reminders.next_at:
                 self._remind(reminders)
 
@@ -112,7 +114,10 @@ class Desk:
                 raise
 
     async def _expire_hold(self) -> None:
-        """A hold that may not be taken back stands for another term: so often it is tried again."""
+        """A hold that may not be taken back stands for another term: so often it is tried again.
+
+        One that the desk has confirmed stands for good.
+        """
         state = self._state
         try:
             if not await done_before(lambda: state.acted, self._landing.withdraw()):
@@ -120,6 +125,8 @@ class Desk:
         except NeedsStaff as need:
             state.held_at = state.held_at and workflow.now()
             return self._open(need, Status.NEEDS_STAFF)
+        if state.is_held:
+            return
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.EXPIRED)
 

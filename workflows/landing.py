@@ -7,12 +7,13 @@ from typing import TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import HoldActivities, HoldToConfirm, HoldToWithdraw, HoldToWrite, HoldWritten, LandingToCheck
+    from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
-    from domain.booking import Reason
-    from domain.calendar import LandingState
-    from domain.matching import Verdict
+    from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
+    from domain.booking import Reason, Status
+    from domain.calendar import Appointment, AppointmentStatus, LandingState
+    from domain.matching import Match, Verdict
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
@@ -47,6 +48,9 @@ class Landing:
         await self._hold(patient, confirm=needed is None)
         if self._state.on_its_way:
             raise OnItsWay
+        if self._state.replaced is not None:  # a person has seen the new one land
+            await self.sweep_twins()
+            self._state.replaced = None
         if needed is not None:
             raise NeedsStaff(needed)
         if not self._state.confirmed:
@@ -114,22 +118,24 @@ class Landing:
         return self._state.match.chart
 
     async def _hold(self, patient: str, *, confirm: bool = False) -> None:
+        """Write it, once the day shows room for it. A hold at another time stands until this one has its chair."""
         state = self._state
-        if state.moving:
-            await self.withdraw(keep_claim=True)
         for _ in range(CANDIDATES_TO_TRY):
-            if state.appointment is not None:
+            if state.appointment is not None and not state.moving:
                 return
             if state.slot is None:
                 await self._secure_slot()
             await self._write_hold(patient, confirm)
-        if state.appointment is None:
+        if state.appointment is None or state.moving:
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=state.alternatives)
 
     async def _write_hold(self, patient: str, confirm: bool) -> None:
         state = self._state
+        assert state.slot is not None
+        slot, earlier = state.slot, state.appointment
+        state.writes += (Write(slot=slot, patient=patient),)
         given = self._hold_to_write(patient, confirm=confirm)
-        state.write_begun = state.write_open = True
+        state.write_open = True
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         try:
             written = await self._and_confirm(HoldActivities.write_hold, given, summary)
@@ -141,10 +147,22 @@ class Landing:
             self._expect_late_commit()
         state.slot = None
         if written.appointment is not None:
-            state.looks, state.held_at = 0, None
+            state.looks, state.held_at, state.moving = 0, None, False
             state.written(written.appointment, workflow.now())
             state.confirmed = written.confirmed
-            state.slot = given.slot
+            state.slot = slot
+            self._replaces(earlier)
+            if written.conflicts:
+                raise NeedsStaff(Reason.HOLD_CHANGED)
+        elif earlier is not None and _is_in_the_way(earlier, slot, written):
+            await self.withdraw()
+
+    def _replaces(self, earlier: Appointment | None) -> None:
+        """It has been taken back where the new one has landed; else it stands until then."""
+        state = self._state
+        state.replaced = earlier if state.on_its_way else None
+        if earlier is not None and state.replaced is None:
+            state.withdrawn_ids += (earlier.id,)
 
     async def _and_confirm(
         self, step: Callable[[HoldActivities, Given], Awaitable[HoldWritten]], given: Given, summary: str
@@ -180,6 +198,9 @@ class Landing:
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
         state.written(seen.appointment, workflow.now())
         state.confirmed = seen.confirmed
+        self._replaces(state.replaced)
+        if seen.conflicts:
+            raise NeedsStaff(Reason.HOLD_CHANGED)
         if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
             await self.withdraw()
             refused = seen.appointment.landing is LandingState.REFUSED
@@ -214,34 +235,62 @@ class Landing:
             self._expect_late_commit()
         if confirmed.appointment is None:
             self.forget_hold()
-            raise NeedsStaff(Reason.HOLD_CHANGED)
+            if not confirmed.conflicts:
+                raise NeedsStaff(Reason.HOLD_CHANGED)
+            raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
         state.appointment = confirmed.appointment
         state.confirmed = True
 
     def _expect_late_commit(self) -> None:
         self._state.late_until = workflow.now() + self._given.policy.late_commit
 
-    async def withdraw(self, *, keep_claim: bool = False) -> None:
-        """Take back whatever was written; raises NeedsStaff when the practice system refuses."""
-        state = self._state
-        given = self._to_withdraw().model_copy(update={"confirmed": state.confirm_begun, "keep_claim": keep_claim})
-        await self._steps.cleanup(HoldActivities.withdraw_hold, given, "Take the hold back")
-        state.claimed &= keep_claim
-        self.forget_hold(keep_claim=keep_claim)
+    async def withdraw(self) -> None:
+        """Take back whatever was written. What the desk has confirmed stays; while the booking goes on, it is adopted.
 
-    def forget_hold(self, *, keep_claim: bool = False) -> None:
+        Raises NeedsStaff where the practice system refuses, or the desk has otherwise made it its own.
+        """
+        taken = await self._steps.cleanup(WithdrawalActivities.withdraw_hold, self._to_withdraw(), "Take the hold back")
+        self._state.claimed = False
+        kept = taken.kept if taken is not None else ()  # older histories recorded none
+        if not kept:
+            return self.forget_hold()
+        if self._state.status.is_final:
+            raise NeedsStaff(Reason.HOLD_CHANGED)
+        self._adopt(kept)
+
+    def _adopt(self, kept: tuple[Appointment, ...]) -> None:
+        """What the desk has confirmed is approved. The rest is for a person, and does not expire any more."""
+        state = self._state
+        ours = [a for a in kept if a.reference == self._given.reference]
+        if not ours:
+            self.forget_hold()
+            raise NeedsStaff(Reason.HOLD_CHANGED)
+        state.appointment, state.slot = ours[0], ours[0].slot
+        state.held_at, state.moving = None, False
+        if ours[0].status is AppointmentStatus.TENTATIVE:
+            raise NeedsStaff(Reason.HOLD_CHANGED)
+        if state.doubt is not None and ours[0].patient != self._given.policy.placeholder_patient:
+            state.match = Match(verdict=Verdict.MATCHED, chart=ours[0].patient, because=("staff",))
+        state.approved = True
+        state.close_exception()
+
+    def forget_hold(self) -> None:
+        """It is not there any more; what it was to replace stands again."""
         state = self._state
         if state.appointment is not None:
             state.withdrawn_ids += (state.appointment.id,)
         if state.queued:
             self._expect_late_commit()  # the office may refuse to take it back
-        state.appointment = None
-        state.confirmed = state.moving = False
-        if not keep_claim:
-            state.slot = None
+        state.appointment, state.replaced = state.replaced, None
+        state.moving = state.appointment is not None
+        state.confirmed = False
+        state.slot = None
 
     async def sweep_twins(self) -> None:
-        await self._steps.cleanup(HoldActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
+        """Take back what came late. Raises NeedsStaff where the practice system refuses, or the desk has it now."""
+        swept = await self._steps.cleanup(WithdrawalActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
+        if swept.kept:
+            raise NeedsStaff(Reason.HOLD_CHANGED)
 
     async def undo_late_commits(self) -> None:
         """Take back what a lost write added, once it would show. Raises NeedsStaff where we may not look."""
@@ -269,18 +318,25 @@ class Landing:
         )
 
     def _to_withdraw(self) -> HoldToWithdraw:
-        state = self._state
+        """At the end of the booking all of it goes; until then what the hold was to replace stays."""
+        state, is_final = self._state, self._state.status.is_final
         return HoldToWithdraw(
             reference=self._given.reference,
             location=self._given.policy.location,
             start=state.start,
             appointment_id=state.appointment.id if state.appointment else None,
+            slots=tuple(write.slot for write in state.writes),
+            keep=state.replaced.id if state.replaced and not is_final else None,
+            taken_back=state.withdrawn_ids,
+            confirmed=is_final and state.confirmed,
+            called_off=is_final and (state.confirm_begun or state.status is Status.CANCELLED),
         )
 
     def _hold_to_write(self, patient: str, *, confirm: bool = False) -> HoldToWrite:
         state = self._state
         slot = state.slot or (state.appointment.slot if state.appointment else None)
         assert slot is not None
+        replaced = state.appointment if state.moving else state.replaced
         return HoldToWrite(
             reference=self._given.reference,
             location=self._given.policy.location,
@@ -292,7 +348,15 @@ class Landing:
             confirm=confirm,
             look_first=state.write_open,
             not_these=state.withdrawn_ids,
+            writes=state.writes,
+            replaces=replaced.id if replaced else None,
         )
+
+
+def _is_in_the_way(earlier: Appointment, slot: Slot, written: HoldWritten) -> bool:
+    """Whether the practice system itself refused the new time, maybe for our own hold at the earlier one."""
+    unnamed = any(c.cause is Cause.APPOINTMENT and c.appointment is None for c in written.conflicts)
+    return unnamed and earlier.time.overlaps(slot.time)
 
 
 def _why_not(conflicts: tuple[Conflict, ...]) -> Reason:

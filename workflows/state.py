@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from activities.holds import Write
 from domain.booking import BookingView, MessageState, Reason, Status
 from domain.calendar import Appointment, LandingState
 from domain.matching import Match, Verdict
@@ -21,6 +22,8 @@ PATIENT_REASONS = frozenset(
     }
 )
 SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
+MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
+"""Another chart may settle it; a practice system refuses also what names a chart that is not there."""
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """Whoever saw what must be approved and picks another time has approved it."""
@@ -72,8 +75,10 @@ class BookingState:
     """A claim may be ours: it must be released should this booking end."""
     moving: bool = False
     """A person chose another time: the hold stands until the new one is secured."""
-    write_begun: bool = False
-    """Something may be in the calendar: it must be taken back should this booking end."""
+    replaced: Appointment | None = None
+    """The hold that stands until the one on its way has landed."""
+    writes: tuple[Write, ...] = ()
+    """All that were begun, whatever became of them: there something of ours may be."""
     write_open: bool = False
     """A write was started and its outcome is not known: look for it before the next."""
     queued: bool = False
@@ -137,6 +142,11 @@ class BookingState:
     def on_its_way(self) -> bool:
         return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
 
+    @property
+    def write_begun(self) -> bool:
+        """Something may be in the calendar: it must be taken back should this booking end."""
+        return bool(self.writes)
+
     def written(self, appointment: Appointment, now: datetime) -> None:
         """The hold as it was last seen."""
         self.appointment = appointment
@@ -184,12 +194,13 @@ class BookingState:
             self.version += 1
         elif decision.kind is ResolutionKind.RETRY:
             self.match = match if match is not None and match.verdict is Verdict.MATCHED else None
-            self.slot = self.slot if self.appointment is not None else None
         else:
             self._accept_as_it_stands()
+        if self.appointment is None:
+            self.slot = None  # it may have been taken while nobody looked
 
     def _accept_as_it_stands(self) -> None:
-        if self.doubt is not None and self.match is not None:
+        if self.doubt is not None and self.match is not None and len(self.match.candidates) == 1:
             self.match = Match(verdict=Verdict.MATCHED, chart=self.match.candidates[0], because=("staff",))
         if self.appointment is not None:
             self.moving = False
@@ -231,7 +242,7 @@ class BookingState:
         if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
             return (kinds.APPROVE, kinds.DECLINE, kinds.START)
         allowed = [kinds.DECLINE, kinds.START, kinds.RETRY]
-        if reason in PATIENT_REASONS or reason is Reason.NOT_FOR_NEW_PATIENTS:
+        if reason in PATIENT_REASONS or reason in MAY_BE_THE_CHART:
             allowed = [kinds.PATIENT, kinds.NEW_PATIENT, *allowed]
         candidates = self.match.candidates if self.match is not None else ()
         accepts_only_chart = reason in PATIENT_REASONS and len(candidates) == 1

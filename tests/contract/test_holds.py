@@ -8,7 +8,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
-from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite
+from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, Write
+from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
 from adapters.ascend import AscendSystem
 from adapters.ledger import Claim, Ledger
 from adapters.practice_file import read_practice
@@ -16,7 +17,7 @@ from adapters.practice_system import Hold
 from demo.stack import ROOT
 from domain.interval import span
 from domain.reference import new_reference
-from domain.slot import Slot
+from domain.slot import Cause, Slot
 from tests.contract.test_ascend import OAKLAND, PATIENT, config
 from tests.support.sandbox import SandboxControl
 
@@ -61,7 +62,9 @@ async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the
     late = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
     await parts.systems["ascend-main"].place_hold(late)
     await claimed(parts, reference, slot(1))
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, to_write(reference, slot(1)))
+    writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
+    given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
     assert written.appointment is not None
     assert written.appointment.slot == slot(1)
     assert [row["id"] for row in sandbox.state()["appointments"]] == [written.appointment.id]
@@ -85,3 +88,40 @@ async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
     assert [row["start"] for row in sandbox.state()["appointments"]] == [
         noon.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     ]
+
+
+async def test_an_unknown_write_is_still_looked_for_when_the_claim_is_lost(parts: Connections) -> None:
+    given = to_write(new_reference(), slot(0)).model_copy(update={"look_first": True})
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    assert [conflict.cause for conflict in written.conflicts] == [Cause.CLAIM]
+    assert written.ambiguous
+
+
+async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections, sandbox: SandboxControl) -> None:
+    reference, system = new_reference(), parts.systems["ascend-main"]
+    slots = (slot(0), slot(0, NINE + timedelta(days=7)))
+    for where in slots:
+        await system.place_hold(
+            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
+        )
+    given = HoldToWithdraw(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
+    await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+    assert sandbox.state()["appointments"] == []
+
+
+async def test_what_was_moved_over_another_visit_is_not_confirmed_by_itself(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    noon = NINE + timedelta(hours=3)
+    where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
+    theirs = sandbox.desk(do="book", start=noon.isoformat(), **where)
+    first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    placed = await parts.systems["ascend-main"].place_hold(first)
+    sandbox.desk(do="move", id=placed.id, start=noon.isoformat())
+    given = to_write(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    assert written.appointment is not None
+    assert (written.appointment.id, written.confirmed) == (placed.id, False)
+    assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]

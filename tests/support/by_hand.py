@@ -18,6 +18,7 @@ from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import practice_queue
 from activities.slots import SlotActivities, SlotCheck
+from activities.withdrawals import HoldWithdrawn, WithdrawalActivities
 from client.edge import request_from
 from domain.booking import BookingView, MessageState
 from domain.calendar import Appointment, AppointmentStatus
@@ -42,8 +43,8 @@ STEPS: dict[str, Callable[..., Any]] = {
         HoldActivities.write_hold,
         HoldActivities.await_landing,
         HoldActivities.confirm_hold,
-        HoldActivities.withdraw_hold,
-        HoldActivities.sweep_twins,
+        WithdrawalActivities.withdraw_hold,
+        WithdrawalActivities.sweep_twins,
         HoldActivities.read_outcome,
         MessageActivities.notify,
         MessageActivities.tell_desk,
@@ -69,8 +70,8 @@ class ByHand:
             "release_claim": None,
             "write_hold": lambda given: HoldWritten(appointment=self.visit(), confirmed=given.confirm),
             "confirm_hold": lambda _: HoldConfirmed(appointment=self.visit()),
-            "withdraw_hold": None,
-            "sweep_twins": 0,
+            "withdraw_hold": HoldWithdrawn(),
+            "sweep_twins": HoldWithdrawn(),
             "read_outcome": lambda _: self.visit(status=AppointmentStatus.COMPLETED),
             "notify": _sent,
             "tell_desk": _sent_to_desk,

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 
 from activities.holds import HoldWritten
+from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
@@ -81,7 +82,7 @@ async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is
     await asyncio.sleep(2)
     assert len(hand.made("withdraw_hold")) <= 4
     assert "expired" not in hand.told()
-    hand.answers["withdraw_hold"] = None
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
     await decide(handle, DECLINE)
     assert (await handle.result()).status is Status.DECLINED
 
@@ -222,7 +223,7 @@ async def test_a_sweep_that_is_refused_waits_for_a_person_and_the_visit_can_stil
     handle = await hand.start()
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
-    hand.answers["sweep_twins"] = 0
+    hand.answers["sweep_twins"] = HoldWithdrawn()
     view = await decide(handle, RETRY)
     assert (view.status, view.reason) == (Status.CONFIRMED, None)
     await until(lambda: len(hand.made("sweep_twins")) == 2)

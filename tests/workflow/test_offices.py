@@ -37,7 +37,12 @@ def a_start(location: str) -> datetime:
 
 
 async def book(
-    bookings: BookingClient, location: str, start: datetime, person: tuple[str, ...] = (), service: str = "cleaning"
+    bookings: BookingClient,
+    location: str,
+    start: datetime,
+    person: tuple[str, ...] = (),
+    service: str = "cleaning",
+    note: str = "",
 ) -> BookingView:
     first, last, born, email, mobile = person or KNOWN[location]
     patient = {"first_name": first, "last_name": last, "date_of_birth": born, "email": email, "mobile": mobile}
@@ -48,6 +53,7 @@ async def book(
         "start": start.isoformat(),
         "patient": patient,
         "consent": {"email": True, "sms": True},
+        "note": note,
     }
     return await bookings.submit(request_from(content))
 
@@ -121,6 +127,22 @@ async def test_what_the_office_refuses_goes_to_the_desk_with_other_times(
     decision = Resolution(kind=ResolutionKind.START, start=other.time.start, provider=other.provider)
     view = await confirmed(bookings, await bookings.resolve(view.request_id, decision))
     assert [row["confirmed"] for row in await settled_in_office(control, view)] == [True]
+
+
+async def test_a_hold_stands_until_another_time_has_landed(bookings: BookingClient, control: SandboxControl) -> None:
+    start = a_start("boston")
+    sent = await book(bookings, "boston", start, note="Please call first.")
+    view = await until(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    control.fault(system="office", kind="failed", method="insert", path="/103")
+    first = await settled_in_office(control, view)
+    later = Resolution(kind=ResolutionKind.START, start=start + timedelta(hours=2))
+    await bookings.resolve(view.request_id, later)
+    view = await until(bookings, sent, lambda seen: seen.reason is Reason.REFUSED_BY_OFFICE)
+    assert (view.start, await settled_in_office(control, view)) == (start, first)
+    view = await confirmed(bookings, await bookings.resolve(view.request_id, later))
+    (row,) = await settled_in_office(control, view)
+    assert (view.start, row["confirmed"]) == (start + timedelta(hours=2), True)
+    assert row["id"] != first[0]["id"]
 
 
 async def test_a_landing_that_is_unclear_is_looked_up_by_a_person(

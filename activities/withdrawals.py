@@ -1,0 +1,72 @@
+"""Taking back what was written, and leaving what the desk has made its own."""
+
+from contextlib import suppress
+
+from pydantic import AwareDatetime
+from temporalio import activity
+
+from activities.connections import Connections, Site
+from adapters.errors import NotFound
+from adapters.practice_system import TakenBack
+from domain.base import Value
+from domain.calendar import Appointment
+from domain.slot import Slot
+
+
+class HoldToWithdraw(Value):
+    reference: str
+    location: str
+    start: AwareDatetime
+    """Of the appointment as last seen."""
+    appointment_id: str | None = None
+    slots: tuple[Slot, ...] = ()
+    """Where this booking has written: what is anywhere else was moved by the desk."""
+    keep: str | None = None
+    """The one that stays."""
+    taken_back: tuple[str, ...] = ()
+    """What was taken back earlier: where it stands confirmed again, a late write of ours has brought it back."""
+    confirmed: bool = False
+    """It is final: break it and keep its history, rather than undo a tentative write."""
+    called_off: bool = False
+    """The visit will not be: break also what the desk has confirmed or moved."""
+
+
+class HoldWithdrawn(Value):
+    kept: tuple[Appointment, ...] = ()
+    """What the desk has made its own and was left as it is."""
+
+
+class WithdrawalActivities:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @activity.defn
+    async def withdraw_hold(self, given: HoldToWithdraw) -> HoldWithdrawn:
+        """Take back all that this booking wrote, found by id and by reference, and free its claim."""
+        kept = await self._take_back(given, given.appointment_id)
+        await self._connections.ledger.claims.release(given.reference)
+        return HoldWithdrawn(kept=tuple(kept))
+
+    @activity.defn
+    async def sweep_twins(self, given: HoldToWithdraw) -> HoldWithdrawn:
+        """Take back whatever a late commit added beside the appointment we keep."""
+        return HoldWithdrawn(kept=tuple(await self._take_back(given.model_copy(update={"keep": given.appointment_id}))))
+
+    async def _take_back(self, given: HoldToWithdraw, known: str | None = None) -> list[Appointment]:
+        site = self._connections.site(given.location)
+        found = await site.ours(given.reference, (given.start, *(slot.time.start for slot in given.slots)))
+        ids = {a.id for a in found} | ({known} if known is not None else set())
+        kept = []
+        for appointment_id in sorted(ids - {given.keep}):
+            if await self._take_one_back(site, given, appointment_id) is TakenBack.KEPT:
+                with suppress(NotFound):
+                    kept.append(await site.system.get_appointment(appointment_id))
+        return kept
+
+    async def _take_one_back(self, site: Site, given: HoldToWithdraw, appointment_id: str) -> TakenBack:
+        taken = TakenBack.KEPT
+        if not given.confirmed:
+            taken = await site.system.withdraw(appointment_id, given.reference, wrote=given.slots)
+        if taken is TakenBack.KEPT and (given.confirmed or given.called_off or appointment_id in given.taken_back):
+            taken = await site.system.cancel(appointment_id, given.reference, "Cancelled online")
+        return taken
