@@ -33,6 +33,8 @@ class HoldToWrite(Value):
     """An earlier write of this booking may have been committed."""
     not_these: tuple[str, ...] = ()
     """Appointments that this booking has already taken back; a slow calendar may still show them."""
+    no_longer_wanted: tuple[Slot, ...] = ()
+    """Where this booking tried to write before: what is found there was put there by us, not by the desk."""
 
 
 class HoldWritten(Value):
@@ -240,10 +242,16 @@ class HoldActivities:
         for wait in (0.0, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
             found = await site.system.find_by_reference(given.reference, site.id, given.slot.time.start)
-            ours = [a for a in found if a.id not in given.not_these]
-            if ours:
+            if ours := await self._still_wanted(site, given, found):
                 return ours[0]
         return None
+
+    async def _still_wanted(self, site: Site, given: HoldToWrite, ours: list[Appointment]) -> list[Appointment]:
+        """Without those that were taken back, and those that an earlier write left elsewhere: these go now."""
+        left = [a for a in ours if a.slot in given.no_longer_wanted and a.status is AppointmentStatus.TENTATIVE]
+        for appointment in left:
+            await site.system.withdraw(appointment.id, given.reference)
+        return [a for a in ours if a.id not in given.not_these and a not in left]
 
     async def _read_back(
         self, site: Site, given: HoldToWrite, placed: Appointment
@@ -256,7 +264,7 @@ class HoldActivities:
                 await site.system.withdraw(twin.id, given.reference)
         if kept.slot != given.slot or kept.status is not AppointmentStatus.TENTATIVE:
             return kept, ()  # moved by the desk, or final since an earlier look: what lies over it came later
-        rivals = _rivals(kept, calendar, frozenset(a.id for a in mine))
+        rivals = _rivals(kept, calendar, given.reference)
         if rivals:
             await site.system.withdraw(kept.id, given.reference)
         return kept, rivals
@@ -268,11 +276,8 @@ class HoldActivities:
         for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
             calendar = await site.live_day(given.slot.time.start, rule)
-            mine = [
-                a
-                for a in calendar.appointments
-                if a.reference == given.reference and a.status.occupies_chair and a.id not in given.not_these
-            ]
+            ours = [a for a in calendar.appointments if a.reference == given.reference and a.status.occupies_chair]
+            mine = await self._still_wanted(site, given, ours)
             if mine:
                 return calendar, sorted(mine, key=Appointment.order)
         try:
@@ -282,9 +287,11 @@ class HoldActivities:
         return calendar, [current]
 
 
-def _rivals(kept: Appointment, calendar: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
-    """Overlaps that win against ours: all that the desk put there, and holds of ours written before it."""
-    younger = {
-        a.id for a in calendar.appointments if a.reference is not None and a.id not in mine and a.order() > kept.order()
+def _rivals(kept: Appointment, calendar: Calendar, reference: str) -> tuple[Conflict, ...]:
+    """Overlaps that win against ours: all that the desk put there, and other bookings' holds written before it."""
+    yield_to_us = {
+        a.id
+        for a in calendar.appointments
+        if a.reference == reference or (a.reference is not None and a.order() > kept.order())
     }
-    return overlapping(kept.slot, calendar, ignoring=mine | younger)
+    return overlapping(kept.slot, calendar, ignoring=frozenset(yield_to_us | {kept.id}))

@@ -127,6 +127,7 @@ class Landing:
         given = self._hold_to_write(patient, confirm=confirm)
         confirm_begun = state.confirm_begun
         state.write_begun = state.write_open = True
+        state.written_at += (given.slot,)
         state.confirm_begun |= confirm
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         try:
@@ -279,6 +280,7 @@ class Landing:
             confirm=confirm,
             look_first=state.write_open,
             not_these=state.withdrawn_ids,
+            no_longer_wanted=tuple(earlier for earlier in state.written_at if earlier != slot),
         )
 
 

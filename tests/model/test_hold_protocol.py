@@ -45,6 +45,10 @@ fates = st.sampled_from([Fate.WELL] * 3 + list(Fate))
 troubles = st.sampled_from([None, None, None, "give_up", "give_up", "run_out_of_time", "withdraw"])
 
 
+async def no_claims(ledger: Ledger) -> None:
+    await ledger._database.run(lambda c: c.execute(delete(claims)))
+
+
 class HoldProtocol(RuleBasedStateMachine):
     ledger: ClassVar[Ledger]
     loop: ClassVar[asyncio.AbstractEventLoop]
@@ -56,7 +60,7 @@ class HoldProtocol(RuleBasedStateMachine):
         self.stage = Stage(NOW)
         self.calendar = MemoryCalendar(self.stage)
         self.bookings: list[Booking] = []
-        self._do(self.ledger._database.run(lambda c: c.execute(delete(claims))))
+        self._do(no_claims(self.ledger))
         staged = StagedLedger(self.ledger.claims, self.stage, fenced=self.fenced)
         connections = Connections(practice=practice(), systems={"memory": self.calendar}, ledger=staged)
         self._activities = {
@@ -250,6 +254,7 @@ def on(url: str, kind: type[HoldProtocol] = HoldProtocol) -> Iterator[type[HoldP
     try:
         yield type(kind.__name__, (kind,), {"ledger": ledger, "loop": loop})
     finally:
+        loop.run_until_complete(no_claims(ledger))
         loop.run_until_complete(ledger.close())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
@@ -320,4 +325,15 @@ def test_a_claim_is_freed_though_its_booking_never_learnt_of_it(tmp_path: Path) 
         state = machine()
         state.submit(FIRST_START, None, False)
         state.go_on(0, Fate.WELL, 0, "run_out_of_time")
+        state.teardown()
+
+
+def test_a_write_left_at_a_lost_time_is_not_taken_for_the_desks_move(tmp_path: Path) -> None:
+    """Its answer is lost and the office stays away; meanwhile the desk had booked that chair; then a person retries."""
+    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+        state = machine()
+        state.submit(FIRST_START, None, True)
+        state.go_on(0, Fate.WELL, 4, None)
+        state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
+        state.go_on(0, Fate.ANSWER_LOST, 0, "run_out_of_time")
         state.teardown()
