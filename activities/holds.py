@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.connections import Connections, Site, utc_now
 from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused, SlotTaken
-from adapters.ledger import ClaimLost
+from adapters.ledger import ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
 from domain.base import Value
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState
@@ -108,25 +108,18 @@ class HoldActivities:
     async def write_hold(self, given: HoldToWrite) -> HoldWritten:
         """Write the tentative appointment once, read it back, and settle who keeps the chair.
 
-        An attempt that may follow a committed write first looks for our reference, waits for the practice
-        system to catch up, and looks again; only then it writes. Immediately before the write the claim is
-        asserted under this attempt's fence, so that an attempt that slept past its time fails there.
+        Each attempt first takes the claim's next fence. One that may follow a committed write then looks for our
+        reference, waits for the practice system to catch up, and looks again; only then it writes. Immediately
+        before the write the claim is asserted under the fence: an attempt that slept past its time fails there,
+        since whoever came after it took a newer fence before looking.
         """
         site = self._connections.site(given.location)
-        claims = self._connections.ledger.claims
-        ambiguous = given.look_first or activity.info().attempt > 1
+        renewal = await self._renewed(given.reference)
+        ambiguous = given.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
         placed = await self._find_ours(site, given) if ambiguous else None
         if placed is None:
             try:
-                renewal = await claims.renew(given.reference, utc_now())
-                if renewal.written and not ambiguous:
-                    ambiguous = True
-                    placed = await self._find_ours(site, given)
-                if placed is None:
-                    await claims.begin_write(
-                        given.reference, renewal.fence, given.slot, activity.info().workflow_id or "", utc_now()
-                    )
-                    placed = await site.system.place_hold(self._hold(site, given))
+                placed = await self._place(site, given, renewal)
             except ClaimLost:
                 lost = Conflict(cause=Cause.CLAIM, time=given.slot.time)
                 return HoldWritten(conflicts=(lost,), ambiguous=ambiguous)
@@ -134,10 +127,9 @@ class HoldActivities:
                 # What is in the way may be a write of ours whose answer was lost.
                 placed = await self._find_ours(site, given) if ambiguous else None
                 if placed is None:
-                    await claims.release(given.reference)
-                    return HoldWritten(
-                        conflicts=(Conflict(cause=Cause.APPOINTMENT, time=given.slot.time),), ambiguous=ambiguous
-                    )
+                    await self._connections.ledger.claims.release(given.reference)
+                    taken = Conflict(cause=Cause.APPOINTMENT, time=given.slot.time)
+                    return HoldWritten(conflicts=(taken,), ambiguous=ambiguous)
         if placed.landing is not LandingState.LANDED:
             await self._connections.ledger.news.wrote(given.reference, placed.id)
             return HoldWritten(appointment=placed, ambiguous=ambiguous)
@@ -244,6 +236,23 @@ class HoldActivities:
 
     def _rule(self, given: HoldToWrite) -> ServiceRule:
         return self._connections.practice.rule(given.location, given.service)
+
+    async def _renewed(self, reference: str) -> Renewal | None:
+        """``None`` where the claim is lost: what was written under it must be looked for all the same."""
+        try:
+            return await self._connections.ledger.claims.renew(reference, utc_now())
+        except ClaimLost:
+            return None
+
+    async def _place(self, site: Site, given: HoldToWrite, renewal: Renewal | None) -> Appointment:
+        """Raises ClaimLost where there is none, or where a newer attempt is under way."""
+        if renewal is None:
+            raise ClaimLost
+        booking = activity.info().workflow_id or ""
+        await self._connections.ledger.claims.begin_write(
+            given.reference, renewal.fence, given.slot, booking, utc_now()
+        )
+        return await site.system.place_hold(self._hold(site, given))
 
     async def _find_ours(self, site: Site, given: HoldToWrite) -> Appointment | None:
         """What an earlier write added. What it added at a time that is not wanted any more is taken back."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.postgres import running_postgres
 from tests.support.sandbox import SandboxControl, running_sandbox
 
 _exit_status = 0
@@ -24,6 +25,12 @@ def sandbox(sandbox_process: SandboxControl) -> Iterator[SandboxControl]:
     sandbox_process.reset()
     yield sandbox_process
     assert sandbox_process.state()["nexhealth"]["violations"] == []
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.hookimpl(trylast=True)

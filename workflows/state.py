@@ -71,6 +71,8 @@ class BookingState:
     appointment: Appointment | None = None
     held_at: datetime | None = None
     withdrawn_ids: tuple[str, ...] = ()
+    written_at: tuple[Slot, ...] = ()
+    """Every slot that a write was begun for: a late commit may show there."""
     claimed: bool = False
     """A claim may be ours: it must be released should this booking end."""
     moving: bool = False

@@ -73,7 +73,10 @@ class Claims:
             raise SlotClaimed from None
 
     async def renew(self, reference: str, now: datetime) -> Renewal:
-        """A new fence for this attempt; an expired claim that nobody opposes lives again. Raises ClaimLost."""
+        """A new fence for this attempt; an expired claim that nobody opposes lives again, unless it has landed.
+
+        Raises ClaimLost.
+        """
         try:
             return await self._database.run(lambda c: _renew(c, reference, now.timestamp()))
         except IntegrityError:
@@ -271,7 +274,7 @@ def _renew(c: Connection, reference: str, now: float) -> Renewal:
         raise ClaimLost
     fence = _fence()
     values: dict[str, Any] = {"fence": fence}
-    if not row["live"]:
+    if not row["live"] and not row["landed"]:
         values |= {"live": True, "expires_at": now + LIVES_AGAIN_FOR.total_seconds()}
     c.execute(update(claims).where(claims.c.reference == reference).values(**values))
     return Renewal(fence=fence, written=row["written"])

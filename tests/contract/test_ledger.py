@@ -2,17 +2,13 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims
-from demo.stack import free_port
 from domain.interval import span
 from domain.slot import Slot
 
@@ -31,32 +27,6 @@ def claim(reference: str, provider: str = "p1", operatory: str = "o1", minute: i
         **more,
     }
     return Claim.model_validate(given)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not found:
-        pytest.skip("no PostgreSQL server is installed")
-    binaries = found[-1].parent
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 and shutil.which("runuser") else []
-    home = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))  # pytest's own folders are closed to other users
-    if as_user:
-        shutil.chown(home, "postgres")
-    port = free_port(0)
-    data = home / "data"
-    subprocess.run([*as_user, binaries / "initdb", "-A", "trust", "-U", "holdfast", "-D", data], check=True, stdout=-3)
-    place = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)]
-    command = [*as_user, str(binaries / "postgres"), *place]
-    server = subprocess.Popen(command, stdout=-3, stderr=-3)
-    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-    for _ in range(60):
-        if subprocess.run(ready, stdout=-3).returncode == 0:
-            break
-    yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
-    server.terminate()
-    server.wait(timeout=20)
-    shutil.rmtree(home)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -164,6 +134,16 @@ async def test_a_landed_booking_counts_for_the_cap_after_its_claim_has_ended(led
     await ledger.claims.landed("a", NOW + timedelta(seconds=10), NOW)
     later = NOW + timedelta(hours=1)
     assert (await ledger.claims.take(claim("b", expires_at=later + timedelta(hours=1)), later)).booked == 1
+
+
+async def test_a_landed_claim_neither_lives_again_nor_covers_another_write(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    await ledger.claims.landed("a", NOW + timedelta(seconds=10), NOW)
+    later = NOW + timedelta(minutes=1)
+    renewal = await ledger.claims.renew("a", later)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.begin_write("a", renewal.fence, claim("a").slot, "booking-a", later)
+    await ledger.claims.take(claim("b", expires_at=later + timedelta(hours=1)), later)
 
 
 async def test_a_lease_has_one_holder(ledger: Ledger) -> None:

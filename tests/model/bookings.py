@@ -1,0 +1,229 @@
+"""Bookings that run the real hold protocol: the workflow's own steps, the activities and the ledger."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, cast
+
+from temporalio.testing import ActivityEnvironment
+
+from adapters.errors import OutsideError, Refused
+from adapters.ledger import ClaimLost, Claims, Ledger, LedgerUnavailable
+from domain.booking import Reason
+from domain.matching import Match, Verdict
+from domain.patient import Address
+from domain.practice import Connection, Location, Practice
+from domain.practice.model import Service
+from domain.reference import new_reference
+from domain.request import BookingRequest, Person
+from domain.rules import HoursSpan, ServiceRule
+from tests.model.calendar import DELAY
+from tests.model.stage import Actor, Fate, Stage, acting
+from workflows.contracts import BookingInput, Resolution, ResolutionKind
+from workflows.desk import Desk
+from workflows.landing import Landing
+from workflows.practice_steps import PracticeSteps
+from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+from workflows.undoing import Undoing
+
+HOLD_EXPIRY = timedelta(minutes=10)
+PROVIDERS, OPERATORIES = ("p1", "p2"), ("o1", "o2")
+
+
+def practice() -> Practice:
+    address = Address(line1="1 Main St", city="Springfield", state="CA", postal_code="94601")
+    rule = ServiceRule(
+        location="here",
+        service="cleaning",
+        label="Cleaning",
+        zone="UTC",
+        duration=timedelta(minutes=60),
+        providers=PROVIDERS,
+        operatories=OPERATORIES,
+        hours={n: (HoursSpan(open=time(8), close=time(12)),) for n in range(1, 8)},
+        slot_step=timedelta(minutes=30),
+        hold_expiry=HOLD_EXPIRY,
+    )
+    here = Location(
+        id="here",
+        name="Here",
+        connection="memory",
+        practice_system_id="1",
+        time_zone="UTC",
+        address=address,
+        phone="+15105550100",
+        providers={p: p for p in PROVIDERS},
+        operatories={o: o for o in OPERATORIES},
+    )
+    return Practice(
+        name="Example Dental",
+        version="1",
+        connections=(Connection(name="memory", system="memory", consistency_delay=DELAY),),
+        locations=(here,),
+        services={"here": {"cleaning": Service(rule=rule, staff_deadline=timedelta(hours=4), origins={})}},
+    )
+
+
+class StagedClaims:
+    """The real claims, each call in its turn."""
+
+    def __init__(self, claims: Claims, stage: Stage, fenced: bool) -> None:
+        self._claims = claims
+        self._stage = stage
+        self._fenced = fenced
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*given: Any, **more: Any) -> Any:
+            asked = self._stage.now
+            if await self._stage.turn() is Fate.NOTHING_DONE:
+                raise LedgerUnavailable("away")
+            given = tuple(self._stage.now if it is asked else it for it in given)  # who slept reads the clock anew
+            try:
+                result = await self._stage.real(getattr(self._claims, name)(*given, **more))
+            except ClaimLost:
+                if self._fenced or name != "begin_write":
+                    raise
+                result = None
+            actor = acting.get()
+            if name == "begin_write":
+                actor.writing_since = self._stage.now
+            self._stage.claimed_in_sleep |= name == "take" and actor.zombie
+            return result
+
+        return call
+
+
+class StagedLedger(Ledger):
+    def __init__(self, claims: Claims, stage: Stage, *, fenced: bool) -> None:
+        self.claims = StagedClaims(claims, stage, fenced)  # type: ignore[assignment]
+
+
+class GaveUp(Exception):
+    """The attempt ran out of time; whatever it still does, nobody waits for it."""
+
+
+class Steps(PracticeSteps):
+    """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
+
+    def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
+        super().__init__("memory", "here")
+        self._booking = booking
+        self._stage = stage
+        self._activities = activities
+        self._outcome: asyncio.Future[Any] | None = None
+        self._attempt: asyncio.Task[None] | None = None
+        self.may_end = False
+        """A step on the way to the answer is under way."""
+
+    def fail(self, why: Exception) -> bool:
+        if self._outcome is None or self._outcome.done():
+            return False
+        self._outcome.set_exception(why)
+        return True
+
+    def stop(self) -> None:
+        self._withdrawn = True
+        if self.may_end and self._attempt is not None:
+            self._attempt.cancel()
+            self.fail(Withdrawn())
+
+    async def urgent(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+        if self._withdrawn:
+            raise Withdrawn
+        self.may_end = True
+        try:
+            return await self.cleanup(step, given, summary)
+        finally:
+            self.may_end = False
+
+    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+        run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
+        for number in itertools.count(1):
+            actor = Actor(self._booking, step.__name__, self._stage.turns)
+            self._outcome = asyncio.get_running_loop().create_future()
+            self._attempt = asyncio.create_task(self._run(actor, run, given, number, self._outcome))
+            try:
+                return await self._outcome
+            except Refused:
+                raise NeedsStaff(Reason.REFUSED_BY_SYSTEM) from None
+            except (GaveUp, OutsideError):
+                continue
+            finally:
+                actor.zombie = True
+
+    async def _run(
+        self, actor: Actor, run: Callable[[Any], Any], given: Any, number: int, outcome: "asyncio.Future[Any]"
+    ) -> None:
+        acting.set(actor)
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, attempt=number)
+        try:
+            result = await environment.run(run, given)
+            await self._stage.turn()  # its result is on the way
+        except OutsideError as failure:
+            if not outcome.done():
+                outcome.set_exception(failure)
+        else:
+            if not outcome.done():
+                outcome.set_result(result)
+
+
+def request(number: int, start: datetime, provider: str | None) -> BookingInput:
+    wanted = BookingRequest(
+        request_id=f"request-{number}",
+        location="here",
+        service="cleaning",
+        start=start,
+        patient=Person(first_name="Ana", last_name=f"Example {number}", date_of_birth=date(1988, 4, 2)),
+    )
+    policy = practice().policy("here", "cleaning")
+    return BookingInput(request=wanted, reference=new_reference(), policy=policy, provider=provider, digest="")
+
+
+class Booking:
+    """What the workflow does around the hold protocol: attempts, a person's decision, the way back."""
+
+    def __init__(self, stage: Stage, activities: Mapping[str, Any], given: BookingInput, retried: bool) -> None:
+        self.reference = given.reference
+        self.state = BookingState(given, updated_at=stage.now)
+        self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
+        self.confirmed = False
+        self._stage = stage
+        self._steps = Steps(given.reference, stage, activities)
+        self._landing = Landing(given, self.state, self._steps)
+        self._undoing = Undoing(self.state, self._landing, desk=cast(Desk, None))  # it refuses nothing
+        self._may_retry = retried
+        self.life = asyncio.create_task(self._live())
+
+    def give_up(self) -> None:
+        """The attempt under way times out: its worker died, or sleeps and may yet wake."""
+        self._steps.fail(GaveUp())
+
+    def run_out_of_time(self) -> None:
+        """The same, and the step is not tried again."""
+        if self._steps.may_end:
+            self._steps.fail(NeedsStaff(Reason.NOT_LANDED))
+
+    def withdraw(self) -> None:
+        """The patient takes it back: what runs is cancelled at its present await."""
+        self._steps.stop()
+
+    async def _live(self) -> None:
+        acting.set(Actor(self.reference, "workflow", self._stage.turns))
+        try:
+            await self._land()
+        except (NeedsStaff, Declined, Withdrawn):
+            await self._undoing.all_is_taken_back()
+
+    async def _land(self) -> None:
+        try:
+            await self._landing.book()
+        except NeedsStaff:
+            if not self._may_retry:
+                raise
+            self.state.apply(Resolution(kind=ResolutionKind.RETRY))
+            await self._landing.book()
+        self.confirmed = True
+        await self._landing.undo_late_commits()

@@ -1,0 +1,41 @@
+"""A PostgreSQL server of our own, where one is installed."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from demo.stack import free_port
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Its URL. Skips the test where no server is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        pytest.skip("no PostgreSQL server is installed")
+    binaries = found[-1].parent
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 and shutil.which("runuser") else []
+    home = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))  # pytest's own folders are closed to other users
+    if as_user:
+        shutil.chown(home, "postgres")
+    port = free_port(0)
+    data = home / "data"
+    subprocess.run([*as_user, binaries / "initdb", "-A", "trust", "-U", "holdfast", "-D", data], check=True, stdout=-3)
+    place = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data)]
+    server = subprocess.Popen([*as_user, str(binaries / "postgres"), *place], stdout=-3, stderr=-3)
+    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
+    try:
+        for _ in range(60):
+            if subprocess.run(ready, stdout=-3).returncode == 0:
+                break
+        yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        shutil.rmtree(home)
