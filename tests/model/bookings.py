@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from adapters.errors import OutsideError, Refused
 from adapters.ledger import ClaimLost, Claims, Ledger, LedgerUnavailable
-from domain.booking import Reason
+from domain.booking import Reason, Status
 from domain.matching import Match, Verdict
 from domain.patient import Address
 from domain.practice import Connection, Location, Practice
@@ -214,7 +214,8 @@ class Booking:
         acting.set(Actor(self.reference, "workflow", self._stage.turns))
         try:
             await self._land()
-        except (NeedsStaff, Declined, Withdrawn):
+        except (NeedsStaff, Declined, Withdrawn) as end:
+            self.state.status = Status.CANCELLED if isinstance(end, Withdrawn) else Status.DECLINED
             await self._undoing.all_is_taken_back()
 
     async def _land(self) -> None:

@@ -19,6 +19,7 @@ from activities import holds, slots
 from activities.connections import Connections, Site
 from activities.holds import HoldActivities, HoldToWrite
 from activities.slots import SlotActivities
+from activities.withdrawals import WithdrawalActivities
 from adapters.ledger import Ledger
 from adapters.ledger.schema import claims
 from domain.calendar import Appointment
@@ -66,6 +67,7 @@ class HoldProtocol(RuleBasedStateMachine):
         self._activities = {
             "HoldActivities": self.activities(connections),
             "SlotActivities": SlotActivities(connections, KeyedHash(b"model")),
+            "WithdrawalActivities": WithdrawalActivities(connections),
         }
         self._patch = pytest.MonkeyPatch()
         for module in (holds, slots):
