@@ -217,8 +217,8 @@ class Landing:
         state = self._state
         if state.appointment is not None:
             state.withdrawn_ids += (state.appointment.id,)
-        if state.queued:
-            self._expect_late_commit()  # the office may refuse to take it back
+        if state.queued and not state.status.is_final:
+            self._expect_late_commit()  # the office may refuse to take it back; what has ended is watched anyway
         state.appointment = None
         state.confirmed = state.moving = False
         if not keep_claim:
