@@ -279,8 +279,8 @@ class Landing:
         state = self._state
         if state.appointment is not None:
             state.withdrawn_ids += (state.appointment.id,)
-        if state.queued:
-            self._expect_late_commit()  # the office may refuse to take it back
+        if state.queued and not state.status.is_final:
+            self._expect_late_commit()  # the office may refuse to take it back; what has ended is watched anyway
         state.appointment, state.replaced = state.replaced, None
         state.moving = state.appointment is not None
         state.confirmed = False

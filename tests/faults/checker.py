@@ -213,7 +213,8 @@ def overtaken(evidence: Evidence) -> int:
 def told_the_truth(evidence: Evidence) -> Iterator[Violation]:
     """I5: "your appointment is" was true when it was said, and the last word fits the end."""
     for message in evidence.sent:
-        if message.kind == "confirmed" and message.channel == "sms" and not _was_confirmed(evidence, message):
+        promised = message.kind == "confirmed" and message.channel == "sms" and message.reference is not None
+        if promised and not _was_confirmed(evidence, message):
             yield Violation("untrue", message.key, "told of an appointment that was not confirmed before")
     told: dict[tuple[str, str], Sent] = {}
     for message in sorted(evidence.sent, key=lambda sent: sent.at):

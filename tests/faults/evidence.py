@@ -167,7 +167,11 @@ def _noted(ledger: Path) -> Iterator[Noted]:
 
 
 def _sent(state: Row, ledger: Path) -> Iterator[Sent]:
-    """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say."""
+    """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say.
+
+    Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round: what such
+    a text says is nobody's.
+    """
     keys = {row[0]: row for row in _rows(ledger, "SELECT key, reference, kind FROM messages")}
     for mail in state["emails"]:
         key = mail["custom_args"].get("msg_key", "")
@@ -181,7 +185,7 @@ def _sent(state: Row, ledger: Path) -> Iterator[Sent]:
     texts = sorted(state["texts"], key=lambda text: text["sid"] not in sids)
     for text in texts:
         kind, told = _meaning(text["body"])
-        if text["sid"] in sids:
+        if text["sid"] in sids and sids[text["sid"]][2] == kind:
             _, reference, _, version = sids[text["sid"]]
             known.setdefault((text["to"], text["body"]), (reference, f"{reference}:{kind}:{version}"))
             owner = reference, f"{reference}:{kind}:{version}"
