@@ -255,12 +255,17 @@ class HoldActivities:
         return await site.system.place_hold(self._hold(site, given))
 
     async def _find_ours(self, site: Site, given: HoldToWrite) -> Appointment | None:
-        """What an earlier write added. What it added at a time that is not wanted any more is taken back."""
+        """What an earlier write added. What it added at a time that is not wanted any more is taken back.
+
+        Unless it is final by now, through the desk or a late write of ours: then that is the visit, and no second one
+        is written.
+        """
         for wait in (0.0, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
             found = await site.ours(given.reference, given.starts)
             for left in filter(given.is_outlived_by, found):
-                await site.system.withdraw(left.id, given.reference, wrote=given.slots)
+                if await site.system.withdraw(left.id, given.reference, wrote=given.slots) is TakenBack.KEPT:
+                    return left
             ours = next(filter(given.is_met_by, found), None)
             if ours is not None:
                 return ours

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
     from workflows.undoing import Undoing
     from workflows.visit import Visit
-    from workflows.waiting import beside, happens_before
+    from workflows.waiting import beside, caught_up, happens_before
 
 
 @workflow.defn
@@ -158,6 +158,8 @@ class BookingWorkflow:
     @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
         """A person's decision; returns where the booking stands after it."""
+        await caught_up()
+        self._may_resolve(decision)
         self._state.resolution = decision
         await self._decided()
         return self._state.view()
@@ -190,6 +192,8 @@ class BookingWorkflow:
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:
         """The patient picks another time while the first could not be had."""
+        await caught_up()
+        self._may_reschedule(time)
         self._state.asked_at = workflow.now()
         self._state.resolution = Resolution(
             kind=ResolutionKind.START,
@@ -214,6 +218,8 @@ class BookingWorkflow:
     @workflow.update
     async def cancel(self) -> BookingView:
         """The patient takes the request or the visit back."""
+        await caught_up()
+        self._may_cancel()
         self._state.asked_at = workflow.now()
         self._state.withdrawn = True
         self._steps.stop()

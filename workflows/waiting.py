@@ -12,6 +12,7 @@ from temporalio.exceptions import is_cancelled_exception
 LAST_CALL = timedelta(hours=3)
 """Before the visit somebody is reminded once more, while there is still time to act."""
 RARELY = timedelta(days=7)
+A_MOMENT = timedelta(milliseconds=1)
 
 
 async def happens_before(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
@@ -22,6 +23,16 @@ async def happens_before(deadline: datetime, condition: Callable[[], bool], summ
     except TimeoutError:
         return False
     return True
+
+
+async def caught_up() -> None:
+    """For an update that changes anything: let what has happened before it be applied first, then judge it again.
+
+    A worker that does not have the workflow in memory may be handed the update before the last results of activities
+    (https://github.com/temporalio/sdk-rust/issues/1606). What it then did at once would stand in the history in an
+    order that no replay repeats, and the booking would be stuck.
+    """
+    await workflow.sleep(A_MOMENT, summary="What has happened comes before what is asked")
 
 
 async def sleep_until(moment: datetime, summary: str) -> None:

@@ -78,6 +78,8 @@ class Evidence:
     """Sends whose answer was lost."""
     unsettled: Sequence[str] = ()
     """Request ids that did not come to rest in time."""
+    unrepeatable: Sequence[str] = ()
+    """Request ids of bookings whose history does not replay: the next worker that takes them over is stuck."""
     leaks: Sequence[str] = ()
     """Where a person was readable."""
     charts: Counter[str] = field(default_factory=Counter)
@@ -265,6 +267,12 @@ def liveness(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("stuck", request_id, "did not come to rest in time")
 
 
+def replay(evidence: Evidence) -> Iterator[Violation]:
+    """I10: whoever takes a booking over comes to where it stands."""
+    for request_id in evidence.unrepeatable:
+        yield Violation("replay", request_id, "its history does not replay")
+
+
 def storms(evidence: Evidence) -> Iterator[Violation]:
     """I10: trouble does not make us call without measure."""
     requests = len({event.request_id for event in evidence.history})
@@ -311,6 +319,7 @@ RULES = (
     notices,
     charts,
     liveness,
+    replay,
     storms,
     privacy,
     answers_agree,

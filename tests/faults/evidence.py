@@ -11,6 +11,7 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
+from temporalio.worker import Replayer
 
 from client.bookings import BookingClient, NoSuchBooking
 from domain.booking import BookingView, Reason
@@ -86,11 +87,26 @@ async def _timer_due_soon(client: Client, request_id: str) -> bool:
     return any(moment < datetime.now(UTC) + SOON for moment in due.values())
 
 
+async def unreplayed(client: Client, replayer: Replayer, request_ids: Iterable[str]) -> list[str]:
+    """Those whose history does not replay."""
+    found = []
+    for request_id in request_ids:
+        handle = client.get_workflow_handle(workflow_id(request_id))
+        try:
+            await replayer.replay_workflow(await handle.fetch_history())
+        except RPCError:
+            continue  # it does not exist
+        except Exception:
+            found.append(request_id)
+    return found
+
+
 async def gathered(
     stack: FaultStack,
     bookings: BookingClient,
     history: Sequence[Event],
     unsettled: Sequence[str],
+    unrepeatable: Sequence[str],
     people: Sequence[Person],
     windows: Sequence[tuple[datetime, datetime]],
 ) -> Evidence:
@@ -112,6 +128,7 @@ async def gathered(
         noted=list(_noted(stack.folder / "ledger.db")),
         unknown_sends=ambiguous,
         unsettled=unsettled,
+        unrepeatable=unrepeatable,
         leaks=list(_leaks(stack.folder, people)),
         charts=stack.practice.charts(state, [person.last for person in people]),
         calls={vendor: sum(counts.values()) for vendor, counts in state["calls"].items()},

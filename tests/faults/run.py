@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.worker import Replayer
 
 from adapters.practice_file import read_practice
 from client.bookings import BookingClient
@@ -20,7 +21,7 @@ from tests.faults import checker
 from tests.faults.ascend import Ascend
 from tests.faults.checker import Evidence, Violation, judge
 from tests.faults.clients import Clients, Person
-from tests.faults.evidence import drained, gathered, settled
+from tests.faults.evidence import drained, gathered, settled, unreplayed
 from tests.faults.history import OK, History
 from tests.faults.nemesis import Nemesis
 from tests.faults.nexhealth import NexHealth
@@ -29,6 +30,9 @@ from tests.faults.practice import Practice, Row, recovered
 from tests.faults.stack import WORKER, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from tests.faults.unguarded import UNGUARDED, control_plan
+from workflows.booking import BookingWorkflow
+
+PLUGIN = holdfast_plugin(Keyring({"test": b"holdfast tests, not a secret key"}), "default")
 
 
 @dataclass
@@ -62,6 +66,7 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
     stack = FaultStack(folder, practice, dealt.workers, worker)
     (folder / "plan.json").write_text(json.dumps(asdict(dealt), indent=1))
     history = History(folder / "history.jsonl")
+    replayer = Replayer(workflows=[BookingWorkflow], plugins=[PLUGIN])
     async with stack.running():
         client, bookings = await _clients(stack)
         people = [Person(number) for number in range(PEOPLE)]
@@ -83,7 +88,8 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
         await drained(stack)
         unsettled = await settled(stack, client, bookings, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
-        evidence = await gathered(stack, bookings, history.events, unsettled, people, nemesis.windows)
+        unrepeatable = await unreplayed(client, replayer, [wish.request_id for wish in dealt.wishes])
+        evidence = await gathered(stack, bookings, history.events, unsettled, unrepeatable, people, nemesis.windows)
         state = await stack.control("state")
         (folder / "calendar.json").write_text(json.dumps(state, indent=1))
     return _result(dealt, evidence, nemesis, practice, state, seconds)
@@ -133,8 +139,7 @@ def _day() -> date:
 
 
 async def _clients(stack: FaultStack) -> tuple[Client, BookingClient]:
-    keys = Keyring({"test": b"holdfast tests, not a secret key"})
-    connecting = Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[holdfast_plugin(keys, "default")])
+    connecting = Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[PLUGIN])
     client = await asyncio.wait_for(connecting, 30)
     return client, BookingClient(client, read_practice(stack.practice.rules), "bookings")
 

@@ -171,6 +171,7 @@ HARM = {
     ),
     "two charts for one person": ("chart", {"charts": Counter({"Canary": 2})}),
     "never comes to rest": ("stuck", {"unsettled": ["r1"]}),
+    "does not replay": ("replay", {"unrepeatable": ["r1"]}),
     "calls without measure": ("storm", {"calls": {"ascend": 5000}}),
     "a person readable in a log": ("leak", {"leaks": ["worker0.log"]}),
     "two bodies under one id": (

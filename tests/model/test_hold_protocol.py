@@ -339,3 +339,15 @@ def test_a_write_left_at_a_lost_time_is_not_taken_for_the_desks_move(tmp_path: P
         state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
         state.go_on(0, Fate.ANSWER_LOST, 0, "run_out_of_time")
         state.teardown()
+
+
+def test_what_a_sleeper_confirmed_at_a_lost_time_is_the_visit(tmp_path: Path) -> None:
+    """Written and then confirmed by an attempt that was given up; the desk books over it; then a person retries."""
+    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+        state = machine()
+        state.submit(FIRST_START, None, True)
+        state.fall_asleep(0, 6)
+        state.go_on(1, Fate.WELL, 0, "run_out_of_time")
+        state.go_on(1, Fate.WELL, 0, None)
+        state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
+        state.teardown()

@@ -170,10 +170,17 @@ class ByHand:
 
 
 @asynccontextmanager
-async def by_hand(client: Client) -> AsyncIterator[ByHand]:
+async def by_hand(client: Client, remembered: int = 1000) -> AsyncIterator[ByHand]:
+    """``remembered``: bookings that the worker has in memory; with none every task is played from the start again."""
     hand = ByHand(client)
     async with (
-        Worker(client, task_queue=hand.name, workflows=[BookingWorkflow], activities=[hand.step]),
+        Worker(
+            client,
+            task_queue=hand.name,
+            workflows=[BookingWorkflow],
+            activities=[hand.step],
+            max_cached_workflows=remembered,
+        ),
         Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
     ):
         try:

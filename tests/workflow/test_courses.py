@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 
 from activities.holds import HoldWritten
+from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
@@ -33,9 +35,10 @@ OUTCOME_DUE = timedelta(hours=12)
 Handle = WorkflowHandle[BookingWorkflow, BookingView]
 
 
-@pytest.fixture
-async def hand(client: Client) -> AsyncIterator[ByHand]:
-    async with by_hand(client) as hand:
+@pytest.fixture(params=[1000, 0], ids=["remembered", "forgotten"])
+async def hand(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[ByHand]:
+    """On a worker that has bookings in memory, and on one that, as after every restart, has none."""
+    async with by_hand(client, remembered=request.param) as hand:
         yield hand
 
 
@@ -328,3 +331,30 @@ async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand
     await cancel(handle)
     await handle.result()
     assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]
+
+
+# ---- what is asked of a booking that no worker remembers
+
+
+async def at_rest(handle: Handle) -> None:
+    """All that was begun has answered, and no worker has anything to do."""
+    while True:
+        kinds = [event.event_type async for event in handle.fetch_history_events()]
+        begun = kinds.count(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED)
+        answered = kinds.count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+        if begun == answered and kinds[-1] is EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def test_what_is_asked_after_a_rest_comes_after_what_has_happened(hand: ByHand) -> None:
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=hand.slot.time),))
+    hand.answers["nearest_openings"] = SlotCheck()
+    handles = [await hand.start() for _ in range(8)]
+    for handle in handles:
+        await waiting(handle, Reason.SLOT_TAKEN)
+        await at_rest(handle)
+    for handle in handles:
+        assert (await cancel(handle)).status is Status.CANCELLED
+        await handle.result()
+    assert sorted(hand.told()) == ["cancelled"] * 8 + ["received"] * 8
