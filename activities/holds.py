@@ -12,6 +12,7 @@ from adapters.ledger import ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
 from domain.base import Value
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState
+from domain.request import Person
 from domain.rules import ServiceRule
 from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
@@ -33,6 +34,8 @@ class HoldToWrite(Value):
     slot: Slot
     patient: str
     new_patient: bool = False
+    dependent: Person | None = None
+    """Whom the visit is for, where ``patient`` is the guardian's chart."""
     note: str = ""
     confirm: bool = False
     """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
@@ -231,6 +234,7 @@ class HoldActivities:
             reason=rule.reason,
             procedures=rule.procedures,
             new_patient=given.new_patient,
+            dependent=given.dependent,
             note=given.note,
         )
 

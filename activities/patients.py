@@ -23,6 +23,7 @@ NO_MORE = timedelta(0)
 class PatientToMatch(Value):
     location: str
     person: Person
+    guardian: Person | None = None
     returning: bool | None = None
 
 
@@ -44,9 +45,20 @@ class PatientActivities:
 
     @activity.defn
     async def match_patient(self, given: PatientToMatch) -> Match:
-        """Search, score, decide. Reads only."""
+        """Search, score, decide. Reads only.
+
+        A patient without a chart is booked on the guardian's, where there is one and the practice system allows it.
+        """
         site = self._connections.site(given.location)
-        return await self._match(site, given.person, given.returning)
+        found = await self._match(site, given.person, given.returning)
+        by_guardian = given.guardian is not None and site.system.capabilities.books_for_dependents
+        if found.verdict is not Verdict.NEW or not by_guardian:
+            return found
+        assert given.guardian is not None
+        guardian = await self._match(site, given.guardian, None)
+        if guardian.verdict is Verdict.ASK:
+            return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS)
+        return guardian.model_copy(update={"dependent": True})
 
     @activity.defn
     async def create_chart(self, given: ChartToCreate) -> Match:

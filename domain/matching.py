@@ -33,6 +33,8 @@ class Match(Value):
     """Chart ids that may fit, best first."""
     because: tuple[str, ...] = ()
     """What agreed; words, no patient data."""
+    dependent: bool = False
+    """The chart is the guardian's, or is to be: the practice system makes the patient's own with the visit."""
 
 
 class _Fit(Value):

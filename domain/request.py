@@ -77,6 +77,9 @@ class BookingRequest(Value):
     provider: Key | None = None
     """Name of the provider in ``practice.toml``, or ``None`` for anybody who performs the service."""
     patient: Person
+    guardian: Person | None = None
+    """Who books for a patient without a chart, as a parent does for a child. Where the practice system knows no such
+    bookings, the patient gets a chart like anybody new."""
     returning: bool | None = None
     """Whether the patient says to have been here before; ``None``: not asked."""
     note: Note = Field(default="", repr=False)

@@ -72,13 +72,19 @@ class Landing:
         request, policy = self._given.request, self._given.policy
         match = await self._steps.urgent(
             PatientActivities.match_patient,
-            PatientToMatch(location=policy.location, person=request.patient, returning=request.returning),
+            PatientToMatch(
+                location=policy.location,
+                person=request.patient,
+                guardian=request.guardian,
+                returning=request.returning,
+            ),
             "Is this patient known?",
         )
         self._state.match = match
-        if match.verdict is Verdict.NEW and not policy.new_patients:
+        is_new = match.verdict is Verdict.NEW or match.dependent
+        if is_new and not policy.new_patients:
             raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
-        if match.verdict is Verdict.MATCHED and not policy.existing_patients:
+        if match.verdict is Verdict.MATCHED and not is_new and not policy.existing_patients:
             raise NeedsStaff(Reason.NOT_FOR_EXISTING_PATIENTS)
 
     async def _secure_slot(self) -> None:
@@ -101,21 +107,23 @@ class Landing:
         if match is not None and match.chart is not None:
             return match.chart
         request = self._given.request
-        self._state.match = await self._steps.urgent(
+        dependent = match is not None and match.dependent
+        created = await self._steps.urgent(
             PatientActivities.create_chart,
             ChartToCreate(
                 reference=self._given.reference,
                 location=request.location,
-                person=request.patient,
+                person=request.guardian if dependent and request.guardian else request.patient,
                 language=request.language,
                 not_these=self._state.not_these,
                 provider=self._state.slot.provider if self._state.slot is not None else None,
             ),
             "Create a chart for the new patient",
         )
-        if self._state.doubt is not None or self._state.match.chart is None:
+        self._state.match = created.model_copy(update={"dependent": dependent})
+        if self._state.doubt is not None or created.chart is None:
             raise NeedsStaff(self._state.doubt or Reason.PATIENT_AMBIGUOUS)
-        return self._state.match.chart
+        return created.chart
 
     async def _hold(self, patient: str, *, confirm: bool = False) -> None:
         """Write it, once the day shows room for it. A hold at another time stands until this one has its chair."""
@@ -337,14 +345,17 @@ class Landing:
         slot = state.slot or (state.appointment.slot if state.appointment else None)
         assert slot is not None
         replaced = state.appointment if state.moving else state.replaced
+        match, request = state.match, self._given.request
+        dependent = match is not None and match.dependent
         return HoldToWrite(
             reference=self._given.reference,
             location=self._given.policy.location,
             service=self._given.policy.service,
             slot=slot,
             patient=patient,
-            new_patient=state.match is not None and "created" in state.match.because,
-            note=self._given.request.note,
+            new_patient=dependent or (match is not None and "created" in match.because),
+            dependent=request.patient if dependent else None,
+            note=request.note,
             confirm=confirm,
             look_first=state.write_open,
             not_these=state.withdrawn_ids,
