@@ -4,7 +4,8 @@ import asyncio
 import base64
 import hmac
 import json
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -47,6 +48,9 @@ class CutOff(Response):
         raise ConnectionResetError("cut off on purpose")
 
 
+REMEMBERED_CALLS = 20_000
+
+
 class Sandbox:
     def __init__(self, database: Path, contracts: Path | None) -> None:
         self.store = Store(database)
@@ -60,12 +64,15 @@ class Sandbox:
         self.calls: dict[str, Counter[str]] = {
             system: Counter() for system in ("ascend", "nexhealth", "sendgrid", "twilio")
         }
+        self.called: dict[str, deque[float]] = {system: deque(maxlen=REMEMBERED_CALLS) for system in self.calls}
+        """When, in seconds since 1970; the latest ones."""
         self._late: set[asyncio.Task[None]] = set()
 
     async def serve(self, system: str, request: Request, path: str, work: Callable[[], Response]) -> Response:
         """One vendor call, with whatever trouble is due."""
         body = await request.body()
         self.calls[system][f"{request.method} {_shape(path)}"] += 1
+        self.called[system].append(time.time())
         call = Call(system, request.method, path, request.headers.get("host", ""), body)
         trouble = self.faults.due(call)
         arrived = now_text()
@@ -119,6 +126,7 @@ class Sandbox:
             **rows,
             "templates": self.store.all("scheduletemplates"),
             "calls": {system: dict(counts) for system, counts in self.calls.items()},
+            "called": {system: list(times) for system, times in self.called.items()},
             "faults": self.faults.listed(),
             "hits": self.faults.hits,
             "log": self.store.log(),
@@ -325,8 +333,9 @@ def _reset(box: Sandbox, given: Row) -> Response:
     box.ascend.switches = type(box.ascend.switches)()
     box.nexhealth.reset(keep_subscriptions=bool(given.get("keep_subscriptions")))
     box.document.violations.clear()
-    for counts in box.calls.values():
+    for system, counts in box.calls.items():
         counts.clear()
+        box.called[system].clear()
     return JSONResponse({})
 
 

@@ -278,6 +278,7 @@ class Ascend:
             {
                 "clientName": self.author,
                 "unseen": unseen,
+                "asked": self.asked,
                 "operation": operation,
                 "domainType": COLLECTIONS[kind],
                 "id": row["id"],

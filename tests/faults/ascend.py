@@ -2,15 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from adapters.ascend.wire import CONFIRMED, TENTATIVE
 from tests.faults.practice import HERE, MESSAGES, Block, Call, Change, Place, Row, Visit, reference_in
 
 
 class Ascend:
     vendor = "ascend"
+    lag = timedelta(0)
     rules = HERE / "ascend.toml"
     setting = "ASCEND_BASE_URL"
     place = Place("oakland", "7000000000101", "America/Los_Angeles", regular="9000000000301")
@@ -39,12 +41,17 @@ class Ascend:
                 end=datetime.fromisoformat(row["end"]),
                 operatory=row["operatory"]["id"] if row.get("operatory") else None,
                 at=datetime.fromisoformat(row["created"]),
+                provider=row["provider"]["id"] if row.get("provider") else None,
             )
             for row in state["events"]
+            if not row.get("location") or row["location"]["id"] == self.place.id
         ]
 
-    def charts(self, state: Row, surnames: Sequence[str]) -> Counter[str]:
-        return Counter(row["lastName"] for row in state["patients"] if row["lastName"] in surnames)
+    def charts(self, state: Row, surname: str) -> frozenset[str]:
+        return frozenset(str(row["id"]) for row in state["patients"] if row["lastName"] == surname)
+
+    def row_of(self, appointment_id: str, state: Row) -> str:
+        return appointment_id
 
     def on_its_way(self, state: Row) -> list[str]:
         return []
@@ -86,8 +93,17 @@ def _visit(row: Row) -> Visit:
         active=row["status"] not in ("BROKEN", "NO_SHOW"),
         confirmed=row["status"] == "CONFIRMED",
         reference=reference_in(row.get("note")),
-        patient=row["patient"]["id"],
+        patient=str(row["patient"]["id"]),
+        words=_words(row.get("note") or ""),
+        second_provider=(row.get("otherProvider") or {}).get("id"),
+        final=row["status"] == "CONFIRMED",
     )
+
+
+def _words(note: str) -> str:
+    for marker in (TENTATIVE, CONFIRMED, f"ref:{reference_in(note)}"):
+        note = note.replace(marker, "")
+    return note.strip()
 
 
 def _change(entry: Row) -> Change:
@@ -98,4 +114,5 @@ def _change(entry: Row) -> Change:
         visit=None if entry["operation"] == "DELETE" else _visit(entry["payload"]),
         created=entry["operation"] == "CREATE",
         unseen=entry["unseen"],
+        asked_at=datetime.fromisoformat(entry["asked"]) if entry["clientName"] == "api" else None,
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -19,6 +20,9 @@ from tests.faults.practice import Place
 from workflows.contracts import NewTime, Resolution, ResolutionKind
 
 PERSISTS_FOR = 40.0
+NOTE = "Please ring for Tansywhistle before."
+"""What some patients write: the words are a canary too."""
+BOTH = ("email", "sms")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Person:
 
     @property
     def first(self) -> str:
-        return "Canary"
+        return "Larkspurrina"
 
     @property
     def last(self) -> str:
@@ -48,17 +52,28 @@ class Person:
         return f"51055501{self.number + 10:02}"
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """By channel."""
+        return {"email": self.email, "sms": f"+1{self.phone}"}
+
+    @property
     def canaries(self) -> tuple[str, ...]:
-        return self.last, self.email, self.phone
+        return self.first, self.last, self.born, self.email, self.phone, NOTE
 
 
 class Clients:
-    def __init__(self, bookings: BookingClient, history: History, place: Place, day: date) -> None:
+    def __init__(
+        self, bookings: BookingClient, history: History, place: Place, day: date, mute: Collection[int] = ()
+    ) -> None:
+        """``mute``: people who agree to no message."""
         self._bookings = bookings
         self._history = history
         self._place = place
         self._day = day
+        self._mute = mute
         self._references: dict[str, str] = {}
+        self.starts: defaultdict[str, set[datetime]] = defaultdict(set)
+        """Every time that somebody asked for, by request."""
 
     async def request_of(self, reference: str | None) -> str | None:
         """Whose reference it is; a booking that nobody has heard of yet is asked itself."""
@@ -98,13 +113,21 @@ class Clients:
         if view is None:
             return
         free = view.alternatives[0].time.start if view.alternatives else self.at("14:00")
+        if wish.then in ("reschedule", "start"):
+            self.starts[wish.request_id].add(free)
         if wish.then == "reschedule":
             time = NewTime(start=free)
             await self._call(wish.request_id, "reschedule", lambda: self._bookings.reschedule(wish.request_id, time))
             return
         kind = ResolutionKind(wish.then)
-        decision = Resolution(kind=kind, start=free if kind is ResolutionKind.START else None)
-        await self._call(wish.request_id, f"resolve:{kind}", lambda: self._bookings.resolve(wish.request_id, decision))
+        await self.resolve(wish.request_id, Resolution(kind=kind, start=free if kind is ResolutionKind.START else None))
+
+    async def resolve(self, request_id: str, decision: Resolution) -> None:
+        await self._call(request_id, f"resolve:{decision.kind}", lambda: self._bookings.resolve(request_id, decision))
+
+    def agreed(self, person: Person) -> dict[str, str]:
+        """Where they may be written to, by channel."""
+        return {} if person.number in self._mute else person.addresses
 
     async def _undecided(self, request_id: str) -> BookingView | None:
         """The booking once it waits for a person; ``None`` where it goes on without one, or nobody can say."""
@@ -138,6 +161,8 @@ class Clients:
 
     def _request(self, wish: Wish, other: bool = False) -> Any:
         person = Person(wish.person)
+        self.starts[wish.request_id].add(self.at(wish.clock))
+        agreed = self.agreed(person)
         return request_from(
             {
                 "request_id": wish.request_id,
@@ -151,8 +176,8 @@ class Clients:
                     "email": person.email,
                     "mobile": f"+1{person.phone}",
                 },
-                "consent": {"email": True, "sms": True},
-                "note": "Please call me before." if wish.note else "",
+                "consent": {channel: channel in agreed for channel in BOTH},
+                "note": NOTE if wish.note else "",
                 "language": "es" if other else "en",
             }
         )

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine, text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -16,10 +17,11 @@ from temporalio.worker import Replayer
 from client.bookings import BookingClient, NoSuchBooking
 from domain.booking import BookingView, Reason
 from domain.messages import when
-from tests.faults.checker import Booking, Evidence, Noted, Sent
-from tests.faults.clients import Person
+from tests.faults.clients import NOTE, Clients, Person
+from tests.faults.facts import Asked, Booking, Evidence, Noted, OptOut, Sent, Window
 from tests.faults.history import Event
-from tests.faults.practice import late_charts
+from tests.faults.plan import PEOPLE, Plan, Wish
+from tests.faults.practice import late_charts, lost_writes
 from tests.faults.stack import MESSENGERS, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from workflows.contracts import workflow_id
@@ -37,6 +39,7 @@ KINDS_OF_TEXT = {
     "declined": re.compile(r"we could not book your request"),
     "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
 }
+NOTED = "reference, kind, version, channel, state, code, key, provider_id"
 Row = dict[str, Any]
 
 
@@ -107,31 +110,44 @@ async def gathered(
     history: Sequence[Event],
     unsettled: Sequence[str],
     unrepeatable: Sequence[str],
-    people: Sequence[Person],
-    windows: Sequence[tuple[datetime, datetime]],
+    plan: Plan,
+    clients: Clients,
+    opt_outs: Sequence[OptOut],
+    windows: Sequence[Window],
 ) -> Evidence:
-    state = await drained(stack)
+    state, practice = await drained(stack), stack.practice
+    people = [Person(number) for number in range(PEOPLE)]
     views = await _views(bookings, {event.request_id for event in history})
     queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
-    sent = list(_sent(state, stack.folder / "ledger.db"))
+    sent = list(_sent(state, stack.ledger_url))
     ambiguous = sum(1 for hit in state["hits"] if hit["system"] in MESSENGERS and hit["kind"] in AMBIGUOUS)
     ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
     return Evidence(
         history=history,
-        bookings=[_booking(view, queue, stack.practice.place.zone) for view in views],
-        changes=stack.practice.changes(state),
-        visits=stack.practice.visits(state),
-        untold=stack.practice.untold(state),
-        on_its_way=stack.practice.on_its_way(state),
-        blocks=stack.practice.blocks(state),
+        bookings=[_booking(view, queue, stack, state) for view in views],
+        asked={
+            wish.request_id: _asked(wish, clients, practice.charts(state, Person(wish.person).last))
+            for wish in plan.wishes
+        },
+        zone=practice.place.zone,
+        changes=practice.changes(state),
+        visits=practice.visits(state),
+        untold=practice.untold(state),
+        on_its_way=practice.on_its_way(state),
+        blocks=practice.blocks(state),
+        lost_writes=lost_writes(practice.calls["write"], state["hits"]),
+        lag=practice.lag,
         sent=sent,
-        noted=list(_noted(stack.folder / "ledger.db")),
+        noted=list(_noted(state, stack.ledger_url)),
         unknown_sends=ambiguous,
+        opt_outs=opt_outs,
+        windows=windows,
         unsettled=unsettled,
         unrepeatable=unrepeatable,
         leaks=list(_leaks(stack.folder, people)),
-        charts=stack.practice.charts(state, [person.last for person in people]),
-        calls={vendor: sum(counts.values()) for vendor, counts in state["calls"].items()},
+        charts=Counter({person.last: len(practice.charts(state, person.last)) for person in people}),
+        calls=state["called"],
+        rates={practice.vendor: stack.calls_a_second},
         late_charts=late_charts(state),
     )
 
@@ -157,33 +173,45 @@ async def _views(bookings: BookingClient, request_ids: Iterable[str]) -> list[Bo
     return found
 
 
-def _booking(view: BookingView, queue: set[str], zone: str) -> Booking:
+def _asked(wish: Wish, clients: Clients, charts: frozenset[str]) -> Asked:
+    return Asked(
+        starts=frozenset(clients.starts[wish.request_id]),
+        charts=charts,
+        words=NOTE if wish.note else "",
+        addresses=clients.agreed(Person(wish.person)),
+    )
+
+
+def _booking(view: BookingView, queue: set[str], stack: FaultStack, state: Row) -> Booking:
     return Booking(
         request_id=view.request_id,
         reference=view.reference,
         status=view.status,
         reason=view.reason,
-        appointment_id=view.appointment_id,
+        appointment_id=view.appointment_id and stack.practice.row_of(view.appointment_id, state),
         open=bool(view.resolutions),
         queued=view.request_id in queue,
-        start_text=when(view.start, zone, "en"),
+        start_text=when(view.start, stack.practice.place.zone, "en"),
     )
 
 
-def _rows(ledger: Path, query: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(ledger, timeout=10)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
+def _rows(ledger: str, query: str) -> list[tuple[Any, ...]]:
+    engine = create_engine(ledger.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
 
 
-def _noted(ledger: Path) -> Iterator[Noted]:
-    for row in _rows(ledger, "SELECT reference, kind, version, channel, state FROM messages"):
-        yield Noted(*row)
+def _noted(state: Row, ledger: str) -> Iterator[Noted]:
+    """An email is known by the key that it carries, a text only by its provider's id."""
+    there = {mail["custom_args"].get("msg_key") for mail in state["emails"]} | {text["sid"] for text in state["texts"]}
+    for reference, kind, version, channel, state_now, code, key, provider_id in _rows(
+        ledger, f"SELECT {NOTED} FROM messages"
+    ):
+        there_as = key if channel == "email" else provider_id
+        yield Noted(reference, kind, version, channel, state_now, code, delivered=there_as in there)
 
 
-def _sent(state: Row, ledger: Path) -> Iterator[Sent]:
+def _sent(state: Row, ledger: str) -> Iterator[Sent]:
     """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say.
 
     Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round: what such
@@ -199,17 +227,17 @@ def _sent(state: Row, ledger: Path) -> Iterator[Sent]:
         for row in _rows(ledger, "SELECT provider_id, reference, kind, version FROM messages WHERE channel = 'sms'")
     }
     known: dict[tuple[str, str], tuple[str, str]] = {}
-    texts = sorted(state["texts"], key=lambda text: text["sid"] not in sids)
-    for text in texts:
-        kind, told = _meaning(text["body"])
-        if text["sid"] in sids and sids[text["sid"]][2] == kind:
-            _, reference, _, version = sids[text["sid"]]
-            known.setdefault((text["to"], text["body"]), (reference, f"{reference}:{kind}:{version}"))
+    texts = sorted(state["texts"], key=lambda row: row["sid"] not in sids)
+    for row in texts:
+        kind, told = _meaning(row["body"])
+        if row["sid"] in sids and sids[row["sid"]][2] == kind:
+            _, reference, _, version = sids[row["sid"]]
+            known.setdefault((row["to"], row["body"]), (reference, f"{reference}:{kind}:{version}"))
             owner = reference, f"{reference}:{kind}:{version}"
         else:
-            owner = known.get((text["to"], text["body"]), ("", f"{text['to'][-2:]}:{kind}:{told}"))
+            owner = known.get((row["to"], row["body"]), ("", f"{row['to'][-2:]}:{kind}:{told}"))
         yield Sent(
-            datetime.fromisoformat(text["at"]), "sms", text["to"], kind, owner[1], when=told, reference=owner[0] or None
+            datetime.fromisoformat(row["at"]), "sms", row["to"], kind, owner[1], when=told, reference=owner[0] or None
         )
 
 

@@ -9,8 +9,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults.clients import Clients
+from tests.faults import ledger
+from tests.faults.clients import Clients, Person
+from tests.faults.facts import OptOut, Window
 from tests.faults.nexhealth import NexHealth
+from tests.faults.plan import Stop
 from tests.faults.practice import ELSEWHERE, Visit
 from tests.faults.stack import FaultStack, Part
 from tests.faults.troubles import Trouble
@@ -23,7 +26,6 @@ WAITS_FOR_BOOKINGS = 12.0
 NEVER = 1e9
 IN_FLIGHT = timedelta(seconds=2)
 """A send that a provider took so long before or after may not have been noted."""
-Window = tuple[datetime, datetime]
 Row = dict[str, Any]
 
 
@@ -40,6 +42,13 @@ class Nemesis:
         self.fired: Counter[str] = Counter()
         self.windows: list[Window] = []
         """When workers died, or could not write down what they had done."""
+        self.opt_outs: list[OptOut] = []
+
+    async def opt_out(self, stop: Stop) -> None:
+        """Somebody says stop, by the way that an answered text will take."""
+        await asyncio.sleep(stop.at)
+        to = Person(stop.person).addresses[stop.channel]
+        self.opt_outs.append(await ledger.opt_out(self._stack.ledger_url, stop.channel, to))
 
     async def torment(self, troubles: tuple[Trouble, ...], requests: Awaitable[object]) -> None:
         """Everything dealt, while requests come, for some time; then all trouble ends."""
@@ -215,7 +224,7 @@ class Nemesis:
 
     async def _lock_ledger(self, trouble: Trouble) -> None:
         self._unsure(timedelta(seconds=trouble.seconds))
-        async with self._stack.locked_ledger():
+        async with ledger.locked(self._stack.ledger_url):
             await asyncio.sleep(trouble.seconds)
 
     async def _fill_ledger(self, trouble: Trouble) -> None:

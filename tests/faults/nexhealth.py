@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.nexhealth import NexHealthConfig, NexHealthSystem
@@ -28,6 +28,8 @@ SIGHTINGS = ("landed, told by webhook", "landed, found by looking", "refused by 
 
 class NexHealth:
     vendor = "nexhealth"
+    lag = timedelta(seconds=20)
+    """The copy may be stale, or the office off, for nearly so long in these tests."""
     rules = HERE / "nexhealth.toml"
     setting = "NEXHEALTH_BASE_URL"
     calls = {
@@ -63,8 +65,11 @@ class NexHealth:
         return [_visit(row) for row in rows if row["block"] is None]
 
     def changes(self, state: Row) -> list[Change]:
-        trail = _trail(state)
-        return [replace(c, unseen=c.by_us and c.created and _unseen(c, state)) for c in trail]
+        found = []
+        for change in _trail(state):
+            unseen = change.by_us and change.created and _unseen(change, state)
+            found.append(replace(change, unseen=unseen, asked_at=change.at - self.lag if change.by_us else None))
+        return found
 
     def blocks(self, state: Row) -> list[Block]:
         return [
@@ -73,13 +78,19 @@ class NexHealth:
                 end=datetime.fromisoformat(row["end"]),
                 operatory=None if row["operatory"] is None else str(row["operatory"]),
                 at=datetime.fromisoformat(row["changed"]),
+                provider=None if row["provider"] is None else str(row["provider"]),
             )
             for row in state["nexhealth"]["office"]["appointments"]
-            if row["block"] is not None and not row["cancelled"]
+            if row["block"] is not None and not row["cancelled"] and str(row["location"]) == self.place.id
         ]
 
-    def charts(self, state: Row, surnames: Sequence[str]) -> Counter[str]:
-        return Counter(row["last"] for row in state["nexhealth"]["office"]["patients"] if row["last"] in surnames)
+    def charts(self, state: Row, surname: str) -> frozenset[str]:
+        rows = state["nexhealth"]["office"]["patients"]
+        return frozenset(str(row["id"]) for row in rows if row["last"] == surname)
+
+    def row_of(self, appointment_id: str, state: Row) -> str:
+        written = {str(e["payload"]["nex_id"]): str(e["payload"]["id"]) for e in _entries(state)}
+        return written.get(appointment_id, appointment_id)
 
     def on_its_way(self, state: Row) -> list[str]:
         copy = {row["id"]: row for row in state["nexhealth"]["appointments"]}
@@ -172,6 +183,8 @@ def _visit(row: Row) -> Visit:
         confirmed=active,
         reference=reference_in(row["note"]),
         patient=str(row["patient"]),
+        words=row["note"].replace(f"ref:{reference_in(row['note'])}", "").strip(),
+        final=active and bool(row.get("confirmed")),
     )
 
 

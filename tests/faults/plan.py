@@ -47,6 +47,16 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Somebody does not want to be written to any more."""
+
+    person: int
+    channel: str
+    at: float
+    """Seconds after the start; nothing: from before."""
+
+
+@dataclass(frozen=True)
 class Plan:
     seed: int
     connection: str
@@ -55,6 +65,11 @@ class Plan:
     """People who have a chart already."""
     wishes: tuple[Wish, ...]
     troubles: tuple[Trouble, ...]
+    mute: tuple[int, ...] = ()
+    """People who agree to no message."""
+    stops: tuple[Stop, ...] = ()
+    postgres: bool = False
+    """The ledger is PostgreSQL, where a server is installed."""
     switches: dict[str, Any] = field(default_factory=dict)
     """How the partner behaves where its documents leave it open."""
 
@@ -63,6 +78,8 @@ def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
     """Connections take turns by seed, where none is named."""
     connection = connection or CONNECTIONS[(seed + 1) % len(CONNECTIONS)]
     rng = random.Random(seed)
+    apart = random.Random(f"wary {seed}")
+    wary = apart.sample(range(PEOPLE), 3)
     return Plan(
         seed=seed,
         connection=connection,
@@ -70,6 +87,9 @@ def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
         known=tuple(sorted(rng.sample(range(PEOPLE), PEOPLE // 2))),
         wishes=tuple(_wish(rng, seed, number) for number in range(requests)),
         troubles=_troubles(rng, seed // len(CONNECTIONS), DECKS[connection]),
+        mute=(wary[0],) if seed % 3 == 0 else (),
+        stops=tuple(_stop(apart, person) for person in wary[1:]),
+        postgres=seed % 5 in (0, 4),
         switches={name: rng.choice(ways) for name, ways in OPEN.items()} if connection == "nexhealth" else {},
     )
 
@@ -88,6 +108,10 @@ def _wish(rng: random.Random, seed: int, number: int) -> Wish:
         then=rng.choice(("", "", "cancel", "approve", "approve", "decline", "start", "retry", "reschedule")),
         after=round(rng.uniform(0, 6), 2),
     )
+
+
+def _stop(rng: random.Random, person: int) -> Stop:
+    return Stop(person, rng.choice(("email", "sms")), rng.choice((0.0, round(rng.uniform(1, ASKING_FOR), 2))))
 
 
 def _troubles(rng: random.Random, turn: int, deck: Mapping[str, Card]) -> tuple[Trouble, ...]:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ Row = dict[str, Any]
 
 HERE = Path(__file__).parent
 REFERENCE = re.compile(r"\bbk_[a-z2-7]{26}\b")
+SAME_BREATH = timedelta(seconds=2)
+"""From a reading to the write that follows from it."""
 ELSEWHERE = "16:30"
 """Where the desk moves appointments to: nobody asks for that time."""
 
@@ -57,6 +59,15 @@ class Visit:
     """So that a patient may be told: final, or, where writes are queued, there at all."""
     reference: str | None = None
     patient: str = ""
+    words: str = ""
+    """Its note, without our marker."""
+    second_provider: str | None = None
+    final: bool = False
+    """Marked as confirmed in the calendar."""
+
+    @property
+    def providers(self) -> frozenset[str]:
+        return frozenset({self.provider} | ({self.second_provider} if self.second_provider else set()))
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -75,6 +86,13 @@ class Change:
     created: bool = False
     unseen: bool = False
     """We wrote, and no reading of ours could show what somebody else had changed before."""
+    asked_at: datetime | None = None
+    """When our call for it came in, which may be carried out much later."""
+
+    @property
+    def known_at(self) -> datetime:
+        """What happened before, our last reading before the call could show."""
+        return (self.asked_at or self.at) - SAME_BREATH
 
 
 @dataclass(frozen=True)
@@ -84,6 +102,8 @@ class Block:
     operatory: str | None
     at: datetime
     """When the desk made it."""
+    provider: str | None = None
+    """Of nobody and nowhere: everybody's and everywhere's."""
 
 
 class Practice(Protocol):
@@ -108,6 +128,11 @@ class Practice(Protocol):
     def place(self) -> Place: ...
 
     @property
+    def lag(self) -> timedelta:
+        """So long what the desk does may stay hidden from us."""
+        ...
+
+    @property
     def calls(self) -> Mapping[str, Call]: ...
 
     def visits(self, state: Row) -> list[Visit]: ...
@@ -116,8 +141,12 @@ class Practice(Protocol):
 
     def blocks(self, state: Row) -> list[Block]: ...
 
-    def charts(self, state: Row, surnames: Sequence[str]) -> Counter[str]:
-        """How many charts each of these people has."""
+    def charts(self, state: Row, surname: str) -> frozenset[str]:
+        """The charts of one person."""
+        ...
+
+    def row_of(self, appointment_id: str, state: Row) -> str:
+        """The calendar's own id of what we know under another, where it is there."""
         ...
 
     def on_its_way(self, state: Row) -> list[str]:
@@ -161,6 +190,13 @@ def late_charts(state: Row) -> int:
 DONE = ("status_after", "hang_after", "drop_after", "garbage")
 """Kinds of fault that lose the answer to a write that was carried out."""
 UNDONE = ("status_before", "hang_before", "drop_before")
+
+
+def lost_writes(write: Call, hits: list[Row]) -> frozenset[str]:
+    """References of writes whose answer did not come, or said nothing."""
+    lost = (hit for hit in hits if hit["method"] == write.method and re.search(write.path, hit["path"]))
+    found = {reference_in(hit["body"]) for hit in lost if hit["kind"] in (*DONE, *UNDONE, "late_commit")}
+    return frozenset(reference for reference in found if reference is not None)
 
 
 def recovered(write: Call, hits: list[Row], trail: Sequence[Change]) -> tuple[int, int]:

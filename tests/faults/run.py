@@ -17,15 +17,17 @@ from adapters.practice_file import read_practice
 from client.bookings import BookingClient
 from runtime.codec import Keyring
 from runtime.plugin import holdfast_plugin
-from tests.faults import checker
 from tests.faults.ascend import Ascend
-from tests.faults.checker import Evidence, Violation, judge
+from tests.faults.checker import judge
 from tests.faults.clients import Clients, Person
+from tests.faults.desk_rules import overtaken
 from tests.faults.evidence import drained, gathered, settled, unreplayed
+from tests.faults.facts import Evidence, Violation
 from tests.faults.history import OK, History
+from tests.faults.message_rules import duplicate_messages
 from tests.faults.nemesis import Nemesis
 from tests.faults.nexhealth import NexHealth
-from tests.faults.plan import PEOPLE, Plan, plan
+from tests.faults.plan import Plan, plan
 from tests.faults.practice import Practice, Row, recovered
 from tests.faults.stack import WORKER, FaultStack
 from tests.faults.troubles import AMBIGUOUS
@@ -63,24 +65,24 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
     dealt = control_plan(seed, connection, guard_off) if guard_off else plan(seed, connection)
     practice: Practice = NexHealth(seed) if dealt.connection == "nexhealth" else Ascend()
     worker = (*UNGUARDED, guard_off) if guard_off else WORKER
-    stack = FaultStack(folder, practice, dealt.workers, worker)
+    stack = FaultStack(folder, practice, dealt.workers, worker, postgres=dealt.postgres)
     (folder / "plan.json").write_text(json.dumps(asdict(dealt), indent=1))
     history = History(folder / "history.jsonl")
     replayer = Replayer(workflows=[BookingWorkflow], plugins=[PLUGIN])
     async with stack.running():
         client, bookings = await _clients(stack)
-        people = [Person(number) for number in range(PEOPLE)]
-        for number in dealt.known:
-            person = people[number]
+        for person in map(Person, dealt.known):
             chart = {"first": person.first, "last": person.last, "born": person.born, "location": practice.place.id}
             chart |= {"email": person.email, "phone": person.phone}
             await stack.control("desk", **practice.desk(do="patient", **chart))
         await stack.control("clock", settle=True)
         if dealt.switches:
             await stack.control("nexhealth", **dealt.switches)
-        clients = Clients(bookings, history, practice.place, _day())
+        clients = Clients(bookings, history, practice.place, _day(), dealt.mute)
         nemesis = Nemesis(stack, clients)
-        wishes = asyncio.gather(*(clients.wish(wish) for wish in dealt.wishes))
+        await asyncio.gather(*(nemesis.opt_out(stop) for stop in dealt.stops if not stop.at))
+        later = [nemesis.opt_out(stop) for stop in dealt.stops if stop.at]
+        wishes = asyncio.gather(*(clients.wish(wish) for wish in dealt.wishes), *later)
         await nemesis.torment(dealt.troubles, wishes)
         begun = time.monotonic()
         await stack.all_up()
@@ -89,7 +91,9 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
         unsettled = await settled(stack, client, bookings, [wish.request_id for wish in dealt.wishes])
         seconds = time.monotonic() - begun
         unrepeatable = await unreplayed(client, replayer, [wish.request_id for wish in dealt.wishes])
-        evidence = await gathered(stack, bookings, history.events, unsettled, unrepeatable, people, nemesis.windows)
+        evidence = await gathered(
+            stack, bookings, history.events, unsettled, unrepeatable, dealt, clients, nemesis.opt_outs, nemesis.windows
+        )
         state = await stack.control("state")
         (folder / "calendar.json").write_text(json.dumps(state, indent=1))
     return _result(dealt, evidence, nemesis, practice, state, seconds)
@@ -110,11 +114,11 @@ def _result(
         outcomes=dict(Counter(booking.status for booking in evidence.bookings)),
         fired=dict(nemesis.fired),
         violations=judge(evidence),
-        duplicate_messages=checker.duplicate_messages(evidence),
+        duplicate_messages=duplicate_messages(evidence),
         ambiguous_outcomes=lost_writes + evidence.unknown_sends,
         adopted=adopted,
         written_again=written_again,
-        overtaken=checker.overtaken(evidence),
+        overtaken=overtaken(evidence),
         seen=dict(practice.seen(state, _ended(evidence))),
         settle_seconds=round(seconds, 1),
     )

@@ -4,20 +4,22 @@ import asyncio
 import os
 import resource
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from adapters.practice_file import read_practice
 from demo.stack import ROOT, die_with_parent, free_port, sandbox_settings, temporal_command
+from tests.faults import ledger
 from tests.faults.nexhealth import NexHealth
 from tests.faults.practice import Practice
 from tests.support.gate import Gate
+from tests.support.postgres import installed, running_postgres
 
 KEY = "test:aG9sZGZhc3QgdGVzdHMsIG5vdCBhIHNlY3JldCBrZXk="
 STARTS_WITHIN = 60.0
@@ -55,7 +57,15 @@ class Part:
 class FaultStack:
     """Parts that die are started again, while the stack is up."""
 
-    def __init__(self, folder: Path, practice: Practice, workers: int, worker: tuple[str, ...] = WORKER) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        practice: Practice,
+        workers: int,
+        worker: tuple[str, ...] = WORKER,
+        *,
+        postgres: bool = False,
+    ) -> None:
         self.folder = folder
         self.practice = practice
         self._worker = worker
@@ -75,8 +85,11 @@ class FaultStack:
             "ASCEND_READ_TIMEOUT": "2",
             "NEXHEALTH_CONNECT_TIMEOUT": "1",
             "NEXHEALTH_READ_TIMEOUT": "2",
+            "LINK_KEYS": ledger.LINK_KEYS,
             "LOG_FORMAT": "json",
         }
+        self.ledger_url = f"sqlite:///{folder.absolute()}/ledger.db"
+        self._on_postgres = postgres and installed() is not None
         self.temporal = self._temporal()
         self.sandbox = self._sandbox()
         self.web: Part | None = None
@@ -91,11 +104,26 @@ class FaultStack:
         return free_port(self._next_port)
 
     @property
+    def calls_a_second(self) -> float:
+        """To the practice system, as the practice file allows it to each of the workers."""
+        found = read_practice(self.practice.rules)
+        connection = found.connection(found.location(self.practice.place.location).connection)
+        return connection.requests_per_second * self._worker_count
+
+    @property
     def parts(self) -> list[Part]:
         return [self.temporal, self.sandbox, *([self.web] if self.web else []), *self.workers]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FaultStack"]:
+        async with AsyncExitStack() as around:
+            if self._on_postgres:
+                self.ledger_url = self.environment["LEDGER_URL"] = around.enter_context(running_postgres())
+            await around.enter_async_context(self._parts_up())
+            yield self
+
+    @asynccontextmanager
+    async def _parts_up(self) -> AsyncIterator[None]:
         await asyncio.gather(self._start(self.temporal), self._start(self.sandbox))
         if isinstance(self.practice, NexHealth):
             self.web = await self._planned_web(self.practice)
@@ -104,7 +132,7 @@ class FaultStack:
         await asyncio.gather(*(self._start(part) for part in self.parts[2:] if part is not self.workers[0]))
         watching = asyncio.create_task(self._watch())
         try:
-            yield self
+            yield
         finally:
             self._ending = True
             watching.cancel()
@@ -143,7 +171,11 @@ class FaultStack:
 
     @asynccontextmanager
     async def full_disk(self) -> AsyncIterator[None]:
-        """No worker can add to any file."""
+        """No worker can add to any file, nor to a ledger that is no file."""
+        if self._on_postgres:
+            async with ledger.read_only(self.ledger_url):
+                yield
+            return
         for part in self.workers:
             self._limit_files(part, 0)
         try:
@@ -151,16 +183,6 @@ class FaultStack:
         finally:
             for part in self.workers:
                 self._limit_files(part, resource.RLIM_INFINITY)
-
-    @asynccontextmanager
-    async def locked_ledger(self) -> AsyncIterator[None]:
-        connection = sqlite3.connect(self.folder / "ledger.db", isolation_level=None, timeout=10)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            connection.execute("ROLLBACK")
-            connection.close()
 
     def _limit_files(self, part: Part, size: int) -> None:
         if part.alive:

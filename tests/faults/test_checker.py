@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.faults.checker import Booking, Evidence, Noted, Sent, judge, overtaken, unanswered
+from tests.faults.checker import judge
+from tests.faults.course_rules import unanswered
+from tests.faults.desk_rules import overtaken
+from tests.faults.facts import Asked, Booking, Evidence, Noted, Sent
 from tests.faults.history import INVOKED, OK, UNKNOWN, Event
 from tests.faults.practice import Block, Change, Visit
 
@@ -21,28 +24,33 @@ def at(second: float) -> datetime:
 
 
 def visit(row: str = "1", reference: str | None = REF, start: datetime = NINE, **more: object) -> Visit:
-    plain = Visit(row, start, start + timedelta(minutes=30), "p1", "o1", active=True, confirmed=True)
+    plain = Visit(row, start, start + timedelta(minutes=30), "p1", "o1", True, True, patient="c1", final=True)
     return replace(plain, reference=reference, **more)  # type: ignore[arg-type]
 
 
 def wrote(second: float, seen: Visit | None, row: str = "1", by_us: bool = True, **more: bool) -> Change:
-    return Change(at(second), row, by_us, seen, **more)
+    asked_at = at(second) if by_us else None
+    return Change(at(second), row, by_us, seen, asked_at=asked_at, **more)
 
 
 def held(seen: Visit) -> Visit:
-    return replace(seen, confirmed=False)
+    return replace(seen, confirmed=False, final=False)
 
 
 SUBMITTED = [Event(0, "r1", "submit", INVOKED), Event(1, "r1", "submit", OK, "received")]
 BOOKED = Booking("r1", REF, "confirmed", appointment_id="1", start_text=TOLD)
+ASKED = Asked(frozenset({NINE}), frozenset({"c1"}), addresses={"sms": "+15105550110", "email": "lark@example.com"})
 TEXT = Sent(at(5), "sms", "+15105550110", "confirmed", "k1", when=TOLD, reference=REF)
+MAIL = Sent(at(5), "email", "lark@example.com", "confirmed", "k2", reference=REF)
+CONFIRMED = Noted(REF, "confirmed", 1, "sms", "accepted")
 GOOD = Evidence(
     history=SUBMITTED,
     bookings=[BOOKED],
     changes=[wrote(1, held(visit()), created=True), wrote(2, visit())],
     visits=[visit()],
-    sent=[TEXT],
-    noted=[Noted(REF, "confirmed", 1, "sms", "accepted")],
+    asked={"r1": ASKED},
+    sent=[TEXT, MAIL],
+    noted=[CONFIRMED, replace(CONFIRMED, channel="email")],
     charts=Counter({"Canary": 1}),
 )
 DESK_NOTE = Noted(REF, "desk_exception", 1, "email", "accepted")

@@ -13,13 +13,18 @@ import pytest
 from demo.stack import free_port
 
 
+def installed() -> Path | None:
+    """Where the newest server's programs are."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    return found[-1].parent if found else None
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """Its URL. Skips the test where no server is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not found:
+    binaries = installed()
+    if binaries is None:
         pytest.skip("no PostgreSQL server is installed")
-    binaries = found[-1].parent
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 and shutil.which("runuser") else []
     home = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))  # pytest's own folders are closed to other users
     if as_user:

@@ -1,0 +1,207 @@
+"""What must hold of the calendar: each request's appointment is there once, alone, as it was asked for."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from tests.faults.facts import Evidence, Violation
+from tests.faults.practice import Block, Change, Visit
+
+UNSURE = ("not_landed", "refused_by_system", "landing_unclear")
+"""A person has been asked to see what is in the calendar."""
+FINAL = ("completed", "no_show", "cancelled", "declined")
+
+
+def existence(evidence: Evidence) -> Iterator[Violation]:
+    """A confirmed or held booking has its appointment, unless the desk took that very one away, or the last one."""
+    active = active_by_reference(evidence.visits)
+    taken = _removed_by_desk(evidence.changes)
+    emptied = emptied_by_desk(evidence.changes)
+    for booking in evidence.bookings:
+        says_so = booking.appointment_id is not None and booking.status in ("held", "needs_staff")
+        expected = booking.status == "confirmed" or (says_so and booking.reason != "landing_unclear")
+        excused = booking.appointment_id in taken or booking.reference in emptied
+        if expected and not active[booking.reference] and not excused:
+            yield Violation("lost", booking.request_id, f"is {booking.status} and has no appointment")
+
+
+def duplicated(evidence: Evidence) -> Iterator[Violation]:
+    """I2: at most one active appointment a request."""
+    for reference, visits in active_by_reference(evidence.visits).items():
+        if len(visits) > 1:
+            ids = ", ".join(visit.id for visit in visits)
+            yield Violation("duplicated", request_of(evidence, reference), f"has {len(visits)} appointments: {ids}")
+
+
+def leftovers(evidence: Evidence) -> Iterator[Violation]:
+    """I2: a booking that ended, or that says it has no appointment, left none; what the desk touched is theirs."""
+    active = active_by_reference(evidence.visits)
+    touched = {change.id for change in evidence.changes if not change.by_us}
+    for booking in evidence.bookings:
+        gone = booking.status in FINAL or (booking.status == "needs_staff" and booking.appointment_id is None)
+        unsure = booking.reason in UNSURE
+        if gone and not unsure and booking.reference in evidence.on_its_way:
+            yield Violation(
+                "leftover", booking.request_id, f"is {booking.status}, and is still on its way to the office"
+            )
+        for visit in active[booking.reference]:
+            if gone and not unsure and visit.id not in touched:
+                yield Violation("leftover", booking.request_id, f"is {booking.status}, appointment {visit.id} remains")
+
+
+def overlaps(evidence: Evidence) -> Iterator[Violation]:
+    """I3: nothing of ours was written or confirmed over what was there before; what the desk adds is theirs."""
+    active = [visit for visit in evidence.visits if visit.active]
+    acts = _last_acts(evidence.changes)
+    for one, other in combinations(active, 2):
+        if (one.reference or other.reference) and _clash(one, other):
+            known = sorted((acts[v.id] for v in (one, other) if v.id in acts), key=lambda act: act.number)
+            if known and known[-1].is_ours_over(known[0].change if len(known) > 1 else None):
+                yield Violation("overlap", one.id, f"lies over {other.id}, and we acted last")
+    for visit in active:
+        for block in evidence.blocks:
+            act = acts.get(visit.id)
+            if visit.reference and act is not None and _blocked(visit, block) and act.is_ours_over(block):
+                yield Violation("overlap", visit.id, "lies over a block that was there before")
+
+
+def unexpected(evidence: Evidence) -> Iterator[Violation]:
+    """I4: each of our writes belongs to a request, writes what that wanted, and changes nothing beside."""
+    requests = {booking.reference: booking.request_id for booking in evidence.bookings}
+    by_desk: set[str] = set()
+    """What becomes of what the desk has touched is judged with the desk's edits."""
+    for before, change in with_before(evidence.changes):
+        if not change.by_us:
+            by_desk.add(change.id)
+            continue
+        visit = change.visit if change.created else before
+        request_id = requests.get(visit.reference or "") if visit is not None else None
+        if request_id is None:
+            yield Violation("unexpected", change.id, "was written by us, and no request asked for it")
+        elif change.created and change.visit is not None:
+            for what in _not_asked_for(evidence, request_id, change.visit):
+                yield Violation("unexpected", change.id, f"was written with {what} that nobody asked for")
+        elif before is not None and change.visit is not None and change.id not in by_desk:
+            for what in undone(before, change.visit):
+                yield Violation("unexpected", change.id, f"we changed its {what}, which nobody asked for")
+
+
+def _not_asked_for(evidence: Evidence, request_id: str, visit: Visit) -> Iterator[str]:
+    asked = evidence.asked.get(request_id)
+    if asked is None:
+        return
+    if visit.start not in asked.starts:
+        yield "a time"
+    if visit.patient not in asked.charts:
+        yield "a chart"
+    if asked.words not in visit.words:
+        yield "a note"
+    if visit.final:
+        yield "a status"
+
+
+def undone(before: Visit, now: Visit) -> Iterator[str]:
+    """What our change took from a row. That it is confirmed or called off is what our changes are for."""
+    if now.place[:4] != before.place[:4]:
+        yield "place"
+    if now.patient != before.patient:
+        yield "patient"
+    if before.words not in now.words:
+        yield "note"
+    if (now.active and not before.active) or (before.final and now.active and not now.final):
+        yield "status"
+
+
+def with_before(changes: Iterable[Change]) -> Iterator[tuple[Visit | None, Change]]:
+    rows: dict[str, Visit | None] = {}
+    for change in changes:
+        yield rows.get(change.id), change
+        rows[change.id] = change.visit
+
+
+def active_by_reference(visits: Iterable[Visit]) -> defaultdict[str, list[Visit]]:
+    found: defaultdict[str, list[Visit]] = defaultdict(list)
+    for visit in visits:
+        if visit.active and visit.reference:
+            found[visit.reference].append(visit)
+    return found
+
+
+def request_of(evidence: Evidence, reference: str) -> str:
+    return next((b.request_id for b in evidence.bookings if b.reference == reference), reference)
+
+
+def _removed_by_desk(changes: Iterable[Change]) -> set[str]:
+    """Ids of what the desk deleted or broke, and nobody brought back."""
+    taken: set[str] = set()
+    for change in changes:
+        if change.visit is not None and change.visit.active:
+            taken.discard(change.id)
+        elif not change.by_us:
+            taken.add(change.id)
+    return taken
+
+
+def emptied_by_desk(changes: Iterable[Change]) -> set[str]:
+    """References whose last active appointment the desk took away."""
+    active: defaultdict[str, set[str]] = defaultdict(set)
+    emptied: set[str] = set()
+    for before, change in with_before(changes):
+        visit = change.visit or before
+        reference = visit.reference if visit is not None else None
+        if reference is None:
+            continue
+        if change.visit is not None and change.visit.active:
+            active[reference].add(change.id)
+            emptied.discard(reference)
+        elif change.id in active[reference]:
+            active[reference].discard(change.id)
+            if not active[reference] and not change.by_us:
+                emptied.add(reference)
+    return emptied
+
+
+@dataclass(frozen=True)
+class _Act:
+    """The last time that somebody put an appointment where it is, or confirmed it there."""
+
+    number: int
+    change: Change
+    confirming: bool = False
+
+    def is_ours_over(self, other: Change | Block | None) -> bool:
+        """Whether we did it, and could have known of the other. What we write we read back; what we confirm, we only
+        have read before."""
+        if not self.change.by_us or self.change.unseen:
+            return False
+        if other is None:
+            return True
+        at = self.change.known_at if self.confirming else self.change.at
+        return other.at < at
+
+
+def _last_acts(changes: Iterable[Change]) -> dict[str, _Act]:
+    last: dict[str, _Act] = {}
+    for number, (before, change) in enumerate(with_before(changes)):
+        if change.visit is None:
+            continue
+        if before is None or before.place != change.visit.place:
+            last[change.id] = _Act(number, change)
+        elif change.visit.final and not before.final:
+            placed_by_us = change.id in last and last[change.id].change.by_us
+            if placed_by_us or not change.by_us:  # where the desk put it, the desk has judged
+                last[change.id] = _Act(number, change, confirming=True)
+    return last
+
+
+def _clash(one: Visit, other: Visit) -> bool:
+    shared = one.operatory == other.operatory or one.providers & other.providers
+    return bool(shared) and one.start < other.end and other.start < one.end
+
+
+def _blocked(visit: Visit, block: Block) -> bool:
+    closed = block.operatory in (None, visit.operatory) and (
+        block.provider is None or block.provider in visit.providers
+    )
+    return closed and visit.start < block.end and block.start < visit.end
