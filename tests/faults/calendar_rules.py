@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 
 from tests.faults.facts import Evidence, Violation
 from tests.faults.practice import Block, Change, Visit
@@ -53,16 +53,15 @@ def leftovers(evidence: Evidence) -> Iterator[Violation]:
 def overlaps(evidence: Evidence) -> Iterator[Violation]:
     """I3: nothing of ours was written or confirmed over what was there before; what the desk adds is theirs."""
     active = [visit for visit in evidence.visits if visit.active]
-    acts = _last_acts(evidence.changes)
-    for one, other in combinations(active, 2):
-        if (one.reference or other.reference) and _clash(one, other):
-            known = sorted((acts[v.id] for v in (one, other) if v.id in acts), key=lambda act: act.number)
-            if known and known[-1].is_ours_over(known[0].change if len(known) > 1 else None):
+    acts = _acts(evidence.changes)
+    for one, other in permutations(active, 2):
+        if one.reference and one.id in acts and _clash(one, other):
+            theirs = acts[other.id].placed if other.id in acts else None
+            if acts[one.id].are_over(theirs):
                 yield Violation("overlap", one.id, f"lies over {other.id}, and we acted last")
     for visit in active:
         for block in evidence.blocks:
-            act = acts.get(visit.id)
-            if visit.reference and act is not None and _blocked(visit, block) and act.is_ours_over(block):
+            if visit.reference and visit.id in acts and _blocked(visit, block) and acts[visit.id].are_over(block):
                 yield Violation("overlap", visit.id, "lies over a block that was there before")
 
 
@@ -163,36 +162,35 @@ def emptied_by_desk(changes: Iterable[Change]) -> set[str]:
 
 
 @dataclass(frozen=True)
-class _Act:
-    """The last time that somebody put an appointment where it is, or confirmed it there."""
+class _Acts:
+    """Who last put an appointment where it is, and who confirmed it there."""
 
-    number: int
-    change: Change
-    confirming: bool = False
+    placed: Change
+    confirmed: Change | None = None
 
-    def is_ours_over(self, other: Change | Block | None) -> bool:
-        """Whether we did it, and could have known of the other. What we write we read back; what we confirm, we only
-        have read before."""
-        if not self.change.by_us or self.change.unseen:
+    def are_over(self, other: Change | Block | None) -> bool:
+        """Whether we did it, and the other was there. What we write we read back; what we confirm we only read before.
+
+        Where the desk has put it, the desk has judged.
+        """
+        if not self.placed.by_us or self.placed.unseen:
             return False
-        if other is None:
+        if other is None or other.at < self.placed.at:
             return True
-        at = self.change.known_at if self.confirming else self.change.at
-        return other.at < at
+        ours = self.confirmed is not None and self.confirmed.by_us and not self.confirmed.unseen
+        return ours and self.confirmed is not None and other.at < self.confirmed.known_at
 
 
-def _last_acts(changes: Iterable[Change]) -> dict[str, _Act]:
-    last: dict[str, _Act] = {}
-    for number, (before, change) in enumerate(with_before(changes)):
+def _acts(changes: Iterable[Change]) -> dict[str, _Acts]:
+    acts: dict[str, _Acts] = {}
+    for before, change in with_before(changes):
         if change.visit is None:
-            continue
-        if before is None or before.place != change.visit.place:
-            last[change.id] = _Act(number, change)
+            acts.pop(change.id, None)
+        elif before is None or before.place != change.visit.place:
+            acts[change.id] = _Acts(change)
         elif change.visit.final and not before.final:
-            placed_by_us = change.id in last and last[change.id].change.by_us
-            if placed_by_us or not change.by_us:  # where the desk put it, the desk has judged
-                last[change.id] = _Act(number, change, confirming=True)
-    return last
+            acts[change.id] = _Acts(acts[change.id].placed, change)
+    return acts
 
 
 def _clash(one: Visit, other: Visit) -> bool:

@@ -15,7 +15,7 @@ RATE_OVER = 10.0
 
 
 def lost(evidence: Evidence) -> Iterator[Violation]:
-    """I1: whoever was answered has a booking; each booking, answered or not, ends confirmed, told no, or in the queue."""
+    """I1: whoever was answered has a booking; each one, answered or not, ends confirmed, told no, or in the queue."""
     known = {booking.request_id for booking in evidence.bookings}
     answered = {event.request_id for event in evidence.history if event.call == "submit" and event.outcome == OK}
     for request_id in sorted(answered - known):

@@ -19,12 +19,12 @@ def staff_edits(evidence: Evidence) -> Iterator[Violation]:
         if not change.by_us:
             by_desk.add(change.id)
             continue
-        if before is None or change.id not in by_desk or change.unseen:
+        if before is None or before.reference not in bookings or change.id not in by_desk or change.unseen:
             if change.unseen:
                 by_desk.discard(change.id)
             continue
         if change.visit is None or (before.active and not change.visit.active):
-            if before.active and not _is_to_go(evidence, bookings.get(before.reference or ""), change):
+            if before.active and not _is_to_go(evidence, bookings[before.reference or ""], change):
                 yield Violation("overwritten", change.id, "we removed what the desk had set")
         else:
             for what in undone(before, change.visit):
@@ -76,11 +76,9 @@ def in_doubt(evidence: Evidence, change: Change) -> bool:
     return any(begin <= change.at <= end for begin, end in evidence.windows)
 
 
-def _is_to_go(evidence: Evidence, booking: Booking | None, change: Change) -> bool:
+def _is_to_go(evidence: Evidence, booking: Booking, change: Change) -> bool:
     """The visit is called off, or a person has chosen another time."""
-    if booking is None or booking.status in ("cancelled", "declined"):
-        return booking is not None
-    return any(
+    return booking.status in ("cancelled", "declined") or any(
         event.request_id == booking.request_id and event.call in NEW_TIME and event.at <= change.at.timestamp()
         for event in evidence.history
     )

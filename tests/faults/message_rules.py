@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import zip_longest
 
 from domain.messages import when
 from tests.faults.calendar_rules import FINAL
@@ -29,12 +30,12 @@ def told_the_truth(evidence: Evidence) -> Iterator[Violation]:
 
 def last_word(evidence: Evidence) -> Iterator[Violation]:
     """I5: what a patient heard last, on each channel, fits where the booking stands."""
-    heard: defaultdict[tuple[str, str], list[Sent]] = defaultdict(list)
+    heard: defaultdict[tuple[str | None, str], list[Sent]] = defaultdict(list)
     for message in sorted(evidence.sent, key=lambda sent: sent.at):
-        heard[message.reference or "", message.channel].append(message)
+        heard[message.reference, message.to].append(message)
     for booking in evidence.bookings:
         for channel, to in _asked(evidence, booking).addresses.items():
-            words = heard[booking.reference, channel]
+            words = heard[booking.reference, to]
             if not words or _may_be_silent(evidence, booking, channel, to) or _blurred(evidence, booking, channel, to):
                 continue
             if words[-1].kind not in _fitting(booking):
@@ -68,14 +69,15 @@ def accepted(evidence: Evidence) -> Iterator[Violation]:
 def notices(evidence: Evidence) -> Iterator[Violation]:
     """I6: each outcome is told on every channel that the patient agreed to, and what waits for the desk is told it.
 
-    Who cannot be told at all is the desk's to call.
+    Who cannot be told at all is the desk's to call. One whose end nobody heard of is lost altogether.
     """
     told = {(note.reference, note.kind, note.channel) for note in evidence.noted if note.told}
     desk = {note.reference for note in evidence.noted if note.told and note.kind == "desk_exception"}
     for booking in evidence.bookings:
         channels = _asked(evidence, booking).addresses
         due = {c for c, to in channels.items() if not _may_be_silent(evidence, booking, c, to)}
-        if booking.status in OUTCOMES and booking.reason != "not_reached":
+        ended_unheard = booking.status in FINAL and not knows_the_end(evidence, booking)
+        if booking.status in OUTCOMES and booking.reason != "not_reached" and not ended_unheard:
             for channel in sorted(due):
                 if (booking.reference, booking.status, channel) not in told:
                     yield Violation("untold", booking.request_id, f"is {booking.status}, not told by {channel}")
@@ -158,7 +160,7 @@ def _stood(evidence: Evidence, message: Sent) -> bool:
     rows = {c.id for c in evidence.changes if c.visit is not None and c.visit.reference == message.reference}
     for row in rows:
         trail = [change for change in evidence.changes if change.id == row and change.at <= message.at]
-        for change, after in zip(trail, [*trail[1:], None], strict=True):
+        for change, after in zip_longest(trail, trail[1:]):
             visit = change.visit
             if visit is None or not visit.confirmed or (after is not None and after.at < since):
                 continue

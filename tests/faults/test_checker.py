@@ -2,58 +2,33 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from tests.faults.checker import judge
 from tests.faults.course_rules import unanswered
 from tests.faults.desk_rules import overtaken
-from tests.faults.facts import Asked, Booking, Evidence, Noted, Sent
+from tests.faults.facts import Booking, Evidence
 from tests.faults.history import INVOKED, OK, UNKNOWN, Event
-from tests.faults.practice import Block, Change, Visit
-
-REF, OTHER = "bk_" + "a" * 26, "bk_" + "b" * 26
-NINE = datetime(2026, 12, 1, 9, tzinfo=UTC)
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-TOLD = "Tue Dec 1, 9:00 AM"
-
-
-def at(second: float) -> datetime:
-    return NOW + timedelta(seconds=second)
-
-
-def visit(row: str = "1", reference: str | None = REF, start: datetime = NINE, **more: object) -> Visit:
-    plain = Visit(row, start, start + timedelta(minutes=30), "p1", "o1", True, True, patient="c1", final=True)
-    return replace(plain, reference=reference, **more)  # type: ignore[arg-type]
-
-
-def wrote(second: float, seen: Visit | None, row: str = "1", by_us: bool = True, **more: bool) -> Change:
-    asked_at = at(second) if by_us else None
-    return Change(at(second), row, by_us, seen, asked_at=asked_at, **more)
-
-
-def held(seen: Visit) -> Visit:
-    return replace(seen, confirmed=False, final=False)
-
-
-SUBMITTED = [Event(0, "r1", "submit", INVOKED), Event(1, "r1", "submit", OK, "received")]
-BOOKED = Booking("r1", REF, "confirmed", appointment_id="1", start_text=TOLD)
-ASKED = Asked(frozenset({NINE}), frozenset({"c1"}), addresses={"sms": "+15105550110", "email": "lark@example.com"})
-TEXT = Sent(at(5), "sms", "+15105550110", "confirmed", "k1", when=TOLD, reference=REF)
-MAIL = Sent(at(5), "email", "lark@example.com", "confirmed", "k2", reference=REF)
-CONFIRMED = Noted(REF, "confirmed", 1, "sms", "accepted")
-GOOD = Evidence(
-    history=SUBMITTED,
-    bookings=[BOOKED],
-    changes=[wrote(1, held(visit()), created=True), wrote(2, visit())],
-    visits=[visit()],
-    asked={"r1": ASKED},
-    sent=[TEXT, MAIL],
-    noted=[CONFIRMED, replace(CONFIRMED, channel="email")],
-    charts=Counter({"Canary": 1}),
+from tests.faults.practice import Block
+from tests.faults.well import (
+    ASKED,
+    BOOKED,
+    CONFIRMED,
+    DESK_NOTE,
+    GOOD,
+    NINE,
+    OTHER,
+    REF,
+    SUBMITTED,
+    TEXT,
+    at,
+    ends,
+    held,
+    visit,
+    wrote,
 )
-DESK_NOTE = Noted(REF, "desk_exception", 1, "email", "accepted")
 
 
 def rules(evidence: Evidence) -> set[str]:
@@ -73,7 +48,9 @@ def test_an_unknown_outcome_is_neither_lost_nor_wrong() -> None:
 WAITING = replace(BOOKED, status="needs_staff", reason="slot_taken", appointment_id=None, open=True, queued=True)
 LATER = visit("2", OTHER, start=NINE + timedelta(hours=3))
 BOTH = [BOOKED, Booking("r2", OTHER, "confirmed", appointment_id="2", start_text="Tue Dec 1, 12:00 PM")]
-BOTH_NOTED = [*GOOD.noted, Noted(OTHER, "confirmed", 1, "sms", "accepted")]
+BOTH_NOTED = [*GOOD.noted, replace(CONFIRMED, reference=OTHER)]
+TEXTED = replace(ASKED, addresses={"sms": "+15105550111"})
+TOLD_NO = [replace(TEXT, kind="cancelled", key="k9", at=at(6))]
 OVER_OURS = visit("2", None, start=NINE + timedelta(minutes=15))
 
 HARM = {
@@ -91,16 +68,13 @@ HARM = {
     "two appointments for one request": (
         "duplicated",
         {
-            "changes": [*GOOD.changes, wrote(3, visit("2", start=LATER.start), "2", created=True)],
-            "visits": [visit(), visit("2", start=LATER.start)],
+            "changes": [*GOOD.changes, wrote(3, held(visit("2")), "2", created=True)],
+            "visits": [visit(), held(visit("2", start=LATER.start))],
         },
     ),
     "an appointment left of a cancelled request": (
         "leftover",
-        {
-            "bookings": [replace(BOOKED, status="cancelled")],
-            "noted": [Noted(REF, "cancelled", 1, "sms", "accepted")],
-        },
+        ends("cancelled", changes=GOOD.changes, visits=GOOD.visits),
     ),
     "an appointment of a booking that says it has none": (
         "leftover",
@@ -108,14 +82,12 @@ HARM = {
     ),
     "a cancelled request still on its way to the office": (
         "leftover",
-        {
-            "bookings": [replace(BOOKED, status="cancelled")],
-            "noted": [Noted(REF, "cancelled", 1, "sms", "accepted")],
-            "visits": [],
-            "on_its_way": [REF],
-        },
+        ends("cancelled", on_its_way=[REF]),
     ),
-    "told of an appointment that has not landed": ("untrue", {"changes": [wrote(9, visit(), created=True)]}),
+    "told of an appointment that has not landed": (
+        "untrue",
+        {"changes": [wrote(9, replace(visit(), final=False), created=True)]},
+    ),
     "written over the desk's appointment": (
         "overlap",
         {
@@ -128,7 +100,8 @@ HARM = {
         {
             "bookings": BOTH,
             "noted": BOTH_NOTED,
-            "changes": [*GOOD.changes, wrote(3, visit("2", OTHER), "2", created=True)],
+            "asked": {"r1": ASKED, "r2": TEXTED},
+            "changes": [*GOOD.changes, wrote(3, held(visit("2", OTHER)), "2", created=True)],
             "visits": [visit(), visit("2", OTHER)],
         },
     ),
@@ -137,7 +110,8 @@ HARM = {
         {
             "bookings": BOTH,
             "noted": BOTH_NOTED,
-            "changes": [*GOOD.changes, wrote(3, visit("2", OTHER, operatory="o2"), "2", created=True)],
+            "asked": {"r1": ASKED, "r2": TEXTED},
+            "changes": [*GOOD.changes, wrote(3, held(visit("2", OTHER, operatory="o2")), "2", created=True)],
             "visits": [visit(), visit("2", OTHER, operatory="o2")],
         },
     ),
@@ -168,7 +142,7 @@ HARM = {
     "last told another time": ("untrue", {"bookings": [replace(BOOKED, start_text="Tue Dec 1, 9:30 AM")]}),
     "told no, and has an appointment": (
         "untrue",
-        {"sent": [TEXT, replace(TEXT, kind="cancelled", key="k2", at=at(6))]},
+        {"sent": [TEXT, *TOLD_NO]},
     ),
     "repeated without need": ("duplicate_message", {"sent": [TEXT, TEXT]}),
     "sent three times": ("duplicate_message", {"sent": [TEXT] * 3, "unknown_sends": 5}),
@@ -180,7 +154,7 @@ HARM = {
     "two charts for one person": ("chart", {"charts": Counter({"Canary": 2})}),
     "never comes to rest": ("stuck", {"unsettled": ["r1"]}),
     "does not replay": ("replay", {"unrepeatable": ["r1"]}),
-    "calls without measure": ("storm", {"calls": {"ascend": 5000}}),
+    "calls without measure": ("storm", {"calls": {"ascend": range(0, 500_000, 100)}}),
     "a person readable in a log": ("leak", {"leaks": ["worker0.log"]}),
     "two bodies under one id": (
         "two_contents",
