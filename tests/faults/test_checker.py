@@ -9,15 +9,16 @@ import pytest
 from tests.faults.checker import judge
 from tests.faults.course_rules import unanswered
 from tests.faults.desk_rules import overtaken
-from tests.faults.facts import Booking, Evidence
+from tests.faults.facts import Booking, Evidence, OptOut
 from tests.faults.history import INVOKED, OK, UNKNOWN, Event
-from tests.faults.practice import Block
+from tests.faults.practice import Block, Visit
 from tests.faults.well import (
     ASKED,
     BOOKED,
     CONFIRMED,
     DESK_NOTE,
     GOOD,
+    MAIL,
     NINE,
     OTHER,
     REF,
@@ -52,6 +53,16 @@ BOTH_NOTED = [*GOOD.noted, replace(CONFIRMED, reference=OTHER)]
 TEXTED = replace(ASKED, addresses={"sms": "+15105550111"})
 TOLD_NO = [replace(TEXT, kind="cancelled", key="k9", at=at(6))]
 OVER_OURS = visit("2", None, start=NINE + timedelta(minutes=15))
+
+ASSISTED = visit("2", None, provider="p2", operatory="o2", second_provider="p1")
+LATE_YES = wrote(4.5, visit())
+SILENT = replace(ASKED, addresses={})
+
+
+def after_desk(theirs: Visit, ours: Visit = GOOD.visits[0]) -> dict[str, object]:
+    """The desk changes the appointment after it was confirmed, then we do."""
+    return {"changes": [*GOOD.changes, wrote(6, theirs, by_us=False), wrote(20, ours)]}
+
 
 HARM = {
     "answered, and no booking exists": ("lost", {"bookings": [], "changes": [], "visits": [], "sent": []}),
@@ -156,6 +167,143 @@ HARM = {
     "does not replay": ("replay", {"unrepeatable": ["r1"]}),
     "calls without measure": ("storm", {"calls": {"ascend": range(0, 500_000, 100)}}),
     "a person readable in a log": ("leak", {"leaks": ["worker0.log"]}),
+    "of an unknown answer, left half done": (
+        "lost",
+        {
+            "history": [SUBMITTED[0], Event(1, "r1", "submit", UNKNOWN, "RPCError")],
+            "bookings": [replace(BOOKED, status="received")],
+            "sent": [],
+        },
+    ),
+    "declined, and only told what was before": (
+        "lost",
+        ends("declined", sent=[], noted=[*GOOD.noted, DESK_NOTE]),
+    ),
+    "declined, and only the desk heard": (
+        "lost",
+        ends("declined", sent=[], noted=[], history=[*SUBMITTED, Event(3, "r1", "resolve:decline", OK, "declined")]),
+    ),
+    "accepted by our own account only": ("untold", {"noted": [GOOD.noted[0], replace(GOOD.noted[1], delivered=False)]}),
+    "told on one channel of two": ("untold", {"noted": GOOD.noted[:1]}),
+    "nobody to tell, and the desk not asked": ("untold", {"asked": {"r1": SILENT}, "sent": [], "noted": []}),
+    "none left, and the desk removed only a twin": (
+        "lost",
+        {
+            "changes": [
+                *GOOD.changes,
+                wrote(3, held(visit("2")), "2", created=True),
+                wrote(4, None, "2", by_us=False),
+                wrote(5.5, None),
+            ],
+            "visits": [],
+        },
+    ),
+    "confirmed over the desk's earlier appointment": (
+        "overlap",
+        {
+            "changes": [
+                GOOD.changes[0],
+                wrote(1.5, OVER_OURS, "2", by_us=False, created=True),
+                wrote(4.5, visit()),
+            ],
+            "visits": [visit(), OVER_OURS],
+        },
+    ),
+    "confirmed over an earlier block": (
+        "overlap",
+        {"blocks": [Block(NINE, NINE + timedelta(hours=1), None, at(1.5))], "changes": [GOOD.changes[0], LATE_YES]},
+    ),
+    "written while its provider is away": (
+        "overlap",
+        {"blocks": [Block(NINE, NINE + timedelta(hours=1), None, at(0), "p1")]},
+    ),
+    "written over the second provider of another": (
+        "overlap",
+        {
+            "changes": [wrote(0, ASSISTED, "2", by_us=False, created=True), *GOOD.changes],
+            "visits": [visit(), ASSISTED],
+        },
+    ),
+    "written at a time that nobody asked for": ("unexpected", {"asked": {"r1": replace(ASKED, starts=frozenset())}}),
+    "written for somebody else": ("unexpected", {"asked": {"r1": replace(ASKED, charts=frozenset({"c2"}))}}),
+    "written without the patient's note": ("unexpected", {"asked": {"r1": replace(ASKED, words="Ring first.")}}),
+    "final before anybody looked": ("unexpected", {"changes": [wrote(1, visit(), created=True)]}),
+    "moved without being asked": (
+        "unexpected",
+        {"changes": [*GOOD.changes, wrote(6, visit(operatory="o2"))], "visits": [visit(operatory="o2")]},
+    ),
+    "given to another patient": ("unexpected", {"changes": [*GOOD.changes, wrote(6, visit(patient="c2"))]}),
+    "its note lost": (
+        "unexpected",
+        {"changes": [wrote(1, held(visit(words="Ring first.")), created=True), wrote(2, visit())]},
+    ),
+    "mailed of a confirmation before there was one": ("untrue", {"sent": [TEXT, replace(MAIL, at=at(1.5))]}),
+    "told of what the desk had deleted long before": (
+        "untrue",
+        {
+            "changes": [*GOOD.changes, wrote(3, None, by_us=False)],
+            "visits": [],
+            "sent": [TEXT, replace(MAIL, at=at(60))],
+        },
+    ),
+    "told of a time from which the desk had moved it": (
+        "untrue",
+        {
+            "changes": [*GOOD.changes, wrote(3, visit(start=LATER.start), by_us=False)],
+            "visits": [visit(start=LATER.start)],
+            "sent": [replace(TEXT, at=at(60)), MAIL],
+        },
+    ),
+    "last told held, and holds nothing": (
+        "untrue",
+        {
+            "bookings": [WAITING],
+            "changes": [*GOOD.changes[:1], wrote(3, None)],
+            "visits": [],
+            "sent": [replace(TEXT, kind="held")],
+            "noted": [DESK_NOTE],
+        },
+    ),
+    "mailed a no, and has an appointment": (
+        "untrue",
+        {"sent": [*GOOD.sent, replace(MAIL, kind="declined", key="k9", at=at(6))]},
+    ),
+    "confirmed, and last told received": (
+        "untrue",
+        {"sent": [*GOOD.sent, replace(MAIL, kind="received", key="k9", at=at(6))]},
+    ),
+    "written to after a stop": ("after_opt_out", {"opt_outs": [OptOut(at(2), "sms", TEXT.to)]}),
+    "written to without consent": ("no_consent", {"asked": {"r1": SILENT}, "noted": [*GOOD.noted, DESK_NOTE]}),
+    "written again after the desk had removed it": (
+        "overwritten",
+        {
+            "changes": [
+                GOOD.changes[0],
+                wrote(1.5, None, by_us=False),
+                wrote(3, held(visit("2")), "2", created=True),
+                wrote(4, visit("2"), "2"),
+            ],
+            "visits": [visit("2")],
+        },
+    ),
+    "removed after the desk had moved it": (
+        "overwritten",
+        {
+            "bookings": [WAITING],
+            "changes": [GOOD.changes[0], wrote(1.5, held(visit(start=LATER.start)), by_us=False), wrote(4, None)],
+            "visits": [],
+            "sent": [],
+            "noted": [DESK_NOTE],
+        },
+    ),
+    "gone, though the desk said that it stays": (
+        "overwritten",
+        ends("declined", history=[*SUBMITTED, Event(9, "r1", "resolve:approve", OK, "declined")]),
+    ),
+    "the desk's note lost": ("overwritten", after_desk(visit(words="Wheelchair."))),
+    "the desk's patient set back": ("overwritten", after_desk(visit(patient="c2"))),
+    "the desk's confirmation set back": ("overwritten", after_desk(visit(), held(visit()))),
+    "calls in a hurry": ("storm", {"calls": {"ascend": [n / 25 for n in range(25)]}, "rates": {"ascend": 2.0}}),
     "two bodies under one id": (
         "two_contents",
         {"history": [*SUBMITTED, Event(2, "r1", "submit_other", OK, "received")]},
@@ -193,3 +341,45 @@ def test_an_edit_that_no_reading_could_have_shown_is_counted_apart() -> None:
 
 def test_a_repeat_after_a_lost_answer_is_allowed_once() -> None:
     assert judge(replace(GOOD, sent=[TEXT, TEXT], unknown_sends=1)) == []
+
+
+def test_what_the_desk_did_while_we_confirmed_is_not_ours() -> None:
+    just_before = wrote(1.5, OVER_OURS, "2", by_us=False, created=True)
+    evidence = replace(GOOD, changes=[GOOD.changes[0], just_before, GOOD.changes[1]], visits=[visit(), OVER_OURS])
+    assert judge(evidence) == []
+    away = Block(NINE, NINE + timedelta(hours=1), None, at(0), "p2")
+    assert judge(replace(GOOD, blocks=[away])) == []
+
+
+def test_who_opted_out_or_agreed_to_nothing_is_the_desks_to_call() -> None:
+    stopped = replace(GOOD, opt_outs=[OptOut(at(0), "sms", TEXT.to)], sent=[MAIL], noted=GOOD.noted[1:])
+    assert judge(stopped) == []
+    not_reached = replace(BOOKED, reason="not_reached", open=True, queued=True)
+    silent = replace(GOOD, bookings=[not_reached], asked={"r1": SILENT}, sent=[], noted=[DESK_NOTE])
+    assert judge(silent) == []
+
+
+def test_an_end_that_the_patient_heard_in_the_answer_needs_no_message() -> None:
+    heard = [*SUBMITTED, Event(7, "r1", "cancel", OK, "cancelled")]
+    assert judge(replace(GOOD, **ends("cancelled", history=heard))) == []  # type: ignore[arg-type]
+    by_desk = [*SUBMITTED, Event(7, "r1", "resolve:decline", OK, "declined")]
+    unheard = ends("declined", history=by_desk, asked={"r1": SILENT}, sent=[], noted=[])
+    assert judge(replace(GOOD, **unheard)) == []  # type: ignore[arg-type]
+
+
+def test_what_was_lost_or_decided_anew_may_be_written_again() -> None:
+    again = [
+        GOOD.changes[0],
+        wrote(1.5, None, by_us=False),
+        wrote(3, held(visit("2")), "2", created=True),
+        wrote(4, visit("2"), "2"),
+    ]
+    evidence = replace(GOOD, changes=again, visits=[visit("2")])
+    assert judge(replace(evidence, lost_writes=frozenset({REF}))) == []
+    decided = Event(at(2).timestamp(), "r1", "resolve:retry", INVOKED)
+    assert judge(replace(evidence, history=[*SUBMITTED, decided])) == []
+
+
+def test_a_visit_that_is_called_off_goes_though_the_desk_has_moved_it() -> None:
+    moved = wrote(6, visit(start=LATER.start), by_us=False)
+    assert judge(replace(GOOD, **ends("cancelled", changes=[*GOOD.changes, moved, wrote(8, None)]))) == []  # type: ignore[arg-type]
