@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.nexhealth import NexHealthConfig, NexHealthSystem
 from demo.stack import sandbox_settings
-from tests.faults.practice import HERE, MESSAGES, Block, Call, Change, Place, Row, Visit, reference_in
+from tests.faults.practice import HERE, MESSAGES, SAME_BREATH, Block, Call, Change, Place, Row, Visit, reference_in
 
 OFFICES = (
     Place("portland", "101", "America/Los_Angeles", regular="901"),
@@ -65,10 +65,12 @@ class NexHealth:
         return [_visit(row) for row in rows if row["block"] is None]
 
     def changes(self, state: Row) -> list[Change]:
-        found = []
+        found: list[Change] = []
         for change in _trail(state):
-            unseen = change.by_us and change.created and _unseen(change, state)
-            found.append(replace(change, unseen=unseen, asked_at=change.at - self.lag if change.by_us else None))
+            if change.by_us:
+                unseen = _unseen(change, state) if change.created else _overtakes(change, found, state)
+                change = replace(change, unseen=unseen, asked_at=change.at - self.lag)
+            found.append(change)
         return found
 
     def blocks(self, state: Row) -> list[Block]:
@@ -231,6 +233,23 @@ def _unseen(landing: Change, state: Row) -> bool:
         if late and _in_the_way(entry["payload"], ours):
             return True
     return False
+
+
+def _overtakes(change: Change, before: Sequence[Change], state: Row) -> bool:
+    """Whether the desk changed the row, and no reading of it showed that before we asked for our change."""
+    theirs = next((c for c in reversed(before) if c.id == change.id), None)
+    if theirs is None or theirs.by_us:
+        return False
+    nex = state["nexhealth"]
+    ours = next(entry["payload"] for entry in nex["office"]["log"] if str(entry["payload"]["id"]) == change.id)
+    times = [(datetime.fromisoformat(read["at"]), read["what"], read["id"]) for read in nex["readings"]]
+    copied = min(
+        (at for at, what, row in times if (what, row) == ("cycle", ours["location"]) and at > theirs.at), default=None
+    )
+    looks = (("item", ours["nex_id"]), ("list", ours["location"]))
+    return copied is None or not any(
+        copied < at < change.at - SAME_BREATH and (what, row) in looks for at, what, row in times
+    )
 
 
 def _in_the_way(theirs: Row, ours: Row) -> bool:

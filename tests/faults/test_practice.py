@@ -55,6 +55,21 @@ def test_only_what_no_reading_could_show_counts_as_unseen(state: dict[str, Any],
     assert [change.unseen for change in NexHealth(0).changes(state)] == [False, unseen]
 
 
+def test_a_change_that_followed_no_reading_of_the_desks_is_unseen() -> None:
+    state = office(cycle=3.5)
+    log = state["nexhealth"]["office"]["log"]
+    log += [
+        {"at": at(second), "clientName": who, "operation": "SAVE", "kind": "appointments", "payload": OURS | changed}
+        for second, who, changed in ((5, "desk", {"operatory": 302}), (20, "nexhealth", {"cancelled": True}))
+    ]
+    assert NexHealth(0).changes(state)[-1].unseen
+    state["nexhealth"]["readings"] += [
+        {"at": at(6), "what": "cycle", "id": 101},
+        {"at": at(7), "what": "item", "id": 1_000_002},
+    ]
+    assert not NexHealth(0).changes(state)[-1].unseen
+
+
 def test_a_landing_after_the_end_that_was_taken_back_is_counted() -> None:
     state = office(cycle=5, ours=OURS | {"cancelled": True})
     late, early = ({REF: BEGIN + timedelta(seconds=second)} for second in (1, 3))
