@@ -129,6 +129,18 @@ class Clients:
         """Where they may be written to, by channel."""
         return {} if person.number in self._mute else person.addresses
 
+    async def is_asked(self, request_id: str, status: Status, within: float = 0.0) -> bool:
+        """Whether the desk is asked about it while it has this status."""
+        end = asyncio.get_running_loop().time() + within
+        while True:
+            with contextlib.suppress(NoSuchBooking, RPCError):
+                view = await self._bookings.show(request_id)
+                if view.status is status and view.resolutions:
+                    return True
+            if asyncio.get_running_loop().time() >= end:
+                return False
+            await asyncio.sleep(0.3)
+
     async def _undecided(self, request_id: str) -> BookingView | None:
         """The booking once it waits for a person; ``None`` where it goes on without one, or nobody can say."""
         end = asyncio.get_running_loop().time() + 10

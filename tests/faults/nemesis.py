@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.booking import Status
 from tests.faults import ledger
 from tests.faults.clients import Clients, Person
 from tests.faults.facts import OptOut, Window
@@ -17,6 +18,7 @@ from tests.faults.plan import Stop
 from tests.faults.practice import ELSEWHERE, Visit
 from tests.faults.stack import FaultStack, Part
 from tests.faults.troubles import Trouble
+from workflows.contracts import Resolution, ResolutionKind
 
 LOOK_EVERY = 0.04
 AT_LEAST, AT_MOST = 14.0, 35.0
@@ -24,6 +26,12 @@ AT_LEAST, AT_MOST = 14.0, 35.0
 HELD_AT_MOST = 40.0
 WAITS_FOR_BOOKINGS = 12.0
 NEVER = 1e9
+CLOSED: dict[str, tuple[str, ...]] = {
+    "desk_block": ("operatory",),
+    "desk_send_home": ("provider",),
+    "desk_close": (),
+}
+"""Of what the desk closes a time: of a chair, of a provider, or of the whole office."""
 IN_FLIGHT = timedelta(seconds=2)
 """A send that a provider took so long before or after may not have been noted."""
 Row = dict[str, Any]
@@ -128,16 +136,19 @@ class Nemesis:
             self._stack.kill(worker)
             self._unsure(timedelta(0))
             return True
-        if trouble.deed == "pause":
-            return await self._pause(worker, trouble.seconds)
+        if trouble.deed in ("pause", "sleep_on_it"):
+            return await self._pause(worker, trouble, call)
         if trouble.deed == "cancel":
             return await self._cancel(call)
         return await self._desk(trouble.deed, call)
 
-    async def _pause(self, worker: Part, seconds: float) -> bool:
-        self._unsure(timedelta(seconds=seconds))
+    async def _pause(self, worker: Part, trouble: Trouble, call: Row) -> bool:
+        """Who is to sleep on an answer finds it there on waking, and goes on from it as if no time had passed."""
+        self._unsure(timedelta(seconds=trouble.seconds))
         self._stack.signal(worker, signal.SIGSTOP)
-        await asyncio.sleep(seconds)
+        if trouble.deed == "sleep_on_it":
+            await self._stack.control("release", fault_id=call["fault"])
+        await asyncio.sleep(trouble.seconds)
         self._stack.signal(worker, signal.SIGCONT)
         return True
 
@@ -154,7 +165,7 @@ class Nemesis:
         """The front desk acts on the very appointment that the held call is about."""
         state = await self._stack.control("state")
         reference = self._practice.reference_of(call, state)
-        if deed in ("desk_book", "desk_block"):
+        if deed == "desk_book" or deed in CLOSED:
             wanted = self._practice.written_in(call)
             return wanted is not None and await self._take_the_chair(deed, wanted)
         rows = [visit for visit in self._practice.visits(state) if reference and visit.reference == reference]
@@ -174,7 +185,8 @@ class Nemesis:
             await self._at_desk(do="book", patient=self._practice.place.regular, **wanted)
         else:
             end = datetime.fromisoformat(wanted["start"]) + timedelta(minutes=wanted["duration"])
-            where = {"location": self._practice.place.id, "operatory": wanted["operatory"]}
+            closed = {name: wanted[name] for name in CLOSED[deed]}
+            where = {"location": self._practice.place.id, **closed}
             await self._at_desk(do="block", start=wanted["start"], end=end.isoformat(), **where)
         return True
 
@@ -199,6 +211,7 @@ class Nemesis:
             "copy_stale": self._copy_stale,
             "desk_overtakes": self._overtake,
             "desk_blocks_queue": self._overtake,
+            "decline_moved": self._decline_moved,
             **{f"landed_{what}": self._change_landed for what in ("book", "move", "cancel", "delete")},
         }
         if await deeds[trouble.deed](trouble) is not False:
@@ -289,3 +302,20 @@ class Nemesis:
         minutes = int((visit.end - visit.start).total_seconds() / 60)
         place = {"start": visit.start.isoformat(), "duration": minutes}
         await self._take_the_chair("desk_book", {**place, "provider": visit.provider, "operatory": visit.operatory})
+
+    async def _decline_moved(self, trouble: Trouble) -> bool:
+        """The desk moves a hold in its calendar, says no to the booking, and then that the appointment stays."""
+        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+        while asyncio.get_running_loop().time() < end:
+            for visit in self._practice.visits(await self._stack.control("state")):
+                request_id = await self._clients.request_of(visit.reference) if visit.active else None
+                if request_id is not None and await self._clients.is_asked(request_id, Status.HELD):
+                    await self._change("move", visit)
+                    await asyncio.sleep(trouble.seconds)
+                    await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.DECLINE))
+                    asked = await self._clients.is_asked(request_id, Status.DECLINED, within=WAITS_FOR_BOOKINGS)
+                    if asked:
+                        await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.APPROVE))
+                    return asked
+            await asyncio.sleep(trouble.seconds)
+        return False

@@ -107,6 +107,7 @@ SHARED: dict[str, Card] = {
     "reads odd": _script("read_one", "array_error", times=2, skip=(0, 2), extra={"status": 500}),
     "rate limit storm": _script("any", "rate_limited", times=25, skip=(5, 30), extra={"retry_after": 1}),
     "token refused": _script("any", "expire_tokens", times=2, skip=(5, 40)),
+    "credentials refused": _script("any", "status_before", statuses=(401, 403), times=12, skip=(5, 30)),
     "gateway text": _script("any", "text_error", times=4, skip=(5, 30), extra={"status": 502}),
     # messages
     "email 5xx after": _script("email", "status_after", statuses=(500, 503), times=2),
@@ -133,7 +134,8 @@ SHARED: dict[str, Card] = {
     "killed after email": _ambush("email", "after", "kill"),
     "killed after text": _ambush("text", "after", "kill"),
     "paused in write": _ambush("write", "before", "pause", seconds=(3.0, 5.0)),
-    "zombie write": _ambush("write", "token", "pause", seconds=(17.0, 19.0)),
+    "zombie write": _ambush("write", "token", "sleep_on_it", seconds=(17.0, 19.0)),
+    "zombie outlasts the sweep": _ambush("write", "token", "sleep_on_it", seconds=(27.0, 29.0)),
     "drained": _deed("drain"),
     # what we stand on
     "temporal killed": _deed("kill_temporal", seconds=(0.2, 3.0)),
@@ -143,6 +145,9 @@ SHARED: dict[str, Card] = {
     # the front desk, at the worst moment
     "desk books before write": _ambush("write", "before", "desk_book"),
     "desk blocks before write": _ambush("write", "before", "desk_block"),
+    "desk sends the provider home before write": _ambush("write", "before", "desk_send_home"),
+    "desk closes the office before write": _ambush("write", "before", "desk_close"),
+    "desk moves, declines, keeps": _deed("decline_moved", seconds=(1.5, 2.5)),
     "desk moves before change": _ambush("change", "before", "desk_move"),
     "desk deletes before change": _ambush("change", "before", "desk_delete"),
     "desk moves before delete": _ambush("delete", "before", "desk_move", skip=(0, 0)),
@@ -152,6 +157,7 @@ SHARED: dict[str, Card] = {
 ASCEND: dict[str, Card] = {
     "reads stale": _script("any", "stale_reads", times=None, seconds=(0.5, 0.9), extra={"for_seconds": 12}),
     "desk books after write": _ambush("write", "after", "desk_book"),
+    "desk books over held": _deed("landed_book"),
     "desk moves after write": _ambush("write", "after", "desk_move"),
     "desk deletes after write": _ambush("write", "after", "desk_delete"),
 }

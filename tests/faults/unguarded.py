@@ -4,18 +4,26 @@
 """
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import worker
 from activities.holds import HoldActivities
 from adapters.ascend import AscendSystem
+from adapters.ledger import Action, Attempt, ClaimLost, Claims, MessageLedger
 from runtime.process import run_until_told
 from tests.faults.plan import Plan, Wish
 from tests.faults.troubles import DECKS, Trouble
 
 UNGUARDED = (sys.executable, "-m", "tests.faults.unguarded")
-GUARDS = (("ascend", "search"), ("ascend", "read_back"), ("nexhealth", "read_back"))
+GUARDS = (
+    ("ascend", "search"),
+    ("ascend", "read_back"),
+    ("nexhealth", "read_back"),
+    ("ascend", "fence"),
+    ("ascend", "memory"),
+)
 """By connection."""
 
 
@@ -27,11 +35,27 @@ async def _believed(_self: Any, _site: Any, _given: Any, placed: Any) -> tuple[A
     return placed, ()
 
 
+_asserted, _begun = Claims.begin_write, MessageLedger.begin
+
+
+async def _waved_through(*given: Any) -> None:
+    with suppress(ClaimLost):
+        await _asserted(*given)
+
+
+async def _never_begun(*given: Any) -> Attempt:
+    return (await _begun(*given)).model_copy(update={"action": Action.SEND})
+
+
 def without(guard: str) -> None:
     if guard == "search":
         AscendSystem.find_by_reference = _nothing_found  # type: ignore[method-assign, assignment]
-    else:
+    elif guard == "read_back":
         HoldActivities._read_back = _believed  # type: ignore[method-assign, assignment]
+    elif guard == "fence":
+        Claims.begin_write = _waved_through  # type: ignore[method-assign, assignment]
+    else:
+        MessageLedger.begin = _never_begun  # type: ignore[method-assign, assignment]
 
 
 def control_plan(seed: int, connection: str, guard: str) -> Plan:
@@ -43,10 +67,24 @@ def control_plan(seed: int, connection: str, guard: str) -> Plan:
     )
     if guard == "search":
         troubles = [Trouble("write committed late", "write", script="late_commit", seconds=4.0, times=3)]
+    elif guard == "fence":
+        return _slept_over(seed)
+    elif guard == "memory":
+        troubles = [Trouble("email 5xx after", "email", script="status_after", times=3, extra={"status": 503})]
     else:
         name = "desk books before landing" if connection == "nexhealth" else "desk books before write"
         troubles = [replace(DECKS[connection][name].trouble, name=name)]
     return Plan(seed, connection, workers=1, known=tuple(range(len(clocks))), wishes=wishes, troubles=tuple(troubles))
+
+
+def _slept_over(seed: int) -> Plan:
+    """A worker falls asleep after its look for an earlier write, until the booking is long cancelled."""
+    wish = Wish(request_id=f"c{seed}-0", at=0, service="consult", clock="08:00", person=0, then="cancel", after=6.0)
+    troubles = (
+        Trouble("write dropped before", "write", script="drop_before"),
+        Trouble("asleep", "read_day", ambush="after", deed="sleep_on_it", skip=2, seconds=28.0),
+    )
+    return Plan(seed, "ascend", workers=2, known=(0,), wishes=(wish,), troubles=troubles)
 
 
 if __name__ == "__main__":
