@@ -16,6 +16,10 @@ from rich.table import Table
 
 from tests.faults.campaign import Row, good, guards, many, report
 
+JUDGED = ("lost", "duplicated", "overlaps")
+COUNTED_AS = ("lost", "duplicated", "leftover", "overlap")
+"""Rules that those count."""
+
 
 class Connection(StrEnum):
     ASCEND = "ascend"
@@ -55,24 +59,21 @@ def _show(console: Console, found: Row, folder: Path, only: str) -> None:
     for status, count in sorted(found["outcomes"].items()):
         table.add_row(f"ended {status}", str(count), "")
     table.add_section()
-    for key in ("lost", "duplicated", "overlaps"):
-        table.add_row(key, _judged(found[key]), "0")
-    for rule, count in sorted(found["violations"].items()):
-        if rule not in ("lost", "duplicated", "leftover", "overlap"):
-            table.add_row(rule, _judged(count), "0")
-    table.add_row(
-        "duplicate messages", str(found["duplicate_messages"]), f"lost answers: {found['ambiguous_outcomes']}"
-    )
+    for rule, count in _judgements(found).items():
+        table.add_row(rule, _judged(count), "0")
+    table.add_row("duplicate messages", str(found["duplicate_messages"]), f"lost answers: {found['unknown_sends']}")
+    seen = found["negative_control_failed"]
+    table.add_row("runs without a guard fail", "[green]yes[/]" if seen else "[red]no[/]", "yes")
     table.add_section()
+    table.add_row("answers lost, of writes and messages", str(found["ambiguous_outcomes"]), "")
     table.add_row("lost write found again", str(found["adopted"]), "")
     table.add_row("lost write written again", str(found["written_again"]), "")
     table.add_row("desk's edit unseen by any reading, overtaken", str(found["overtaken"]), "")
     table.add_row("settled within, 95 %", f"{found['settle_p95_seconds']} s", "")
-    seen = found["negative_control_failed"]
-    table.add_row("runs without a guard fail", "[green]yes[/]" if seen else "[red]no[/]", "yes")
+    table.add_row("seeds on PostgreSQL", str(found["on_postgres"]), "")
     table.add_section()
     for kind, numbers in found["connections"].items():
-        judged = ", ".join(f"{key} {numbers[key]}" for key in ("lost", "duplicated", "overlaps"))
+        judged = ", ".join(f"{key} {numbers[key]}" for key in JUDGED)
         table.add_row(f"{kind}: seeds", str(numbers["seeds"]), judged)
         for name, count in numbers["seen"].items():
             table.add_row(f"{kind}: {name}", str(count), "")
@@ -82,9 +83,17 @@ def _show(console: Console, found: Row, folder: Path, only: str) -> None:
     console.print(table)
     for kind, missing in found["never_happened"].items():
         console.print(f"Never happened, {kind}: {', '.join(missing)}.")
+    for control in found["unseen_controls"]:
+        console.print(f"[red]The judge saw nothing in the run without a guard: {control}.[/]")
     for seed in found["failing_seeds"]:
         again = f"make faults ARGS='--seed {seed}{f' --connection {only}' if only else ''}'"
         console.print(f"[red]Seed {seed} failed.[/] Again: {again}. Left behind: {folder}/seed-{seed}", soft_wrap=True)
+
+
+def _judgements(found: Row) -> Row:
+    """By rule: the three that matter most always, others where they found something."""
+    others = {rule: count for rule, count in sorted(found["violations"].items()) if rule not in COUNTED_AS}
+    return {key: found[key] for key in JUDGED} | others
 
 
 def _judged(count: int) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tests.faults.desk_rules import overtaken
 from tests.faults.evidence import drained, gathered, settled, unreplayed
 from tests.faults.facts import Evidence, Violation
 from tests.faults.history import OK, History
+from tests.faults.ledger import is_postgres
 from tests.faults.message_rules import duplicate_messages
 from tests.faults.nemesis import Nemesis
 from tests.faults.nexhealth import NexHealth
@@ -45,7 +46,11 @@ class Result:
     outcomes: dict[str, int] = field(default_factory=dict)
     fired: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
+    on_postgres: int = 0
+    """One where the ledger was PostgreSQL."""
     duplicate_messages: int = 0
+    unknown_sends: int = 0
+    """Messages whose answer was lost: as many may be doubled."""
     ambiguous_outcomes: int = 0
     """Writes and sends whose answer was lost."""
     adopted: int = 0
@@ -96,7 +101,8 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
         )
         state = await stack.control("state")
         (folder / "calendar.json").write_text(json.dumps(state, indent=1))
-    return _result(dealt, evidence, nemesis, practice, state, seconds)
+    result = _result(dealt, evidence, nemesis, practice, state, seconds)
+    return replace(result, on_postgres=int(is_postgres(stack.ledger_url)))
 
 
 def _result(
@@ -115,6 +121,7 @@ def _result(
         fired=dict(nemesis.fired),
         violations=judge(evidence),
         duplicate_messages=duplicate_messages(evidence),
+        unknown_sends=evidence.unknown_sends,
         ambiguous_outcomes=lost_writes + evidence.unknown_sends,
         adopted=adopted,
         written_again=written_again,
