@@ -19,7 +19,6 @@ class Ascend:
     calls = {
         **MESSAGES,
         "any": Call("ascend"),
-        "token": Call("ascend", "POST", r"^/oauth/token"),
         "new_chart": Call("ascend", "POST", r"^/v1/patients$"),
         "read_day": Call("ascend", "GET", r"^/v1/appointments$"),
         "read_one": Call("ascend", "GET", r"^/v1/appointments/"),

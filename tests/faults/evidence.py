@@ -144,7 +144,7 @@ async def gathered(
         windows=windows,
         unsettled=unsettled,
         unrepeatable=unrepeatable,
-        leaks=list(_leaks(stack.folder, people)),
+        leaks=list(leaks(stack.folder, people)),
         charts=Counter({person.last: len(practice.charts(state, person.last)) for person in people}),
         calls=state["called"],
         rates={practice.vendor: stack.calls_a_second},
@@ -249,7 +249,7 @@ def _meaning(body: str) -> tuple[str, str]:
     return "unknown", ""
 
 
-def _leaks(folder: Path, people: Sequence[Person]) -> Iterator[str]:
+def leaks(folder: Path, people: Sequence[Person]) -> Iterator[str]:
     """Files that hold a person's name, address or number, or a secret; the sandbox is the practice, and may."""
     canaries = [text.encode() for person in people for text in person.canaries] + [
         b"sandbox-secret",

@@ -12,6 +12,7 @@ from typing import Any
 from domain.booking import Status
 from tests.faults import ledger
 from tests.faults.clients import Clients, Person
+from tests.faults.drowsy import AFTER, BEFORE
 from tests.faults.facts import OptOut, Window
 from tests.faults.nexhealth import NexHealth
 from tests.faults.plan import Stop
@@ -87,22 +88,11 @@ class Nemesis:
         task.add_done_callback(self._running.discard)
 
     async def _arm(self, trouble: Trouble) -> None:
-        if trouble.ambush == "token":
-            await self._arm_at_new_token(trouble)
-            return
         kind = trouble.script or f"hold_{trouble.ambush}"
         seconds = trouble.seconds if trouble.script else HELD_AT_MOST
         given = {**self._where(trouble.call), "skip": trouble.skip, "times": trouble.times, **trouble.extra}
         fault = await self._stack.control("faults", kind=kind, seconds=seconds, **given)
         (self._scripts if trouble.script else self._ambushes)[fault["id"]] = trouble
-
-    async def _arm_at_new_token(self, trouble: Trouble) -> None:
-        """The only call between the claim's last assertion and the write is for a new token: hold that one."""
-        hold = {**self._where("token"), "kind": "hold_after", "seconds": HELD_AT_MOST}
-        refusal = await self._stack.control(
-            "faults", **self._where(trouble.call), kind="expire_tokens", skip=trouble.skip, then=hold
-        )
-        self._ambushes[-refusal["id"]] = trouble
 
     def _where(self, call: str) -> Row:
         return asdict(self._practice.calls[call])
@@ -114,12 +104,8 @@ class Nemesis:
             for call in (await self._stack.control("held"))["held"]:
                 if call["fault"] not in met:
                     met.add(call["fault"])
-                    self._begin(self._spring(self._trouble_of(call), call))
+                    self._begin(self._spring(self._ambushes[call["fault"]], call))
             await asyncio.sleep(LOOK_EVERY)
-
-    def _trouble_of(self, call: Row) -> Trouble:
-        found = self._ambushes.get(call["fault"])
-        return found or next(trouble for trouble in self._ambushes.values() if trouble.ambush == "token")
 
     async def _spring(self, trouble: Trouble, call: Row) -> None:
         try:
@@ -136,20 +122,33 @@ class Nemesis:
             self._stack.kill(worker)
             self._unsure(timedelta(0))
             return True
-        if trouble.deed in ("pause", "sleep_on_it"):
-            return await self._pause(worker, trouble, call)
+        if trouble.deed == "pause":
+            return await self._pause(worker, trouble.seconds)
         if trouble.deed == "cancel":
             return await self._cancel(call)
         return await self._desk(trouble.deed, call)
 
-    async def _pause(self, worker: Part, trouble: Trouble, call: Row) -> bool:
-        """Who is to sleep on an answer finds it there on waking, and goes on from it as if no time had passed."""
-        self._unsure(timedelta(seconds=trouble.seconds))
+    async def _pause(self, worker: Part, seconds: float) -> bool:
+        self._unsure(timedelta(seconds=seconds))
         self._stack.signal(worker, signal.SIGSTOP)
-        if trouble.deed == "sleep_on_it":
-            await self._stack.control("release", fault_id=call["fault"])
-        await asyncio.sleep(trouble.seconds)
+        await asyncio.sleep(seconds)
         self._stack.signal(worker, signal.SIGCONT)
+        return True
+
+    async def _sleep_at_fence(self, trouble: Trouble) -> bool:
+        """Whichever worker comes to the fence next falls asleep there."""
+        note = self._stack.folder / (BEFORE if trouble.deed == "sleep_before" else AFTER)
+        note.touch()
+        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+        while note.exists() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(LOOK_EVERY)
+        if note.exists():
+            note.unlink()
+            return False
+        self._unsure(timedelta(seconds=trouble.seconds))
+        await asyncio.sleep(trouble.seconds)
+        for worker in self._stack.workers:
+            self._stack.signal(worker, signal.SIGCONT)
         return True
 
     async def _cancel(self, call: Row) -> bool:
@@ -212,6 +211,8 @@ class Nemesis:
             "desk_overtakes": self._overtake,
             "desk_blocks_queue": self._overtake,
             "decline_moved": self._decline_moved,
+            "sleep_before": self._sleep_at_fence,
+            "sleep_after": self._sleep_at_fence,
             **{f"landed_{what}": self._change_landed for what in ("book", "move", "cancel", "delete")},
         }
         if await deeds[trouble.deed](trouble) is not False:

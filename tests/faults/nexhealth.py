@@ -35,7 +35,6 @@ class NexHealth:
     calls = {
         **MESSAGES,
         "any": Call("nexhealth"),
-        "token": Call("nexhealth", "POST", r"^/authenticates"),
         "new_chart": Call("nexhealth", "POST", r"^/patients$"),
         "read_day": Call("nexhealth", "GET", r"^/appointments$"),
         "read_one": Call("nexhealth", "GET", r"^/appointments/"),

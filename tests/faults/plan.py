@@ -73,6 +73,10 @@ class Plan:
     switches: dict[str, Any] = field(default_factory=dict)
     """How the partner behaves where its documents leave it open."""
 
+    @property
+    def sleepers(self) -> bool:
+        return any(trouble.deed.startswith("sleep_") for trouble in self.troubles)
+
 
 def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
     """Connections take turns by seed, where none is named."""

@@ -21,6 +21,7 @@ from tests.faults.ascend import Ascend
 from tests.faults.checker import judge
 from tests.faults.clients import Clients, Person
 from tests.faults.desk_rules import overtaken
+from tests.faults.drowsy import DROWSY
 from tests.faults.evidence import drained, gathered, settled, unreplayed
 from tests.faults.facts import Evidence, Violation
 from tests.faults.history import OK, History
@@ -69,7 +70,7 @@ async def play(seed: int, folder: Path, connection: str = "", guard_off: str = "
     """Play a seed; ``guard_off`` names a guard that the workers are to run without."""
     dealt = control_plan(seed, connection, guard_off) if guard_off else plan(seed, connection)
     practice: Practice = NexHealth(seed) if dealt.connection == "nexhealth" else Ascend()
-    worker = (*UNGUARDED, guard_off) if guard_off else WORKER
+    worker = (*UNGUARDED, guard_off) if guard_off else DROWSY if dealt.sleepers else WORKER
     stack = FaultStack(folder, practice, dealt.workers, worker, postgres=dealt.postgres)
     (folder / "plan.json").write_text(json.dumps(asdict(dealt), indent=1))
     history = History(folder / "history.jsonl")

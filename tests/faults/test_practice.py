@@ -1,10 +1,13 @@
 """What is read out of the sandbox's state of an office behind NexHealth, before anybody judges it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults.clients import Person
+from tests.faults.evidence import leaks
 from tests.faults.nexhealth import SIGHTINGS, NexHealth
 
 REF = "bk_" + "a" * 26
@@ -84,3 +87,11 @@ def test_what_waits_at_the_partner_is_on_its_way() -> None:
     assert NexHealth(0).on_its_way(state) == [REF]
     state["nexhealth"]["appointments"] = [waiting | {"cancelled": True}]
     assert NexHealth(0).on_its_way(state) == []
+
+
+@pytest.mark.parametrize("trace", Person(3).canaries)
+def test_every_trace_of_a_person_is_found_wherever_it_is_written(trace: str, tmp_path: Path) -> None:
+    (tmp_path / "worker0.log").write_text(f'{{"event": "booked for {trace}"}}')
+    (tmp_path / "temporal.db").write_bytes(b"nothing")
+    (tmp_path / "sandbox.db").write_text(trace)
+    assert list(leaks(tmp_path, [Person(3)])) == ["worker0.log"]

@@ -134,8 +134,9 @@ SHARED: dict[str, Card] = {
     "killed after email": _ambush("email", "after", "kill"),
     "killed after text": _ambush("text", "after", "kill"),
     "paused in write": _ambush("write", "before", "pause", seconds=(3.0, 5.0)),
-    "zombie write": _ambush("write", "token", "sleep_on_it", seconds=(17.0, 19.0)),
-    "zombie outlasts the sweep": _ambush("write", "token", "sleep_on_it", seconds=(27.0, 29.0)),
+    "asleep before the fence": _deed("sleep_before", seconds=(17.0, 19.0)),
+    "zombie write": _deed("sleep_after", seconds=(17.0, 19.0)),
+    "zombie outlasts the sweep": _deed("sleep_after", seconds=(27.0, 29.0)),
     "drained": _deed("drain"),
     # what we stand on
     "temporal killed": _deed("kill_temporal", seconds=(0.2, 3.0)),

@@ -13,6 +13,7 @@ from activities.holds import HoldActivities
 from adapters.ascend import AscendSystem
 from adapters.ledger import Action, Attempt, ClaimLost, Claims, MessageLedger
 from runtime.process import run_until_told
+from tests.faults.drowsy import fall_asleep_at_the_fence
 from tests.faults.plan import Plan, Wish
 from tests.faults.troubles import DECKS, Trouble
 
@@ -70,7 +71,7 @@ def control_plan(seed: int, connection: str, guard: str) -> Plan:
     elif guard == "fence":
         return _slept_over(seed)
     elif guard == "memory":
-        troubles = [Trouble("email 5xx after", "email", script="status_after", times=3, extra={"status": 503})]
+        troubles = [Trouble("email 5xx after", "email", script="status_after", times=18, extra={"status": 503})]
     else:
         name = "desk books before landing" if connection == "nexhealth" else "desk books before write"
         troubles = [replace(DECKS[connection][name].trouble, name=name)]
@@ -78,15 +79,13 @@ def control_plan(seed: int, connection: str, guard: str) -> Plan:
 
 
 def _slept_over(seed: int) -> Plan:
-    """A worker falls asleep after its look for an earlier write, until the booking is long cancelled."""
+    """A worker falls asleep before its write, until the booking is long cancelled."""
     wish = Wish(request_id=f"c{seed}-0", at=0, service="consult", clock="08:00", person=0, then="cancel", after=6.0)
-    troubles = (
-        Trouble("write dropped before", "write", script="drop_before"),
-        Trouble("asleep", "read_day", ambush="after", deed="sleep_on_it", skip=2, seconds=28.0),
-    )
+    troubles = (Trouble("asleep before the fence", deed="sleep_before", seconds=28.0),)
     return Plan(seed, "ascend", workers=2, known=(0,), wishes=(wish,), troubles=troubles)
 
 
 if __name__ == "__main__":
     without(sys.argv[1])
+    fall_asleep_at_the_fence()
     run_until_told(worker.run)
