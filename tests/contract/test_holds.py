@@ -19,6 +19,7 @@ from domain.interval import span
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
 from tests.contract.test_ascend import OAKLAND, PATIENT, config
+from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
 NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
@@ -60,7 +61,7 @@ async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the
 ) -> None:
     reference = new_reference()
     late = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
-    await parts.systems["ascend-main"].place_hold(late)
+    await parts.systems["ascend-main"].place_hold(late, at_any_time)
     await claimed(parts, reference, slot(1))
     writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
@@ -102,7 +103,7 @@ async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections,
     slots = (slot(0), slot(0, NINE + timedelta(days=7)))
     for where in slots:
         await system.place_hold(
-            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
+            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation"), at_any_time
         )
     given = HoldToWithdraw(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
     await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
@@ -118,7 +119,7 @@ async def test_what_was_moved_over_another_visit_is_not_confirmed_by_itself(
     where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
     theirs = sandbox.desk(do="book", start=noon.isoformat(), **where)
     first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
-    placed = await parts.systems["ascend-main"].place_hold(first)
+    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     sandbox.desk(do="move", id=placed.id, start=noon.isoformat())
     given = to_write(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
     written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)

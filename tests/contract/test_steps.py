@@ -26,7 +26,7 @@ from tests.support.sandbox import SandboxControl
 
 PRACTICE = {
     "name": "Bright Harbor Dental",
-    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s"}],
+    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s", "resend_after": "1s"}],
     "locations": [
         {
             "id": "portland",

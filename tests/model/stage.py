@@ -43,7 +43,7 @@ class Actor:
     began: int
     """The turn in which it began."""
     zombie: bool = False
-    writing_since: datetime | None = None
+    sending: bool = False
     """It passed the fence and has not sent its write yet."""
 
 
