@@ -1,12 +1,14 @@
 """What every practice system must do for us, whoever makes it and however it is reached: over real HTTP."""
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from adapters.errors import NotAuthorized, NotFound, OutcomeUnknown, RateLimited, Refused, Unavailable
 from adapters.practice_system import NewChart, PatientQuery
+from demo.stack import free_port
 from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.patient import Address
@@ -65,6 +67,53 @@ async def test_a_write_whose_answer_proves_nothing_is_unknown_never_failed(at: B
         await at.system.place_hold(wanted, at_any_time)
     committed = kind != "drop_before"
     assert len(await at.system.find_by_reference(wanted.reference, at.location, NINE)) == committed
+
+
+async def test_what_may_not_be_sent_any_more_is_not_sent(at: Bench) -> None:
+    """A process that was stopped between its permission and its write finds out when it goes on."""
+
+    async def just_over() -> datetime:
+        return datetime.now(UTC) - timedelta(milliseconds=1)
+
+    wanted = at.hold()
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(wanted, just_over)
+    assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
+
+
+async def test_a_write_that_is_sent_again_with_another_token_needs_permission_again(at: Bench) -> None:
+    await at.system.calendar(at.location, DAY)
+    at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind="expire_tokens")
+    permits = [datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(minutes=1)]
+
+    async def permit() -> datetime:
+        return permits.pop()
+
+    wanted = at.hold()
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(wanted, permit)
+    assert not permits
+    assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
+
+
+async def test_permission_is_asked_when_nothing_else_is_left_to_wait_for(at: Bench) -> None:
+    """The token and the turn have been waited for by then."""
+    asked: list[int] = []
+
+    async def permit() -> datetime:
+        asked.append(at.sandbox.calls(at.wire))
+        return await at_any_time()
+
+    await at.system.place_hold(at.hold(), permit)
+    assert asked == [at.sandbox.calls(at.wire) - 1]
+
+
+async def test_a_write_for_which_there_was_no_connection_was_not_sent(at: Bench) -> None:
+    await at.system.place_hold(at.hold(), at_any_time)  # the token is known from then on
+    transport: Any = vars(at.system)["_transport"]
+    vars(transport)["_http"].base_url = f"http://127.0.0.1:{free_port(0)}"
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(at.hold(NINE + timedelta(hours=2)), at_any_time)
 
 
 async def test_an_expired_token_is_renewed_once_even_for_a_write(at: Bench) -> None:
