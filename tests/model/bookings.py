@@ -151,7 +151,8 @@ class Steps(PracticeSteps):
                 if failure.non_retryable:
                     raise NeedsStaff(Reason.NOT_LANDED) from None
                 wait = failure.next_retry_delay
-            except (GaveUp, OutsideError):
+            except (GaveUp, OutsideError) as failure:
+                actor.troubled |= isinstance(failure, GaveUp)
                 wait = None
             finally:
                 actor.zombie = True
@@ -218,6 +219,7 @@ class Booking:
         self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
         self.confirmed = False
         self._stage = stage
+        self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
         self._landing = Landing(given, self.state, self._steps)
         desk = cast(Desk, FrontDesk(stage, calendar, given.reference))
@@ -252,6 +254,7 @@ class Booking:
         except NeedsStaff:
             if not self._may_retry:
                 raise
+            self._calendar.person_decides(self.reference)
             self.state.apply(Resolution(kind=ResolutionKind.RETRY))
             await self._landing.book()
         self.confirmed = True

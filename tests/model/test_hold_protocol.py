@@ -28,7 +28,7 @@ from domain.interval import Interval, span
 from domain.keyed_hash import KeyedHash
 from domain.slot import Conflict, Slot
 from tests.model.bookings import HOLD_EXPIRY, OPERATORIES, PROVIDERS, Booking, StagedLedger, practice, request
-from tests.model.calendar import DELAY, MemoryCalendar
+from tests.model.calendar import DELAY, SENDS_AT_MOST, MemoryCalendar
 from tests.model.stage import Fate, Stage, Turn
 
 Result = TypeVar("Result")
@@ -175,6 +175,8 @@ class HoldProtocol(RuleBasedStateMachine):
 
     def _judge(self) -> None:
         assert not self.calendar.written_twice, "an unknown outcome was treated as a failure"
+        assert not self.calendar.written_over_desk, "what the desk took out was written again"
+        assert all(sends <= SENDS_AT_MOST for sends in self.calendar.sends.values()), "sent too often"
         assert {k: a for k, a in self.calendar.appointments.items() if k in self.calendar.desk} == self.calendar.desk
         for booking in self.bookings:
             booking.life.result()
@@ -273,11 +275,11 @@ def play(url: str, kind: type[HoldProtocol] = HoldProtocol, **more: Any) -> None
 
 
 def test_the_protocol_holds_on_sqlite(tmp_path: Path) -> None:
-    play(f"sqlite:///{tmp_path}/ledger.db", max_examples=150, derandomize=True, database=None)
+    play(f"sqlite:///{tmp_path}/ledger.db", max_examples=400, derandomize=True, database=None)
 
 
 def test_the_protocol_holds_on_postgresql(postgres: str) -> None:
-    play(postgres, max_examples=60, derandomize=True, database=None)
+    play(postgres, max_examples=120, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize("kind", [WithoutTheLook, WithoutTheReadBack, WithoutTheFence, WithoutTheBound])
@@ -367,4 +369,30 @@ def test_what_a_sleeper_confirmed_at_a_lost_time_is_the_visit(tmp_path: Path) ->
         state.go_on(1, Fate.WELL, 0, "run_out_of_time")
         state.go_on(1, Fate.WELL, 0, None)
         state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
+        state.teardown()
+
+
+def test_what_the_desk_deleted_before_it_was_seen_is_not_written_again(tmp_path: Path) -> None:
+    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+        state = machine()
+        state.submit(FIRST_START, None, False)
+        state.go_on(0, Fate.WELL, 6, None)
+        assert len(state.calendar.appointments) == 1
+        state.desk("deletes", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
+        state.teardown()
+        assert sum(state.calendar.sends.values()) == 1
+
+
+def test_what_stays_unknown_is_sent_as_often_as_it_may_be_and_no_more(tmp_path: Path) -> None:
+    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+        state = machine()
+        state.submit(FIRST_START, None, False)
+        state.go_on(0, Fate.WELL, 5, None)
+        for _ in range(200):
+            state.stage.pass_time(min(turn.at for turn in state.stage.waiting))
+            sending = [turn for turn in state.stage.waiting if turn.who.sending]
+            state.go_on(0, Fate.NOTHING_DONE if sending else Fate.WELL, 0, None)
+            if state.bookings[0].life.done():
+                break
+        assert sum(state.calendar.sends.values()) == SENDS_AT_MOST
         state.teardown()
