@@ -125,6 +125,7 @@ class HoldActivities:
         """
         site = self._connections.site(given.location)
         renewal = await self._renewed(given.reference)
+        fence = renewal.fence if renewal is not None else None
         ambiguous = given.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
         placed = await self._find_ours(site, given, renewal) if ambiguous else None
         if placed is None:
@@ -137,13 +138,13 @@ class HoldActivities:
                 # What is in the way may be a write of ours whose answer was lost.
                 placed = await self._look_twice(site, given, site.consistency_delay) if ambiguous else None
                 if placed is None:
-                    await self._connections.ledger.claims.release(given.reference)
+                    await self._connections.ledger.claims.release(given.reference, fence)
                     taken = Conflict(cause=Cause.APPOINTMENT, time=given.slot.time)
                     return HoldWritten(conflicts=(taken,), ambiguous=ambiguous)
         if placed.landing is not LandingState.LANDED:
             await self._connections.ledger.news.wrote(given.reference, placed.id)
             return HoldWritten(appointment=placed, ambiguous=ambiguous)
-        return await self._settle(site, given, placed, ambiguous)
+        return await self._settle(site, given, placed, ambiguous, fence)
 
     @activity.defn
     async def await_landing(self, given: LandingToCheck) -> HoldWritten:
@@ -196,15 +197,17 @@ class HoldActivities:
         except NotFound:
             return None
 
-    async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
+    async def _settle(
+        self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool, fence: int | None = None
+    ) -> HoldWritten:
         """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
         kept, rivals = await self._read_back(site, given, placed)
         if kept is None:
-            await self._connections.ledger.claims.release(given.reference)
+            await self._connections.ledger.claims.release(given.reference, fence)
             return HoldWritten(ambiguous=True)
         moved = kept.slot != given.slot
         if rivals and not moved:
-            await self._connections.ledger.claims.release(given.reference)
+            await self._connections.ledger.claims.release(given.reference, fence)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
         if given.confirm and not moved:
             try:

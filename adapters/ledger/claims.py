@@ -124,8 +124,10 @@ class Claims:
             lambda c: c.execute(update(claims).where(claims.c.reference == reference).values(**values))
         )
 
-    async def release(self, reference: str) -> None:
-        await self._database.run(lambda c: c.execute(delete(claims).where(claims.c.reference == reference)))
+    async def release(self, reference: str, fence: int | None = None) -> None:
+        """Free the claim; with a fence only while that is the newest."""
+        mine = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]
+        await self._database.run(lambda c: c.execute(delete(claims).where(*mine)))
 
     async def live(self, connection: str, location: str, span: Interval, now: datetime) -> list[Slot]:
         """Live claims at a location that touch ``span``."""

@@ -82,6 +82,17 @@ async def test_an_attempt_that_slept_past_its_time_may_not_write(ledger: Ledger)
     assert (await ledger.claims.renew("a", NOW)).written
 
 
+async def test_an_attempt_that_slept_frees_nothing_that_a_newer_one_holds(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    asleep = await ledger.claims.renew("a", NOW)
+    newest = await ledger.claims.renew("a", NOW)
+    await ledger.claims.release("a", asleep.fence)
+    await ledger.claims.begin_write("a", newest, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.release("a", newest.fence)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.renew("a", NOW)
+
+
 async def test_what_was_sent_is_counted_and_what_was_not_is_not(ledger: Ledger) -> None:
     slot, later = claim("a").slot, NOW + timedelta(seconds=5)
     await ledger.claims.take(claim("a"), NOW)

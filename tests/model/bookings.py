@@ -25,9 +25,12 @@ from tests.model.stage import Actor, Fate, Stage, acting
 from workflows.contracts import BookingInput, Resolution, ResolutionKind
 from workflows.desk import Desk
 from workflows.landing import Landing
+from workflows.listing import Listing
+from workflows.notices import Notices
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
 from workflows.undoing import Undoing
+from workflows.visit import Visit
 
 RESEND_AFTER = timedelta(seconds=15)
 HOLD_EXPIRY = timedelta(minutes=10)
@@ -189,17 +192,19 @@ def request(number: int, start: datetime, provider: str | None) -> BookingInput:
 
 
 class FrontDesk:
-    """Asked about what an ended booking may not take back: removes it by hand, and says so."""
+    """Asked about what we may not take back: removes it by hand, all but the visit itself, and says so."""
 
-    def __init__(self, stage: Stage, calendar: MemoryCalendar, reference: str) -> None:
+    def __init__(self, stage: Stage, calendar: MemoryCalendar, state: BookingState) -> None:
         self._stage = stage
         self._calendar = calendar
-        self._reference = reference
+        self._state = state
 
     async def asked(self, need: NeedsStaff) -> ResolutionKind:
         await self._stage.turn()
-        for left in self._calendar.of(self._reference):
-            self._calendar.desk_deletes(left)
+        visit = self._state.appointment if not self._state.status.is_final else None
+        for left in self._calendar.of(self._state.given.reference):
+            if visit is None or left.id != visit.id:
+                self._calendar.desk_deletes(left)
         return ResolutionKind.APPROVE
 
 
@@ -222,8 +227,9 @@ class Booking:
         self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
         self._landing = Landing(given, self.state, self._steps)
-        desk = cast(Desk, FrontDesk(stage, calendar, given.reference))
+        desk = cast(Desk, FrontDesk(stage, calendar, self.state))
         self._undoing = Undoing(self.state, self._landing, desk)
+        self._visit = Visit(self.state, self._steps, self._landing, desk, cast(Notices, None), cast(Listing, None))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
@@ -258,4 +264,4 @@ class Booking:
             self.state.apply(Resolution(kind=ResolutionKind.RETRY))
             await self._landing.book()
         self.confirmed = True
-        await self._landing.undo_late_commits()
+        await self._visit.stands_once()
