@@ -27,8 +27,17 @@ class Site:
     """Practice-system ids of other locations on this connection that share a provider with this one."""
     consistency_delay: timedelta
     """How long the practice system may take to show what it has accepted."""
+    resend_after: timedelta
+    """How long a write whose outcome is unknown is looked for before it is written again."""
     late_commit: timedelta
     """How long after its answer was lost a write may still be carried out."""
+
+    @property
+    def send_within(self) -> timedelta:
+        """A write leaves so soon after its claim was asserted, or never; the rest of ``late_commit`` is for the
+        practice system to carry it out.
+        """
+        return self.late_commit / 2
 
     @property
     def id(self) -> str:
@@ -79,5 +88,6 @@ class Connections:
             system=self.systems[place.connection],
             neighbours=self.practice.sharing_providers(location),
             consistency_delay=connection.consistency_delay,
+            resend_after=connection.resend_after,
             late_commit=connection.late_commit,
         )

@@ -1,13 +1,14 @@
 """Writing the hold, and never trusting the write."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.connections import Connections, Site, utc_now
-from adapters.errors import NotFound, OutcomeUnknown, OutsideError, Refused, SlotTaken
+from adapters.errors import NotFound, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.ledger import ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
 from domain.base import Value
@@ -18,6 +19,11 @@ from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
 
 log = structlog.get_logger(__name__)
+
+SOON = timedelta(seconds=10)
+"""So long an attempt waits by itself; a longer wait is left to the next attempt."""
+LOOKS_APART = timedelta(seconds=5)
+"""At least; ever further, the longer ago it was sent."""
 
 
 class Write(Value):
@@ -114,12 +120,14 @@ class HoldActivities:
         Each attempt first takes the claim's next fence. One that may follow a committed write then looks for our
         reference, waits for the practice system to catch up, and looks again; only then it writes. Immediately
         before the write the claim is asserted under the fence: an attempt that slept past its time fails there,
-        since whoever came after it took a newer fence before looking.
+        since whoever came after it took a newer fence before looking. One that sleeps after that sends nothing,
+        unless it wakes so soon that the look for late writes still finds what it wrote.
         """
         site = self._connections.site(given.location)
         renewal = await self._renewed(given.reference)
+        fence = renewal.fence if renewal is not None else None
         ambiguous = given.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
-        placed = await self._find_ours(site, given) if ambiguous else None
+        placed = await self._find_ours(site, given, renewal) if ambiguous else None
         if placed is None:
             try:
                 placed = await self._place(site, given, renewal)
@@ -128,15 +136,15 @@ class HoldActivities:
                 return HoldWritten(conflicts=(lost,), ambiguous=ambiguous)
             except SlotTaken:
                 # What is in the way may be a write of ours whose answer was lost.
-                placed = await self._find_ours(site, given) if ambiguous else None
+                placed = await self._look_twice(site, given, site.consistency_delay) if ambiguous else None
                 if placed is None:
-                    await self._connections.ledger.claims.release(given.reference)
+                    await self._connections.ledger.claims.release(given.reference, fence)
                     taken = Conflict(cause=Cause.APPOINTMENT, time=given.slot.time)
                     return HoldWritten(conflicts=(taken,), ambiguous=ambiguous)
         if placed.landing is not LandingState.LANDED:
             await self._connections.ledger.news.wrote(given.reference, placed.id)
             return HoldWritten(appointment=placed, ambiguous=ambiguous)
-        return await self._settle(site, given, placed, ambiguous)
+        return await self._settle(site, given, placed, ambiguous, fence)
 
     @activity.defn
     async def await_landing(self, given: LandingToCheck) -> HoldWritten:
@@ -150,7 +158,7 @@ class HoldActivities:
             seen = await site.system.get_appointment(given.appointment_id)
         except NotFound:
             seen = None
-        if seen is None or seen.reference != given.reference or not seen.status.occupies_chair:
+        if seen is None or not _is_under(given.reference, seen):
             await self._connections.ledger.claims.release(given.reference)
             return HoldWritten()
         if seen.landing is LandingState.LANDED:
@@ -189,12 +197,17 @@ class HoldActivities:
         except NotFound:
             return None
 
-    async def _settle(self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool) -> HoldWritten:
+    async def _settle(
+        self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool, fence: int | None = None
+    ) -> HoldWritten:
         """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
         kept, rivals = await self._read_back(site, given, placed)
+        if kept is None:
+            await self._connections.ledger.claims.release(given.reference, fence)
+            return HoldWritten(ambiguous=True)
         moved = kept.slot != given.slot
         if rivals and not moved:
-            await self._connections.ledger.claims.release(given.reference)
+            await self._connections.ledger.claims.release(given.reference, fence)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
         if given.confirm and not moved:
             try:
@@ -252,34 +265,73 @@ class HoldActivities:
         """Raises ClaimLost where there is none, or where a newer attempt is under way."""
         if renewal is None:
             raise ClaimLost
-        booking = activity.info().workflow_id or ""
-        await self._connections.ledger.claims.begin_write(
-            given.reference, renewal.fence, given.slot, booking, utc_now()
-        )
-        return await site.system.place_hold(self._hold(site, given))
+        claims, booking = self._connections.ledger.claims, activity.info().workflow_id or ""
 
-    async def _find_ours(self, site: Site, given: HoldToWrite) -> Appointment | None:
-        """What an earlier write added. What it added at a time that is not wanted any more is taken back.
+        async def permit() -> datetime:
+            now = utc_now()
+            await claims.begin_write(given.reference, renewal, given.slot, booking, now)
+            return now + site.send_within
+
+        try:
+            return await site.system.place_hold(self._hold(site, given), permit)
+        except (Unavailable, RateLimited):
+            await claims.not_sent(given.reference, renewal)
+            raise
+
+    async def _find_ours(self, site: Site, given: HoldToWrite, renewal: Renewal | None) -> Appointment | None:
+        """What an earlier write added; ``None``: nothing, as far as anybody can tell, so that it may be sent again.
+
+        Before each sending it is waited twice as long as before the last one. Raises where that is not over yet, or
+        where it has been sent as often as it may be.
+        """
+        if renewal is None or renewal.sent_at is None:
+            return await self._look_twice(site, given, site.consistency_delay)
+        sent_for = utc_now() - renewal.sent_at
+        wait = site.resend_after * 2 ** max(renewal.sends - 1, 0) - sent_for
+        if wait <= SOON:
+            ours = await self._look_twice(site, given, max(wait, site.consistency_delay))
+            if ours is None and renewal.sends >= site.system.capabilities.sends_at_most:
+                raise ApplicationError("what was written does not show", type="NeverShown", non_retryable=True)
+            return ours
+        ours = await self._look(site, given)
+        if ours is None:
+            raise ApplicationError(
+                "what was written may show yet",
+                type="NotShownYet",
+                next_retry_delay=min(wait, max(sent_for, LOOKS_APART)),
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        return ours
+
+    async def _look_twice(self, site: Site, given: HoldToWrite, between: timedelta) -> Appointment | None:
+        ours = await self._look(site, given)
+        if ours is None:
+            await asyncio.sleep(between.total_seconds())
+            ours = await self._look(site, given)
+        return ours
+
+    async def _look(self, site: Site, given: HoldToWrite) -> Appointment | None:
+        """What carries our reference. What stands at a time that is not wanted any more is taken back.
 
         Unless it is final by now, through the desk or a late write of ours: then that is the visit, and no second one
         is written.
         """
-        for wait in (0.0, site.consistency_delay.total_seconds()):
-            await asyncio.sleep(wait)
-            found = await site.ours(given.reference, given.starts)
-            for left in filter(given.is_outlived_by, found):
-                if await site.system.withdraw(left.id, given.reference, wrote=given.slots) is TakenBack.KEPT:
-                    return left
-            ours = next(filter(given.is_met_by, found), None)
-            if ours is not None:
-                return ours
-        return None
+        found = await site.ours(given.reference, given.starts)
+        for left in filter(given.is_outlived_by, found):
+            if await site.system.withdraw(left.id, given.reference, wrote=given.slots) is TakenBack.KEPT:
+                return left
+        return next(filter(given.is_met_by, found), None)
 
     async def _read_back(
         self, site: Site, given: HoldToWrite, placed: Appointment
-    ) -> tuple[Appointment, tuple[Conflict, ...]]:
-        """Ours as the calendar shows it, and what overlaps it with an older right to the chair."""
+    ) -> tuple[Appointment | None, tuple[Conflict, ...]]:
+        """Ours as the calendar shows it, and what overlaps it with an older right to the chair.
+
+        ``None``: somebody has taken it out already, or made it their own; it is not written again.
+        """
         day, mine = await self._until_visible(site, given, placed)
+        if not mine:
+            return None, ()
         kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
         rivals = await self._give_way(site, given, kept, day)
         for twin in _under(given.reference, day):
@@ -313,22 +365,27 @@ class HoldActivities:
     async def _until_visible(
         self, site: Site, given: HoldToWrite, placed: Appointment
     ) -> tuple[Calendar, list[Appointment]]:
+        """The day around it and all of ours that is there, once it shows; then what its id says."""
         rule = self._rule(given)
         for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
             await asyncio.sleep(wait)
-            day = await site.live_day(given.slot.time.start, rule)
-            mine = list(filter(given.is_met_by, _under(given.reference, day)))
+            day = await site.live_day(placed.time.start, rule)
+            mine = [a for a in _under(given.reference, day) if a.id == placed.id or given.is_met_by(a)]
             if mine:
                 return day, mine
         try:
             current = await site.system.get_appointment(placed.id)
         except NotFound:
-            raise OutcomeUnknown("the hold was accepted but the calendar does not show it") from None
-        return day, [current]
+            return day, []
+        return day, [current] if _is_under(given.reference, current) else []
+
+
+def _is_under(reference: str, found: Appointment) -> bool:
+    return found.reference == reference and found.status.occupies_chair
 
 
 def _under(reference: str, day: Calendar) -> list[Appointment]:
-    return [a for a in day.appointments if a.reference == reference and a.status.occupies_chair]
+    return [a for a in day.appointments if _is_under(reference, a)]
 
 
 def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:

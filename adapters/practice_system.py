@@ -4,7 +4,7 @@ Every method may raise the errors of ``adapters.errors``. Reads raise ``Unavaila
 ``OutcomeUnknown``: reading twice is harmless.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -38,6 +38,8 @@ class Capabilities(Value):
     """``Calendar.windows`` shows the practice's own schedule; otherwise only the practice file's hours count."""
     sees_lunch: bool = True
     """Lunch and other breaks come as blocks; otherwise the practice file's hours must leave them out."""
+    sends_at_most: int = 8
+    """How often one appointment is written while it stays unknown what became of it; then a person is asked."""
     books_for_dependents: bool = False
     """``Hold.dependent`` is understood."""
 
@@ -83,6 +85,12 @@ class Hold(Value):
     """What the desk should read, without the reference: the adapter adds that."""
     dependent: Person | None = None
     """Whom the visit is for, where ``patient`` is the guardian's chart and the dependent has none yet."""
+
+
+Permit = Callable[[], Awaitable[datetime]]
+"""Asked before each sending, when nothing is left to wait for but the answer: until when it may be sent. Raises where
+it may not be.
+"""
 
 
 class TakenBack(StrEnum):
@@ -145,10 +153,11 @@ class PracticeSystem(Protocol):
         """One cheap call, and how to learn whether a queued write has landed. Raises NotFound when it was deleted."""
         ...
 
-    async def place_hold(self, hold: Hold) -> Appointment:
-        """Write it once. Raises OutcomeUnknown whenever the answer does not prove what happened, SlotTaken where
-        the practice system itself sees something in the way, and Refused with ``bad_reference`` where something that
-        the hold names is not there.
+    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
+        """Write it once, when ``permit`` allows it. Raises Unavailable where it was certainly not sent, as when the
+        permitted time was over; OutcomeUnknown whenever the answer does not prove what happened; SlotTaken where the
+        practice system itself sees something in the way; and Refused with ``bad_reference`` where something that the
+        hold names is not there.
         """
         ...
 

@@ -162,6 +162,8 @@ class Landing:
             self._replaces(earlier)
             if written.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
+        elif not written.conflicts:
+            raise NeedsStaff(Reason.HOLD_CHANGED)
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
             await self.withdraw()
 

@@ -23,6 +23,7 @@ from adapters.practice_system import (
     KnownProvider,
     NewChart,
     PatientQuery,
+    Permit,
     ReferenceData,
     TakenBack,
 )
@@ -122,15 +123,17 @@ class AscendSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return wire.appointment(await self._edits.read(appointment_id))
 
-    async def place_hold(self, hold: Hold) -> Appointment:
+    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         if hold.dependent is not None:
             raise Refused("Ascend books for a patient who has a chart", code="dependent")
         try:
-            return wire.appointment(await self._post(APPOINTMENTS, wire.new_appointment(hold)))
-        except Unavailable as unclear:
-            raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
+            row = await self._post(APPOINTMENTS, wire.new_appointment(hold), permit)
         except Refused as refusal:
             raise await self._taken_or(refusal, hold.location, hold.slot) from None
+        try:
+            return wire.appointment(row)
+        except Unavailable as unclear:
+            raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 
     async def confirm_hold(
         self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
@@ -219,9 +222,9 @@ class AscendSystem:
         body = await self._transport.read(f"{PATIENTS}/{patient_id}", {"responseFields": ",".join(PATIENT_FIELDS)})
         return one_row(body, Unavailable(f"GET {PATIENTS}: an answer without the row"))
 
-    async def _post(self, path: str, body: wire.Row) -> wire.Row:
+    async def _post(self, path: str, body: wire.Row, permit: Permit | None = None) -> wire.Row:
         try:
-            return {**body, **written_row(await self._transport.write("POST", path, body))}
+            return {**body, **written_row(await self._transport.write("POST", path, body, permit=permit))}
         except NotFound as missing:
             raise Refused(f"{missing.reason}: something that it refers to is not there", code="bad_reference") from None
 

@@ -17,7 +17,8 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import NOT_SENT, http_client, retry_after
+from adapters.http import NOT_SENT, http_client, retry_after, sent_until
+from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +58,15 @@ class Transport:
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
-    async def write(self, method: str, path: str, body: Any = None, *, at_once: bool = False) -> Any:
+    async def write(
+        self, method: str, path: str, body: Any = None, *, at_once: bool = False, permit: Permit | None = None
+    ) -> Any:
         """The decoded body of a write. Raises OutcomeUnknown whenever the answer proves nothing.
 
         With ``at_once`` it rests on what was read just before, and is not repeated: raises TokenRefused.
+        With ``permit`` it is sent only while that allows it: raises Unavailable.
         """
-        return await self._call(method, path, {}, body, at_once)
+        return await self._call(method, path, {}, body, at_once, permit)
 
     async def linked_organizations(self) -> list[str]:
         response = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
@@ -70,23 +74,31 @@ class Transport:
         found = body.get("organizations") if isinstance(body, dict) else None
         return [str(org) for org in found] if isinstance(found, list) else []
 
-    async def _call(self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool) -> Any:
+    async def _call(
+        self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool, permit: Permit | None = None
+    ) -> Any:
         name = f"{method} {_anonymous(path)}"
-        response = await self._send(method, API + path, params, body, at_once)
+        response = await self._send(method, API + path, params, body, at_once, permit)
         if response.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             if response.request.headers["Authorization"] == f"Bearer {self._token}":
                 self._token_ends = 0.0
             if at_once and method != "GET":
                 raise TokenRefused(f"{name}: 401", code="401")
-            response = await self._send(method, API + path, params, body)
+            response = await self._send(method, API + path, params, body, permit=permit)
         _raise_for(response, name)
         if method == "DELETE":
             return None
         return _decoded(response, name)
 
     async def _send(
-        self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool = False
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        body: Any,
+        at_once: bool = False,
+        permit: Permit | None = None,
     ) -> httpx.Response:
         if not at_once:
             await self.turn()
@@ -96,9 +108,12 @@ class Transport:
             "Accept": "application/json",
         }
         name = f"{method} {_anonymous(path.removeprefix(API))}"
+        permitted = sent_until(await permit()) if permit is not None else None
         begun = time.monotonic()
         try:
-            response = await self._http.request(method, path, params=params or None, json=body, headers=headers)
+            response = await self._http.request(
+                method, path, params=params or None, json=body, headers=headers, extensions=permitted
+            )
         except NOT_SENT:
             raise Unavailable(f"{name}: no connection") from None
         except httpx.HTTPError as failure:

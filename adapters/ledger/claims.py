@@ -56,6 +56,10 @@ class Renewal(Value):
     fence: int
     written: bool
     """A write under this claim was begun before: look for it."""
+    sends: int
+    """So many of them since the time was claimed that may have been carried out."""
+    sent_at: AwareDatetime | None
+    """The latest of them, also of an earlier claim."""
 
 
 class Claims:
@@ -82,28 +86,36 @@ class Claims:
         except IntegrityError:
             raise ClaimLost from None
 
-    async def begin_write(self, reference: str, fence: int, slot: Slot, booking: str, now: datetime) -> None:
+    async def begin_write(self, reference: str, by: Renewal, slot: Slot, booking: str, now: datetime) -> None:
         """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest,
-        or the claim is on another slot by now.
+        or the claim is on another slot by now. However often an attempt asks, it counts as one sending.
 
         ``booking``: workflow id, so that news of the appointment finds it.
         """
+        begun = {"written": True, "sends": by.sends + 1, "sent_at": now.timestamp()}
 
         def work(c: Connection) -> bool:
             mine = and_(
                 claims.c.reference == reference,
-                claims.c.fence == fence,
+                claims.c.fence == by.fence,
                 _is_on(slot),
                 claims.c.live,
                 claims.c.expires_at > now.timestamp(),
             )
-            row = c.execute(update(claims).where(mine).values(written=True).returning(claims.c.connection)).first()
+            row = c.execute(update(claims).where(mine).values(begun).returning(claims.c.connection)).first()
             if row is not None:
                 news.begin(c, reference, row.connection, booking)
             return row is not None
 
         if not await self._database.run(work):
             raise ClaimLost
+
+    async def not_sent(self, reference: str, by: Renewal) -> None:
+        """The write that this attempt had begun certainly did nothing: as if it had not begun."""
+        sent_at = by.sent_at.timestamp() if by.sent_at is not None else None
+        before = {"written": by.written, "sends": by.sends, "sent_at": sent_at}
+        mine = claims.c.reference == reference, claims.c.fence == by.fence
+        await self._database.run(lambda c: c.execute(update(claims).where(*mine).values(before)))
 
     async def landed(self, reference: str, keep_until: datetime, now: datetime) -> None:
         """The appointment is in the calendar: the claim blocks until ``keep_until``, then only counts for the cap."""
@@ -112,8 +124,10 @@ class Claims:
             lambda c: c.execute(update(claims).where(claims.c.reference == reference).values(**values))
         )
 
-    async def release(self, reference: str) -> None:
-        await self._database.run(lambda c: c.execute(delete(claims).where(claims.c.reference == reference)))
+    async def release(self, reference: str, fence: int | None = None) -> None:
+        """Free the claim; with a fence only while that is the newest."""
+        mine = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]
+        await self._database.run(lambda c: c.execute(delete(claims).where(*mine)))
 
     async def live(self, connection: str, location: str, span: Interval, now: datetime) -> list[Slot]:
         """Live claims at a location that touch ``span``."""
@@ -235,8 +249,8 @@ def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
             raise TooManyClaims
     fence = _fence()
     c.execute(delete(claims).where(claims.c.reference == claim.reference))
-    written = bool(before and before.written)
-    c.execute(insert(claims).values(**row, fence=fence, live=True, landed=False, written=written))
+    earlier = {"written": bool(before and before.written), "sent_at": before.sent_at if before else None}
+    c.execute(insert(claims).values(**row, **earlier, fence=fence, live=True, landed=False))
     return Grant(fence=fence, earlier=_earlier(c, claim, now), booked=_booked_by_others(c, claim, now))
 
 
@@ -277,7 +291,8 @@ def _renew(c: Connection, reference: str, now: float) -> Renewal:
     if not row["live"] and not row["landed"]:
         values |= {"live": True, "expires_at": now + LIVES_AGAIN_FOR.total_seconds()}
     c.execute(update(claims).where(claims.c.reference == reference).values(**values))
-    return Renewal(fence=fence, written=row["written"])
+    sent_at = datetime.fromtimestamp(row["sent_at"], UTC) if row["sent_at"] is not None else None
+    return Renewal(fence=fence, written=row["written"], sends=row["sends"], sent_at=sent_at)
 
 
 LIVES_AGAIN_FOR = timedelta(minutes=10)

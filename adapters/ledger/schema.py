@@ -34,6 +34,8 @@ claims = Table(
     Column("live", Boolean, nullable=False),
     Column("landed", Boolean, nullable=False),
     Column("written", Boolean, nullable=False),
+    Column("sends", Integer, nullable=False, server_default="0"),
+    Column("sent_at", Float),
     Column("contact", String(64)),
     Index("claims_by_day", "connection", "location", "local_day"),
     Index("claims_by_contact", "contact"),

@@ -8,6 +8,9 @@ from enum import StrEnum
 from adapters.practice_system import Capabilities
 from domain.base import Value
 
+SENDS_AT_MOST = 2
+"""What was lost may be sent again once."""
+
 
 class Support(StrEnum):
     YES = "yes"
@@ -55,6 +58,7 @@ class Profile(Value):
             syncs_hours=self.syncs_hours is Support.YES,
             sees_lunch=self.lunch_blocks is Support.YES,
             books_for_dependents=True,
+            sends_at_most=SENDS_AT_MOST,
         )
 
 

@@ -23,6 +23,7 @@ from adapters.practice_system import (
     KnownProvider,
     NewChart,
     PatientQuery,
+    Permit,
     ReferenceData,
     TakenBack,
 )
@@ -101,16 +102,18 @@ class NexHealthSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return self._appointment(await self._item(APPOINTMENTS, appointment_id))
 
-    async def place_hold(self, hold: Hold) -> Appointment:
+    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         place = await self._location(hold.location)
         if place.get("insert_appt_client") is False:
             raise Misconfigured("NexHealth does not write this location's appointments to the practice's system")
         body = wire.new_appointment(hold, self._config.public_url)
         params = [*_at(hold.location), ("notify_patient", "false")]
         try:
-            return self._appointment(_row(await self._transport.write("POST", APPOINTMENTS, body, params), "appt"))
+            row = _row(await self._transport.write("POST", APPOINTMENTS, body, params, permit=permit), "appt")
         except NotFound as missing:
             raise _bad_reference(missing) from None
+        try:
+            return self._appointment(row)
         except Unavailable as unclear:
             raise OutcomeUnknown(f"POST {APPOINTMENTS}: {unclear}") from None
 

@@ -13,9 +13,10 @@ import structlog
 from aiolimiter import AsyncLimiter
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import NOT_SENT, http_client, retry_after
+from adapters.http import NOT_SENT, http_client, retry_after, sent_until
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
+from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
 
@@ -70,10 +71,22 @@ class Transport:
                 raise Unavailable(f"GET {path}: the same page again")
             cursor = str(page["end_cursor"])
 
-    async def write(self, method: str, path: str, body: Any, params: Params = (), *, scoped: bool = True) -> Any:
-        """What a write answers. Raises OutcomeUnknown whenever the answer proves nothing."""
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        params: Params = (),
+        *,
+        scoped: bool = True,
+        permit: Permit | None = None,
+    ) -> Any:
+        """What a write answers. Raises OutcomeUnknown whenever the answer proves nothing.
+
+        With ``permit`` it is sent only while that allows it: raises Unavailable.
+        """
         name = f"{method} {_anonymous(path)}"
-        answer = await self._call(method, path, params, body, scoped)
+        answer = await self._call(method, path, params, body, scoped, permit)
         if ignored := _ignored(answer):
             log.error("nexhealth ignored parameters: a defect of ours", call=name, parameters=ignored)
             raise OutcomeUnknown(f"{name}: done without the parameters {ignored}, which are ignored")
@@ -90,25 +103,35 @@ class Transport:
             raise Misconfigured(what, code="ignored_parameters")
         return body
 
-    async def _call(self, method: str, path: str, params: Params, body: Any, scoped: bool) -> Row:
+    async def _call(
+        self, method: str, path: str, params: Params, body: Any, scoped: bool, permit: Permit | None = None
+    ) -> Row:
         query = [("subdomain", self._config.subdomain), *params] if scoped else list(params)
         token = await self._current_token()
-        response = await self._send(token, method, path, query, body)
+        response = await self._send(token, method, path, query, body, permit)
         if response.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             token = await self._current_token(instead_of=token)
-            response = await self._send(token, method, path, query, body)
+            response = await self._send(token, method, path, query, body, permit)
         return understood(response, f"{method} {_anonymous(path)}")
 
-    async def _send(self, token: str, method: str, path: str, query: Params, body: Any) -> httpx.Response:
+    async def _send(
+        self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
+    ) -> httpx.Response:
         name = f"{method} {_anonymous(path)}"
         if method == "GET" and path == "/appointments":
             await self._calendar_pace.acquire()
         await self._pace.acquire()
+        permitted = sent_until(await permit()) if permit is not None else None
         begun = time.monotonic()
         try:
             response = await self._http.request(
-                method, path, params=httpx.QueryParams(list(query)), json=body, headers=_headers(f"Bearer {token}")
+                method,
+                path,
+                params=httpx.QueryParams(list(query)),
+                json=body,
+                headers=_headers(f"Bearer {token}"),
+                extensions=permitted,
             )
         except NOT_SENT:
             raise Unavailable(f"{name}: no connection") from None

@@ -160,6 +160,7 @@ class ConnectionKeys(Keys):
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     longest_appointment: Length = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
+    resend_after: Duration | None = None
     late_commit: Duration = timedelta(seconds=60)
     look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
     tell_patient_after: Duration = LandingPolicy().tell_patient_after
@@ -170,6 +171,13 @@ class ConnectionKeys(Keys):
     def reached_by(self) -> str:
         """Ascend by its own API unless said otherwise; the others through NexHealth."""
         return self.kind or ("ascend" if self.system == "ascend" else "nexhealth")
+
+    @property
+    def resends_after(self) -> timedelta:
+        """NexHealth may hear of what the office has taken in a good while later."""
+        if self.resend_after is not None:
+            return self.resend_after
+        return self.consistency_delay if self.reached_by == "ascend" else timedelta(minutes=2)
 
 
 class MessageKeys(Keys):

@@ -38,6 +38,8 @@ class Connection(Value):
     page_size: int = 500
     longest_appointment: timedelta = timedelta(hours=12)
     consistency_delay: timedelta = timedelta(seconds=3)
+    resend_after: timedelta = timedelta(seconds=3)
+    """A write of which it is not known what became is looked for so long before it is written again."""
     landing: LandingPolicy = LandingPolicy()
     late_commit: timedelta = timedelta(seconds=60)
 

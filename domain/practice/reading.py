@@ -69,7 +69,8 @@ def _connection(keys: ConnectionKeys) -> Connection:
         margin=keys.landing_margin,
     )
     same = {name: value for name, value in keys if name in Connection.model_fields}
-    return Connection(**same | {"kind": keys.reached_by, "landing": landing})
+    resolved = {"kind": keys.reached_by, "landing": landing, "resend_after": keys.resends_after}
+    return Connection(**same | resolved)
 
 
 def _location(keys: LocationKeys, messages: MessageKeys) -> Location:

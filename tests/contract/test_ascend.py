@@ -15,6 +15,7 @@ from domain.patient import Address
 from domain.reference import new_reference
 from domain.request import Person
 from domain.slot import Slot
+from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
 OAKLAND, CHAIR, HYGIENIST = "7000000000101", "12000000000301", "9000000000202"
@@ -78,7 +79,7 @@ async def test_a_hold_is_written_found_confirmed_and_broken_under_every_policy(
 ) -> None:
     sandbox.settings(**switches)
     wanted = hold()
-    placed = await ascend.place_hold(wanted)
+    placed = await ascend.place_hold(wanted, at_any_time)
     (found,) = await ascend.find_by_reference(wanted.reference, OAKLAND, NINE)
     assert (found.id, found.status, found.slot) == (placed.id, AppointmentStatus.TENTATIVE, wanted.slot)
     for _ in range(2):
@@ -95,7 +96,7 @@ async def test_a_hold_is_written_found_confirmed_and_broken_under_every_policy(
     await ascend.cancel(placed.id, wanted.reference, "Cancelled online")
     assert await ascend.find_by_reference(wanted.reference, OAKLAND, NINE) == []
     other = hold(start=NINE + timedelta(hours=2))
-    undone = await ascend.place_hold(other)
+    undone = await ascend.place_hold(other, at_any_time)
     for _ in range(2):
         await ascend.withdraw(undone.id, other.reference)
     with pytest.raises(NotFound):
@@ -106,7 +107,7 @@ async def test_a_hold_is_written_found_confirmed_and_broken_under_every_policy(
 async def test_odd_error_bodies_are_survived(sandbox: SandboxControl, ascend: AscendSystem, kind: str) -> None:
     sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, status=400)
     with pytest.raises(Refused):
-        await ascend.place_hold(hold())
+        await ascend.place_hold(hold(), at_any_time)
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments", kind=kind, status=500)
     with pytest.raises(Unavailable):
         await ascend.calendar(OAKLAND, DAY)

@@ -12,6 +12,7 @@ from adapters.errors import NotFound, Refused, SlotTaken
 from adapters.practice_system import Hold, TakenBack
 from domain.calendar import Appointment
 from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, config, hold
+from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
 LATER = NINE + timedelta(hours=2)
@@ -31,7 +32,7 @@ def move(sandbox: SandboxControl, appointment: Appointment, start: datetime = LA
 async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     sandbox.settings(page_limit=1)
     wanted = hold()
-    placed = await ascend.place_hold(wanted)
+    placed = await ascend.place_hold(wanted, at_any_time)
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="slow", seconds=0.8, skip=2)
     reading = asyncio.create_task(ascend.find_by_reference(wanted.reference, OAKLAND, NINE))
     await asyncio.sleep(0.4)
@@ -43,7 +44,7 @@ async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxCo
 async def test_an_edit_while_a_change_waits_for_its_turn_is_kept(sandbox: SandboxControl) -> None:
     ascend = AscendSystem(config(sandbox, requests_per_second=1))
     wanted = hold()
-    placed = await ascend.place_hold(wanted)
+    placed = await ascend.place_hold(wanted, at_any_time)
     await ascend.get_appointment(placed.id)
     confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
     await asyncio.sleep(1.5)  # the next two turns come after one second each
@@ -56,7 +57,7 @@ async def test_an_edit_while_a_change_waits_for_a_new_token_is_kept(
     sandbox: SandboxControl, ascend: AscendSystem
 ) -> None:
     wanted = hold()
-    placed = await ascend.place_hold(wanted)
+    placed = await ascend.place_hold(wanted, at_any_time)
     slow_token = {"system": "ascend", "method": "POST", "path": "^/oauth/token", "kind": "hold_after", "seconds": 0.8}
     sandbox.fault(system="ascend", method="PUT", path="/v1/appointments/", kind="expire_tokens", then=slow_token)
     confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
@@ -74,9 +75,9 @@ async def test_a_400_over_something_in_the_way_means_that_the_time_is_taken(
         by_desk(sandbox)
         sandbox.settings(overlap="reject_400")
         with pytest.raises(SlotTaken):
-            await ascend.place_hold(wanted)
+            await ascend.place_hold(wanted, at_any_time)
         return
-    placed = await ascend.place_hold(wanted if way == "confirm" else hold(wanted.reference, LATER))
+    placed = await ascend.place_hold(wanted if way == "confirm" else hold(wanted.reference, LATER), at_any_time)
     by_desk(sandbox)
     sandbox.settings(overlap="reject_400")
     with pytest.raises(SlotTaken):
@@ -87,18 +88,18 @@ async def test_a_400_over_something_in_the_way_means_that_the_time_is_taken(
 async def test_a_400_with_nothing_in_the_way_is_a_refusal(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind="array_error", status=400)
     with pytest.raises(Refused) as refused:
-        await ascend.place_hold(hold())
+        await ascend.place_hold(hold(), at_any_time)
     assert not isinstance(refused.value, SlotTaken)
 
 
 async def test_what_we_refer_to_and_is_not_there_is_told_from_what_was_deleted(ascend: AscendSystem) -> None:
     wanted = hold()
-    placed = await ascend.place_hold(wanted)
+    placed = await ascend.place_hold(wanted, at_any_time)
     with pytest.raises(Refused) as refused:
         await ascend.confirm_hold(placed.id, _for(wanted, "404404"), written_for=PATIENT)
     assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
     with pytest.raises(Refused) as refused:
-        await ascend.place_hold(_for(wanted, "404404"))
+        await ascend.place_hold(_for(wanted, "404404"), at_any_time)
     assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
     await ascend.withdraw(placed.id, wanted.reference)
     with pytest.raises(NotFound):
@@ -107,7 +108,7 @@ async def test_what_we_refer_to_and_is_not_there_is_told_from_what_was_deleted(a
 
 async def test_the_chart_that_we_wrote_is_replaced_and_no_other(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     written, right = hold(), "9000000000302"
-    placed = await ascend.place_hold(written)
+    placed = await ascend.place_hold(written, at_any_time)
     confirmed = await ascend.confirm_hold(placed.id, _for(written, right), written_for=PATIENT)
     assert confirmed.patient == right
     sandbox.desk(do="move", id=placed.id, patient="9000000000305")

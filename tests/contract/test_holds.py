@@ -1,5 +1,7 @@
 """The write protocol's own decisions, with the real adapter, the real ledger and the sandbox's calendar."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,11 +9,13 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities import holds
 from activities.connections import Connections
 from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, Write
 from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
 from adapters.ascend import AscendSystem
-from adapters.ledger import Claim, Ledger
+from adapters.errors import Unavailable
+from adapters.ledger import Claim, ClaimLost, Ledger
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold
 from demo.stack import ROOT
@@ -19,6 +23,7 @@ from domain.interval import span
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
 from tests.contract.test_ascend import OAKLAND, PATIENT, config
+from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
 NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
@@ -60,7 +65,7 @@ async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the
 ) -> None:
     reference = new_reference()
     late = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
-    await parts.systems["ascend-main"].place_hold(late)
+    await parts.systems["ascend-main"].place_hold(late, at_any_time)
     await claimed(parts, reference, slot(1))
     writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
@@ -102,7 +107,7 @@ async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections,
     slots = (slot(0), slot(0, NINE + timedelta(days=7)))
     for where in slots:
         await system.place_hold(
-            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
+            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation"), at_any_time
         )
     given = HoldToWithdraw(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
     await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
@@ -118,10 +123,68 @@ async def test_what_was_moved_over_another_visit_is_not_confirmed_by_itself(
     where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
     theirs = sandbox.desk(do="book", start=noon.isoformat(), **where)
     first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
-    placed = await parts.systems["ascend-main"].place_hold(first)
+    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     sandbox.desk(do="move", id=placed.id, start=noon.isoformat())
     given = to_write(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
     written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
     assert written.appointment is not None
     assert (written.appointment.id, written.confirmed) == (placed.id, False)
     assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]
+
+
+@pytest.mark.parametrize("deed", ["delete", "cancel", "note"])
+async def test_what_the_desk_took_out_before_we_looked_again_is_not_written_again(
+    parts: Connections, sandbox: SandboxControl, deed: str
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="slow", seconds=0.7)
+    given = to_write(reference, slot(0)).model_copy(update={"confirm": True})
+    writing = asyncio.create_task(ActivityEnvironment().run(HoldActivities(parts).write_hold, given))
+    while not (rows := sandbox.state()["appointments"]):
+        await asyncio.sleep(0.02)
+    sandbox.desk(do="move" if deed == "note" else deed, id=rows[0]["id"], note="Called, wants another day")
+    written = await writing
+    assert (written.appointment, written.conflicts, written.ambiguous) == (None, (), True)
+    left = [(row["status"], row["note"]) for row in sandbox.state()["appointments"]]
+    assert (
+        left
+        == {
+            "delete": [],
+            "cancel": [("BROKEN", rows[0]["note"])],
+            "note": [("UNCONFIRMED", "Called, wants another day")],
+        }[deed]
+    )
+    with pytest.raises(ClaimLost):
+        await parts.ledger.claims.renew(reference, datetime.now(UTC))
+
+
+async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    earlier = slot(0, NINE + timedelta(days=1))
+    first = Hold(reference=reference, location=OAKLAND, slot=earlier, patient=PATIENT, title="Consultation")
+    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
+    sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
+    await claimed(parts, reference, slot(1))
+    writes = tuple(Write(slot=where, patient=PATIENT) for where in (earlier, slot(1)))
+    given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
+    begun = time.monotonic()
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    assert written.appointment is not None
+    assert (written.appointment.id, written.appointment.slot) == (placed.id, earlier)
+    assert time.monotonic() - begun < 0.5, "it was waited for"
+
+
+async def test_an_attempt_that_slept_after_it_asserted_its_claim_sends_nothing(
+    parts: Connections, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    asleep = datetime.now(UTC) - timedelta(seconds=31)
+    monkeypatch.setattr(holds, "utc_now", lambda: asleep)
+    with pytest.raises(Unavailable):
+        await ActivityEnvironment().run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+    assert sandbox.state()["appointments"] == []
+    assert not (await parts.ledger.claims.renew(reference, datetime.now(UTC))).written

@@ -73,12 +73,43 @@ async def test_an_expired_claim_blocks_nobody_and_lives_again_only_unopposed(led
 
 
 async def test_an_attempt_that_slept_past_its_time_may_not_write(ledger: Ledger) -> None:
-    first = await ledger.claims.take(claim("a"), NOW)
+    await ledger.claims.take(claim("a"), NOW)
+    first = await ledger.claims.renew("a", NOW)
     second = await ledger.claims.renew("a", NOW)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", first.fence, claim("a").slot, "booking-a", NOW)
-    await ledger.claims.begin_write("a", second.fence, claim("a").slot, "booking-a", NOW)
+        await ledger.claims.begin_write("a", first, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.begin_write("a", second, claim("a").slot, "booking-a", NOW)
     assert (await ledger.claims.renew("a", NOW)).written
+
+
+async def test_an_attempt_that_slept_frees_nothing_that_a_newer_one_holds(ledger: Ledger) -> None:
+    await ledger.claims.take(claim("a"), NOW)
+    asleep = await ledger.claims.renew("a", NOW)
+    newest = await ledger.claims.renew("a", NOW)
+    await ledger.claims.release("a", asleep.fence)
+    await ledger.claims.begin_write("a", newest, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.release("a", newest.fence)
+    with pytest.raises(ClaimLost):
+        await ledger.claims.renew("a", NOW)
+
+
+async def test_what_was_sent_is_counted_and_what_was_not_is_not(ledger: Ledger) -> None:
+    slot, later = claim("a").slot, NOW + timedelta(seconds=5)
+    await ledger.claims.take(claim("a"), NOW)
+    first = await ledger.claims.renew("a", NOW)
+    for _ in range(2):  # with another token
+        await ledger.claims.begin_write("a", first, slot, "booking-a", NOW)
+    second = await ledger.claims.renew("a", later)
+    assert (second.written, second.sends, second.sent_at) == (True, 1, NOW)
+    await ledger.claims.begin_write("a", second, slot, "booking-a", later)
+    await ledger.claims.not_sent("a", second)
+    third = await ledger.claims.renew("a", later)
+    assert (third.sends, third.sent_at) == (1, NOW)
+    await ledger.claims.begin_write("a", third, slot, "booking-a", later)
+    await ledger.claims.not_sent("a", first)
+    await ledger.claims.take(claim("a", minute=30), later)
+    anew = await ledger.claims.renew("a", later)
+    assert (anew.written, anew.sends, anew.sent_at) == (True, 0, later)
 
 
 async def test_an_attempt_of_an_earlier_claim_may_not_write_under_the_one_that_came_after(ledger: Ledger) -> None:
@@ -89,10 +120,10 @@ async def test_an_attempt_of_an_earlier_claim_may_not_write_under_the_one_that_c
     await ledger.claims.take(other, NOW)
     newest = await ledger.claims.renew("a", NOW)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", asleep.fence, other.slot, "booking-a", NOW)
+        await ledger.claims.begin_write("a", asleep, other.slot, "booking-a", NOW)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", newest.fence, claim("a").slot, "booking-a", NOW)
-    await ledger.claims.begin_write("a", newest.fence, other.slot, "booking-a", NOW)
+        await ledger.claims.begin_write("a", newest, claim("a").slot, "booking-a", NOW)
+    await ledger.claims.begin_write("a", newest, other.slot, "booking-a", NOW)
 
 
 async def test_of_many_at_once_one_contact_gets_no_more_than_its_share(ledger: Ledger) -> None:
@@ -142,7 +173,7 @@ async def test_a_landed_claim_neither_lives_again_nor_covers_another_write(ledge
     later = NOW + timedelta(minutes=1)
     renewal = await ledger.claims.renew("a", later)
     with pytest.raises(ClaimLost):
-        await ledger.claims.begin_write("a", renewal.fence, claim("a").slot, "booking-a", later)
+        await ledger.claims.begin_write("a", renewal, claim("a").slot, "booking-a", later)
     await ledger.claims.take(claim("b", expires_at=later + timedelta(hours=1)), later)
 
 

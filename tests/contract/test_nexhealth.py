@@ -23,7 +23,7 @@ from domain.interval import Interval
 from domain.patient import Address, ChartStatus
 from domain.reference import reference_in
 from domain.request import Person, Sex
-from tests.support.practice_systems import DAY, NINE, Bench, bench, nexhealth
+from tests.support.practice_systems import DAY, NINE, Bench, at_any_time, bench, nexhealth
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.sandbox import SandboxControl
 
@@ -322,14 +322,14 @@ async def test_a_reference_that_the_desk_took_out_makes_the_visit_theirs(dentrix
 async def test_what_the_vendor_sees_in_the_way_is_told_at_once(dentrix: Bench) -> None:
     dentrix.book()
     with pytest.raises(SlotTaken):
-        await dentrix.system.place_hold(dentrix.hold())
+        await dentrix.system.place_hold(dentrix.hold(), at_any_time)
 
 
 async def test_a_type_that_the_slot_is_not_for_is_refused(dentrix: Bench) -> None:
     with pytest.raises(Refused) as refused:
-        await dentrix.system.place_hold(dentrix.hold(NINE + 9 * HOURS, reason="401"))
+        await dentrix.system.place_hold(dentrix.hold(NINE + 9 * HOURS, reason="401"), at_any_time)
     assert refused.value.code == "type_not_allowed"
-    placed = await dentrix.system.place_hold(dentrix.hold(reason="401", procedures=("501",)))
+    placed = await dentrix.system.place_hold(dentrix.hold(reason="401", procedures=("501",)), at_any_time)
     assert placed.landing is LandingState.ACCEPTED
 
 
@@ -438,7 +438,7 @@ async def test_a_location_whose_visits_stay_at_nexhealth_is_refused(dentrix: Ben
     (problem,) = await dentrix.system.check()
     assert "insert_appt_client" in problem
     with pytest.raises(Misconfigured):
-        await dentrix.system.place_hold(dentrix.hold())
+        await dentrix.system.place_hold(dentrix.hold(), at_any_time)
     assert shown(dentrix, "appointments") == []
 
 
@@ -504,7 +504,7 @@ async def test_how_a_write_ended_is_told(
     if fault:
         dentrix.sandbox.fault(system="office", method="insert", path="/101", kind=fault)
     wanted = dentrix.hold()
-    placed = await system.place_hold(wanted)
+    placed = await system.place_hold(wanted, at_any_time)
     dentrix.settle()
     (event,) = [e for e in believed(heard, secret) if e.kind is EventKind.LANDING]
     assert (event.appointment_id, event.landing, event.reference) == (placed.id, landing, wanted.reference)
@@ -518,12 +518,12 @@ async def test_a_forged_delivery_is_not_believed_and_a_repeated_one_is_known_aga
     system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     dentrix.sandbox.fault(system="webhook", kind="forged")
-    await system.place_hold(dentrix.hold())
+    await system.place_hold(dentrix.hold(), at_any_time)
     dentrix.settle()
     assert heard.deliveries
     assert believed(heard, secret) == []
     dentrix.sandbox.fault(system="webhook", kind="twice")
-    await system.place_hold(dentrix.hold(NINE + 2 * HOURS))
+    await system.place_hold(dentrix.hold(NINE + 2 * HOURS), at_any_time)
     dentrix.settle()
     assert len({event.key for event in believed(heard, secret)}) == 1
     assert len(believed(heard, secret)) == 2
@@ -534,7 +534,7 @@ async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, he
     system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     wanted = dentrix.hold()
-    placed = await system.place_hold(wanted)
+    placed = await system.place_hold(wanted, at_any_time)
     dentrix.settle()
     dentrix.sandbox.fault(system="office", method="update", path="/101", kind="failed")
     await system.confirm_hold(placed.id, wanted)
@@ -546,13 +546,15 @@ async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, he
 async def test_a_booking_that_lands_by_webhook_costs_at_most_eight_calls(dentrix: Bench, heard: Receiver) -> None:
     system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
-    await system.place_hold(dentrix.hold(NINE + 5 * HOURS))  # the token and the location are known from then on
+    await system.place_hold(
+        dentrix.hold(NINE + 5 * HOURS), at_any_time
+    )  # the token and the location are known from then on
     dentrix.settle()
     before = dentrix.sandbox.calls("nexhealth")
     await system.find_patients(born(dentrix, date(1981, 1, 15)))
     await system.calendar("101", DAY)
     wanted = dentrix.hold()
-    placed = await system.place_hold(wanted)
+    placed = await system.place_hold(wanted, at_any_time)
     await system.calendar("101", DAY)
     dentrix.settle()
     assert any(e.appointment_id == placed.id and e.landing is LandingState.LANDED for e in believed(heard, secret))

@@ -1,17 +1,19 @@
 """What every practice system must do for us, whoever makes it and however it is reached: over real HTTP."""
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from adapters.errors import NotAuthorized, NotFound, OutcomeUnknown, RateLimited, Refused, Unavailable
 from adapters.practice_system import NewChart, PatientQuery
+from demo.stack import free_port
 from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.patient import Address
 from domain.request import Person
-from tests.support.practice_systems import CONNECTIONS, DAY, NINE, Bench, bench
+from tests.support.practice_systems import CONNECTIONS, DAY, NINE, Bench, at_any_time, bench
 from tests.support.sandbox import SandboxControl
 
 ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
@@ -62,27 +64,74 @@ async def test_a_write_whose_answer_proves_nothing_is_unknown_never_failed(at: B
     at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind=kind, seconds=2)
     wanted = at.hold()
     with pytest.raises(OutcomeUnknown):
-        await at.system.place_hold(wanted)
+        await at.system.place_hold(wanted, at_any_time)
     committed = kind != "drop_before"
     assert len(await at.system.find_by_reference(wanted.reference, at.location, NINE)) == committed
+
+
+async def test_what_may_not_be_sent_any_more_is_not_sent(at: Bench) -> None:
+    """A process that was stopped between its permission and its write finds out when it goes on."""
+
+    async def just_over() -> datetime:
+        return datetime.now(UTC) - timedelta(milliseconds=1)
+
+    wanted = at.hold()
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(wanted, just_over)
+    assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
+
+
+async def test_a_write_that_is_sent_again_with_another_token_needs_permission_again(at: Bench) -> None:
+    await at.system.calendar(at.location, DAY)
+    at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind="expire_tokens")
+    permits = [datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(minutes=1)]
+
+    async def permit() -> datetime:
+        return permits.pop()
+
+    wanted = at.hold()
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(wanted, permit)
+    assert not permits
+    assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
+
+
+async def test_permission_is_asked_when_nothing_else_is_left_to_wait_for(at: Bench) -> None:
+    """The token and the turn have been waited for by then."""
+    asked: list[int] = []
+
+    async def permit() -> datetime:
+        asked.append(at.sandbox.calls(at.wire))
+        return await at_any_time()
+
+    await at.system.place_hold(at.hold(), permit)
+    assert asked == [at.sandbox.calls(at.wire) - 1]
+
+
+async def test_a_write_for_which_there_was_no_connection_was_not_sent(at: Bench) -> None:
+    await at.system.place_hold(at.hold(), at_any_time)  # the token is known from then on
+    transport: Any = vars(at.system)["_transport"]
+    vars(transport)["_http"].base_url = f"http://127.0.0.1:{free_port(0)}"
+    with pytest.raises(Unavailable):
+        await at.system.place_hold(at.hold(NINE + timedelta(hours=2)), at_any_time)
 
 
 async def test_an_expired_token_is_renewed_once_even_for_a_write(at: Bench) -> None:
     await at.system.calendar(at.location, DAY)
     at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind="expire_tokens")
     wanted = at.hold()
-    await at.system.place_hold(wanted)
+    await at.system.place_hold(wanted, at_any_time)
     assert len(await at.system.find_by_reference(wanted.reference, at.location, NINE)) == 1
 
 
 async def test_a_rate_limit_says_when_to_come_back_and_a_refusal_is_final(at: Bench) -> None:
     at.sandbox.fault(system=at.wire, path=at.appointments, kind="rate_limited", retry_after=7)
     with pytest.raises(RateLimited) as limited:
-        await at.system.place_hold(at.hold())
+        await at.system.place_hold(at.hold(), at_any_time)
     assert limited.value.retry_after == timedelta(seconds=7)
     at.sandbox.fault(system=at.wire, path=at.appointments, kind="forbidden")
     with pytest.raises(NotAuthorized):
-        await at.system.place_hold(at.hold())
+        await at.system.place_hold(at.hold(), at_any_time)
 
 
 async def test_what_the_desk_did_to_a_hold_is_kept(at: Bench) -> None:
@@ -115,7 +164,7 @@ async def test_a_hold_that_the_desk_deleted_is_gone_or_broken(at: Bench) -> None
 
 async def test_what_we_refer_to_and_is_not_there_is_told_from_what_was_deleted(at: Bench) -> None:
     with pytest.raises(Refused) as refused:
-        await at.system.place_hold(at.hold(patient="404404"))
+        await at.system.place_hold(at.hold(patient="404404"), at_any_time)
     assert (type(refused.value), refused.value.code) == (Refused, "bad_reference")
     wanted = at.hold()
     placed = await at.landed(wanted)
@@ -188,7 +237,7 @@ async def test_a_visit_for_a_dependent_is_booked_for_the_dependent_or_not_at_all
         assert (await at.landed(at.hold(dependent=child))).patient != at.patient
         return
     with pytest.raises(Refused):
-        await at.system.place_hold(at.hold(dependent=child))
+        await at.system.place_hold(at.hold(dependent=child), at_any_time)
     assert (await at.system.calendar(at.location, DAY)).appointments == ()
 
 
@@ -202,7 +251,7 @@ async def test_what_the_practice_consists_of_is_known(at: Bench) -> None:
 
 async def test_a_write_that_waits_for_the_office_is_seen_and_can_be_taken_back_but_not_confirmed(at: Bench) -> None:
     wanted = at.hold()
-    placed = await at.system.place_hold(wanted)
+    placed = await at.system.place_hold(wanted, at_any_time)
     if not at.system.capabilities.queued_writes:
         assert placed.landing is LandingState.LANDED
         return

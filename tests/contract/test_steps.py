@@ -1,16 +1,19 @@
 """Steps on a practice system that queues writes and judges them itself: against the sandbox and a real ledger."""
 
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections, utc_now
-from activities.holds import HoldActivities, HoldToWrite
+from activities.holds import LOOKS_APART, HoldActivities, HoldToWrite
 from activities.patients import ChartToCreate, PatientActivities
-from adapters.errors import OutcomeUnknown
+from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
 from domain.calendar import LandingState
@@ -26,7 +29,7 @@ from tests.support.sandbox import SandboxControl
 
 PRACTICE = {
     "name": "Bright Harbor Dental",
-    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s"}],
+    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s", "resend_after": "1s"}],
     "locations": [
         {
             "id": "portland",
@@ -50,6 +53,9 @@ class Steps:
         self.at, self._ledger = at, ledger
         connections = Connections(practice=practice, systems={"portland": at.system}, ledger=ledger)
         self.holds = HoldActivities(connections)
+        portland = practice.connection("portland").model_copy(update={"resend_after": timedelta(minutes=2)})
+        patiently = practice.model_copy(update={"connections": (portland,)})
+        self.patient_holds = HoldActivities(replace(connections, practice=patiently))
         self.patients = PatientActivities(connections, KeyedHash(b"k" * 32))
         self.run = ActivityEnvironment().run
 
@@ -100,6 +106,42 @@ async def test_a_write_refused_because_our_own_lost_one_is_there_finds_that_one(
     assert written.ambiguous
     rows = steps.at.sandbox.state()["nexhealth"]["appointments"]
     assert [row["id"] for row in rows] == [int(written.appointment.id)]
+
+
+async def test_a_write_of_which_nothing_shows_is_sent_again_once_and_then_a_person_is_asked(steps: Steps) -> None:
+    given = await steps.claimed()
+    steps.at.sandbox.fault(system="nexhealth", method="POST", path="/appointments", kind="drop_before", times=2)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            await steps.run(steps.holds.write_hold, given)
+    sent = steps.at.sandbox.state()["calls"]["nexhealth"]["POST /appointments"]
+    for _ in range(2):
+        with pytest.raises(ApplicationError) as failed:
+            await steps.run(steps.holds.write_hold, given)
+        assert (failed.value.type, failed.value.non_retryable) == ("NeverShown", True)
+    assert steps.at.sandbox.state()["calls"]["nexhealth"]["POST /appointments"] == sent == 2
+
+
+async def test_a_lost_write_is_looked_for_ever_more_rarely_before_it_is_sent_again(steps: Steps) -> None:
+    given = await steps.claimed()
+    steps.at.sandbox.fault(system="nexhealth", method="POST", path="/appointments", kind="drop_before")
+    with pytest.raises(OutcomeUnknown):
+        await steps.run(steps.patient_holds.write_hold, given)
+    begun = time.monotonic()
+    with pytest.raises(ApplicationError) as failed:
+        await steps.run(steps.patient_holds.write_hold, given)
+    assert time.monotonic() - begun < 1, "an attempt is no place to wait"
+    assert (failed.value.type, failed.value.non_retryable) == ("NotShownYet", False)
+    assert failed.value.next_retry_delay == LOOKS_APART
+
+
+async def test_what_was_certainly_not_sent_does_not_count(steps: Steps) -> None:
+    given = await steps.claimed()
+    for _ in range(3):
+        steps.at.sandbox.fault(system="nexhealth", method="POST", path="/appointments", kind="text_error", status=403)
+        with pytest.raises(Unavailable):
+            await steps.run(steps.holds.write_hold, given)
+    assert (await steps.run(steps.holds.write_hold, given)).appointment is not None
 
 
 async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_insists(steps: Steps) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from adapters.errors import OutsideError, Refused
@@ -19,15 +20,19 @@ from domain.practice.model import Service
 from domain.reference import new_reference
 from domain.request import BookingRequest, Person
 from domain.rules import HoursSpan, ServiceRule
-from tests.model.calendar import DELAY
+from tests.model.calendar import DELAY, MemoryCalendar
 from tests.model.stage import Actor, Fate, Stage, acting
 from workflows.contracts import BookingInput, Resolution, ResolutionKind
 from workflows.desk import Desk
 from workflows.landing import Landing
+from workflows.listing import Listing
+from workflows.notices import Notices
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
 from workflows.undoing import Undoing
+from workflows.visit import Visit
 
+RESEND_AFTER = timedelta(seconds=15)
 HOLD_EXPIRY = timedelta(minutes=10)
 PROVIDERS, OPERATORIES = ("p1", "p2"), ("o1", "o2")
 
@@ -60,7 +65,7 @@ def practice() -> Practice:
     return Practice(
         name="Example Dental",
         version="1",
-        connections=(Connection(name="memory", system="memory", consistency_delay=DELAY),),
+        connections=(Connection(name="memory", system="memory", consistency_delay=DELAY, resend_after=RESEND_AFTER),),
         locations=(here,),
         services={"here": {"cleaning": Service(rule=rule, staff_deadline=timedelta(hours=4), origins={})}},
     )
@@ -86,10 +91,7 @@ class StagedClaims:
                 if self._fenced or name != "begin_write":
                     raise
                 result = None
-            actor = acting.get()
-            if name == "begin_write":
-                actor.writing_since = self._stage.now
-            self._stage.claimed_in_sleep |= name == "take" and actor.zombie
+            self._stage.claimed_in_sleep |= name == "take" and acting.get().zombie
             return result
 
         return call
@@ -148,10 +150,17 @@ class Steps(PracticeSteps):
                 return await self._outcome
             except Refused:
                 raise NeedsStaff(Reason.REFUSED_BY_SYSTEM) from None
-            except (GaveUp, OutsideError):
-                continue
+            except ApplicationError as failure:
+                if failure.non_retryable:
+                    raise NeedsStaff(Reason.NOT_LANDED) from None
+                wait = failure.next_retry_delay
+            except (GaveUp, OutsideError) as failure:
+                actor.troubled |= isinstance(failure, GaveUp)
+                wait = None
             finally:
                 actor.zombie = True
+            if wait is not None:
+                await self._stage.sleep(wait.total_seconds())
 
     async def _run(
         self, actor: Actor, run: Callable[[Any], Any], given: Any, number: int, outcome: "asyncio.Future[Any]"
@@ -162,7 +171,7 @@ class Steps(PracticeSteps):
         try:
             result = await environment.run(run, given)
             await self._stage.turn()  # its result is on the way
-        except OutsideError as failure:
+        except (OutsideError, ApplicationError) as failure:
             if not outcome.done():
                 outcome.set_exception(failure)
         else:
@@ -182,18 +191,45 @@ def request(number: int, start: datetime, provider: str | None) -> BookingInput:
     return BookingInput(request=wanted, reference=new_reference(), policy=policy, provider=provider, digest="")
 
 
+class FrontDesk:
+    """Asked about what we may not take back: removes it by hand, all but the visit itself, and says so."""
+
+    def __init__(self, stage: Stage, calendar: MemoryCalendar, state: BookingState) -> None:
+        self._stage = stage
+        self._calendar = calendar
+        self._state = state
+
+    async def asked(self, need: NeedsStaff) -> ResolutionKind:
+        await self._stage.turn()
+        visit = self._state.appointment if not self._state.status.is_final else None
+        for left in self._calendar.of(self._state.given.reference):
+            if visit is None or left.id != visit.id:
+                self._calendar.desk_deletes(left)
+        return ResolutionKind.APPROVE
+
+
 class Booking:
     """What the workflow does around the hold protocol: attempts, a person's decision, the way back."""
 
-    def __init__(self, stage: Stage, activities: Mapping[str, Any], given: BookingInput, retried: bool) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        calendar: MemoryCalendar,
+        activities: Mapping[str, Any],
+        given: BookingInput,
+        retried: bool,
+    ) -> None:
         self.reference = given.reference
         self.state = BookingState(given, updated_at=stage.now)
         self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
         self.confirmed = False
         self._stage = stage
+        self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
         self._landing = Landing(given, self.state, self._steps)
-        self._undoing = Undoing(self.state, self._landing, desk=cast(Desk, None))  # it refuses nothing
+        desk = cast(Desk, FrontDesk(stage, calendar, self.state))
+        self._undoing = Undoing(self.state, self._landing, desk)
+        self._visit = Visit(self.state, self._steps, self._landing, desk, cast(Notices, None), cast(Listing, None))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
@@ -224,7 +260,8 @@ class Booking:
         except NeedsStaff:
             if not self._may_retry:
                 raise
+            self._calendar.person_decides(self.reference)
             self.state.apply(Resolution(kind=ResolutionKind.RETRY))
             await self._landing.book()
         self.confirmed = True
-        await self._landing.undo_late_commits()
+        await self._visit.stands_once()

@@ -1,21 +1,23 @@
 """A practice's calendar in memory: as slow to show and as uncertain to answer as the port's contract allows."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
-from adapters.practice_system import Capabilities, Hold, NewChart, PatientQuery, ReferenceData, TakenBack
+from adapters.practice_system import Capabilities, Hold, NewChart, PatientQuery, Permit, ReferenceData, TakenBack
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
 from domain.interval import Interval
 from domain.patient import Chart
 from domain.slot import Slot
-from tests.model.stage import Fate, Stage, acting
+from tests.model.stage import Actor, Fate, Stage, acting
 
 DELAY = timedelta(seconds=3)
 """The consistency delay: what was sent is committed and shown by then."""
 LATE = timedelta(seconds=2.5)
+SENDS_AT_MOST = 2
 Result = TypeVar("Result")
 
 
@@ -51,6 +53,11 @@ class MemoryCalendar:
         """By appointment id: the turn in which we sent it."""
         self.written_twice: list[str] = []
         """References written again by an attempt that could have found the earlier write."""
+        self.sends: Counter[tuple[str, Slot]] = Counter()
+        """Since a person last decided."""
+        self.written_over_desk: list[str] = []
+        """References written again by a booking that could know that the desk had taken them out."""
+        self._answered_to: dict[tuple[str, Slot], dict[str, Actor]] = {}
         self.removed_by_desk: set[str] = set()
         self.desk: dict[str, Appointment] = {}
         """What the desk itself booked, as the desk left it."""
@@ -66,6 +73,12 @@ class MemoryCalendar:
 
     def of(self, reference: str) -> list[Appointment]:
         return [a for a in self.appointments.values() if a.reference == reference and a.status.occupies_chair]
+
+    def person_decides(self, reference: str) -> None:
+        """What was done before is known to somebody, who wants it tried again."""
+        for of, slot in list(self._answered_to):
+            if of == reference:
+                del self._answered_to[of, slot], self.sends[of, slot]
 
     # What the desk does: at once.
 
@@ -106,12 +119,21 @@ class MemoryCalendar:
             raise Unavailable("away")
         return self._existing(appointment_id)
 
-    async def place_hold(self, hold: Hold) -> Appointment:
+    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         actor = acting.get()
+        await self._stage.turn()
+        until = await permit()
+        actor.sending = True
         fate = await self._stage.turn()
-        actor.writing_since = None
+        actor.sending = False
+        if self._stage.now > until:
+            raise Unavailable("too late to be sent")
+        self.sends[hold.reference, hold.slot] += 1
         if any(self.sent[a.id] < actor.began for a in self.of(hold.reference) if a.id in self.sent):
             self.written_twice.append(hold.reference)
+        known = self._answered_to.setdefault((hold.reference, hold.slot), {})
+        if any(it in self.removed_by_desk and not who.troubled for it, who in known.items()):
+            self.written_over_desk.append(hold.reference)
         turn, sent = self._stage.turns, self._stage.now
 
         def commit() -> Appointment:
@@ -121,7 +143,9 @@ class MemoryCalendar:
 
         if fate is Fate.LATE:
             self._late.append((sent + LATE, commit))
-        return self._answered(fate, commit)
+        placed = self._answered(fate, commit)
+        known[placed.id] = actor
+        return placed
 
     async def confirm_hold(
         self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
@@ -220,7 +244,7 @@ class MemoryCalendar:
 
     @property
     def capabilities(self) -> Capabilities:
-        raise NotImplementedError
+        return Capabilities(system="memory", sends_at_most=SENDS_AT_MOST)
 
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         raise NotImplementedError

@@ -43,8 +43,10 @@ class Actor:
     began: int
     """The turn in which it began."""
     zombie: bool = False
-    writing_since: datetime | None = None
+    sending: bool = False
     """It passed the fence and has not sent its write yet."""
+    troubled: bool = False
+    """Something that it asked for failed, or it was given up."""
 
 
 NOBODY = Actor("nobody", "nothing", 0)
@@ -87,6 +89,7 @@ class Stage:
         """Let it go on to its next turn."""
         self.turns += 1
         self.waiting.remove(turn)
+        turn.who.troubled |= fate not in (Fate.WELL, Fate.STALE)
         turn.go_on.set_result(fate)
         await self.quiet()
 

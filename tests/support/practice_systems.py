@@ -20,6 +20,11 @@ NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 
 
+async def at_any_time() -> datetime:
+    """The permit of a test that has nothing to do with it."""
+    return datetime.max.replace(tzinfo=UTC)
+
+
 @dataclass
 class Bench:
     """One practice on one connection."""
@@ -58,7 +63,7 @@ class Bench:
         return Hold(slot=slot, title="Cleaning", **given)
 
     async def landed(self, hold: Hold) -> Appointment:
-        placed = await self.system.place_hold(hold)
+        placed = await self.system.place_hold(hold, at_any_time)
         self.settle()
         return await self.system.get_appointment(placed.id)
 

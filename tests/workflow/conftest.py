@@ -56,6 +56,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     example = (ROOT / "practice.toml").read_text()
     example = example.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
     example = example.replace('system = "dentrix"\n', 'system = "dentrix"\nlate_commit = "5s"\n')
+    for office in ("dentrix", "dentrix-enterprise", "eaglesoft"):
+        example = example.replace(f'system = "{office}"\n', f'system = "{office}"\nresend_after = "2s"\n')
     example = example.replace('id = "brooklyn"\n', 'id = "brooklyn"\nplaceholder_patient = "9000000000313"\n')
     hurried = example.replace('\n[[locations]]\nid = "denver"\n', HURRIED)
     (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))

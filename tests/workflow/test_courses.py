@@ -192,6 +192,15 @@ async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
     await until(lambda: hand.made("withdraw_hold"), 2)
 
 
+async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHand) -> None:
+    hand.answers["write_hold"] = HoldWritten(ambiguous=True)
+    handle = await hand.start()
+    await waiting(handle, Reason.HOLD_CHANGED)
+    assert len(hand.made("write_hold")) == 1
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
+
+
 async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
     hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
     handle = await hand.start(late_commit=timedelta(hours=1))
