@@ -220,7 +220,7 @@ class MemoryCalendar:
 
     @property
     def capabilities(self) -> Capabilities:
-        raise NotImplementedError
+        return Capabilities(system="memory")
 
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         raise NotImplementedError
