@@ -83,10 +83,14 @@ class HoldWritten(Value):
     conflicts: tuple[Conflict, ...] = ()
     ambiguous: bool = False
     """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
+    patient: str | None = None
+    """Whose it was, where the slot was lost."""
 
 
 class HoldToConfirm(HoldToWrite):
     appointment_id: str
+    promised: bool = False
+    """The patient was told of it: it gives way to nothing."""
 
 
 class LandingToCheck(HoldToWrite):
@@ -177,7 +181,7 @@ class HoldActivities:
         try:
             day = await site.live_day(given.slot.time.start, self._rule(given))
             held = next((a for a in day.appointments if a.id == given.appointment_id), None)
-            rivals = await self._give_way(site, given, held, day) if held is not None else ()
+            rivals = () if held is None or given.promised else await self._give_way(site, given, held, day)
             if held is None or not rivals or held.slot not in given.slots:
                 confirmed = await self._confirm(site, given, given.appointment_id, held)
                 return HoldConfirmed(appointment=confirmed, ambiguous=ambiguous)
@@ -208,7 +212,7 @@ class HoldActivities:
         moved = kept.slot != given.slot
         if rivals and not moved:
             await self._connections.ledger.claims.release(given.reference, fence)
-            return HoldWritten(conflicts=rivals, ambiguous=ambiguous)
+            return HoldWritten(conflicts=rivals, ambiguous=ambiguous, patient=kept.patient)
         if given.confirm and not moved:
             try:
                 final = await self._confirm(site, given, kept.id, kept, just_read=True)

@@ -21,10 +21,10 @@ class HoldToWithdraw(Value):
     appointment_id: str | None = None
     slots: tuple[Slot, ...] = ()
     """Where this booking has written: what is anywhere else was moved by the desk."""
-    keep: str | None = None
-    """The one that stays."""
+    leave: tuple[str, ...] = ()
+    """What stays, whatever it is now."""
     taken_back: tuple[str, ...] = ()
-    """What was taken back earlier: where it stands confirmed again, a late write of ours has brought it back."""
+    """What we took back earlier: where it stands confirmed again, a late write of ours has brought it back."""
     confirmed: bool = False
     """It is final: break it and keep its history, rather than undo a tentative write."""
     called_off: bool = False
@@ -34,6 +34,10 @@ class HoldToWithdraw(Value):
 class HoldWithdrawn(Value):
     kept: tuple[Appointment, ...] = ()
     """What the desk has made its own and was left as it is."""
+    taken: tuple[str, ...] = ()
+    """What stood and was taken back by us."""
+    queued: bool = False
+    """The taking back is on its way to the practice's own system, which may refuse it."""
 
 
 class WithdrawalActivities:
@@ -43,25 +47,32 @@ class WithdrawalActivities:
     @activity.defn
     async def withdraw_hold(self, given: HoldToWithdraw) -> HoldWithdrawn:
         """Take back all that this booking wrote, found by id and by reference, and free its claim."""
-        kept = await self._take_back(given, given.appointment_id)
+        withdrawn = await self._take_back(given, given.appointment_id)
         await self._connections.ledger.claims.release(given.reference)
-        return HoldWithdrawn(kept=tuple(kept))
+        return withdrawn
 
     @activity.defn
     async def sweep_twins(self, given: HoldToWithdraw) -> HoldWithdrawn:
-        """Take back whatever a late commit added beside the appointment we keep."""
-        return HoldWithdrawn(kept=tuple(await self._take_back(given.model_copy(update={"keep": given.appointment_id}))))
+        """Take back whatever stands beside the appointment we keep: added late, or back where it was taken back."""
+        kept = (given.appointment_id,) if given.appointment_id is not None else ()
+        return await self._take_back(given.model_copy(update={"leave": (*given.leave, *kept)}))
 
-    async def _take_back(self, given: HoldToWithdraw, known: str | None = None) -> list[Appointment]:
+    async def _take_back(self, given: HoldToWithdraw, known: str | None = None) -> HoldWithdrawn:
         site = self._connections.site(given.location)
         found = await site.ours(given.reference, (given.start, *(slot.time.start for slot in given.slots)))
-        ids = {a.id for a in found} | ({known} if known is not None else set())
-        kept = []
-        for appointment_id in sorted(ids - {given.keep}):
-            if await self._take_one_back(site, given, appointment_id) is TakenBack.KEPT:
-                with suppress(NotFound):
-                    kept.append(await site.system.get_appointment(appointment_id))
-        return kept
+        standing, ids = {a.id for a in found}, {a.id for a in found}
+        if known is not None and known not in standing:
+            ids.add(known)
+            standing |= {known} if await _stands(site, known) else set()
+        kept, taken = [], []
+        for appointment_id in sorted(ids.difference(given.leave)):
+            if await self._take_one_back(site, given, appointment_id) is TakenBack.DONE:
+                taken += [appointment_id] if appointment_id in standing else []
+                continue
+            with suppress(NotFound):
+                kept.append(await site.system.get_appointment(appointment_id))
+        queued = bool(taken) and site.system.capabilities.queued_writes
+        return HoldWithdrawn(kept=tuple(kept), taken=tuple(taken), queued=queued)
 
     async def _take_one_back(self, site: Site, given: HoldToWithdraw, appointment_id: str) -> TakenBack:
         taken = TakenBack.KEPT
@@ -70,3 +81,11 @@ class WithdrawalActivities:
         if taken is TakenBack.KEPT and (given.confirmed or given.called_off or appointment_id in given.taken_back):
             taken = await site.system.cancel(appointment_id, given.reference, "Cancelled online")
         return taken
+
+
+async def _stands(site: Site, appointment_id: str) -> bool:
+    """What somebody has deleted or broken was not taken back by us."""
+    try:
+        return (await site.system.get_appointment(appointment_id)).status.occupies_chair
+    except NotFound:
+        return False

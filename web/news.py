@@ -41,13 +41,13 @@ class NewsDesk:
         if event.reference is not None:
             return await self._news.booking_with(event.reference)
         known = await self._news.booking_of(list(self._systems), event.appointment_id)
-        if known is not None or event.kind is not EventKind.LANDING:
+        if known is not None or event.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED):
             return known
         reference = await self._look_up(event.appointment_id)
         return await self._news.booking_with(reference) if reference is not None else None
 
     async def _look_up(self, appointment_id: str) -> str | None:
-        """Our reference on an appointment that landed before the answer to its write was noted."""
+        """Our reference on an appointment of which there is news before the answer to its write was noted."""
         for system in self._systems.values():
             try:
                 return (await system.get_appointment(appointment_id)).reference

@@ -105,7 +105,7 @@ class BookingWorkflow:
 
     async def _follow_visit(self) -> None:
         """Stay open for a withdrawal, then record how the visit went."""
-        async with beside(self._visit.is_told(), self._visit.stands_once()):
+        async with beside(self._visit.is_told(), self._undoing.nothing_comes_back(), self._visit.is_in_the_office()):
             outcome = await self._visit.is_over()
             if outcome is None:
                 self._give_up(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
@@ -186,8 +186,7 @@ class BookingWorkflow:
     @workflow.signal
     def schedule_changed(self, news: CalendarNews) -> None:
         """The practice system says that something happened to an appointment of this booking."""
-        if self._state.status is not Status.CONFIRMED:
-            self._state.news = news
+        self._state.hear(news, workflow.now())
 
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:

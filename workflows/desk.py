@@ -37,7 +37,7 @@ class Desk:
         state.alternatives = need.alternatives
         self._open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.HELD if state.is_held else Kind.RECEIVED)
-        async with beside(self._undo_late_commits()):
+        async with beside(self._office.clears_up()):
             await self._somebody_acts()
         if state.withdrawn:
             raise Withdrawn
@@ -47,6 +47,18 @@ class Desk:
         else:
             state.apply(state.take_resolution())
         self._listing.become(Status.HELD if state.is_held else Status.RECEIVED)
+
+    async def takes_care_of(self, need: NeedsStaff) -> bool:
+        """Something that must not stand does. What a person says is settled is left to them; else it is tried again."""
+        state = self._state
+        if await self.asked(need) is ResolutionKind.APPROVE:
+            state.left += need.standing
+            state.late_until = None
+            if not need.standing:
+                state.next_sweep = None
+            return True
+        state.next_sweep = workflow.now()
+        return False
 
     async def asked(self, need: NeedsStaff) -> ResolutionKind:
         """Something beside the booking's own course needs a person: whether it was done by hand or is tried again."""
@@ -129,12 +141,6 @@ class Desk:
             return
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.EXPIRED)
-
-    async def _undo_late_commits(self) -> None:
-        try:
-            await self._landing.undo_late_commits()
-        except NeedsStaff as need:
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
 
     def _reminders(self) -> Reminders:
         return Reminders(self._state.given.policy.staff_deadline, self._state.start)

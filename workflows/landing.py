@@ -2,15 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
+    from activities.holds import (
+        HoldActivities,
+        HoldConfirmed,
+        HoldToConfirm,
+        HoldToWrite,
+        HoldWritten,
+        LandingToCheck,
+        Write,
+    )
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
-    from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
+    from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, LandingState
     from domain.matching import Match, Verdict
@@ -19,9 +28,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import BookingInput
     from workflows.practice_steps import PracticeSteps
     from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
-    from workflows.waiting import sleep_until
+    from workflows.waiting import happens_before
 
 Given = TypeVar("Given", bound=HoldToWrite)
+Written = TypeVar("Written", HoldWritten, HoldConfirmed)
 
 CANDIDATES_TO_TRY = 3
 
@@ -49,8 +59,8 @@ class Landing:
         if self._state.on_its_way:
             raise OnItsWay
         if self._state.replaced is not None:  # a person has seen the new one land
-            await self.sweep_twins()
-            self._state.replaced = None
+            self._replaces(self._state.replaced)
+            await self.sweep()
         if needed is not None:
             raise NeedsStaff(needed)
         if not self._state.confirmed:
@@ -145,20 +155,13 @@ class Landing:
         given = self._hold_to_write(patient, confirm=confirm)
         state.write_open = True
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
-        try:
-            written = await self._and_confirm(HoldActivities.write_hold, given, summary)
-        except BaseException:  # also where Temporal cancels the booking
-            self._expect_late_commit()
-            raise
+        written = await self._and_confirm(HoldActivities.write_hold, given, summary)
         state.write_open = False
-        if written.ambiguous:
-            self._expect_late_commit()
         state.slot = None
         if written.appointment is not None:
             state.looks, state.held_at, state.moving = 0, None, False
             state.written(written.appointment, workflow.now())
             state.confirmed = written.confirmed
-            state.slot = slot
             self._replaces(earlier)
             if written.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
@@ -172,7 +175,7 @@ class Landing:
         state = self._state
         state.replaced = earlier if state.on_its_way else None
         if earlier is not None and state.replaced is None:
-            state.withdrawn_ids += (earlier.id,)
+            self._is_taken_back(earlier.id)
 
     async def _and_confirm(
         self, step: Callable[[HoldActivities, Given], Awaitable[HoldWritten]], given: Given, summary: str
@@ -180,8 +183,21 @@ class Landing:
         """A step that may confirm in the same breath: until it has answered, it may have."""
         state, begun = self._state, self._state.confirm_begun
         state.confirm_begun |= given.confirm
-        written = await self._steps.urgent(step, given, summary)
+        written = await self._write(step, given, summary)
         state.confirm_begun = begun or written.confirmed or (given.confirm and written.ambiguous)
+        return written
+
+    async def _write(
+        self, step: Callable[[HoldActivities, Given], Awaitable[Written]], given: Given, summary: str
+    ) -> Written:
+        """A step after which something may still be carried out late."""
+        try:
+            written = await self._steps.urgent(step, given, summary)
+        except BaseException:  # also where Temporal cancels the booking
+            self._expect_late_commit()
+            raise
+        if written.ambiguous:
+            self._expect_late_commit()
         return written
 
     async def look(self) -> None:
@@ -191,9 +207,9 @@ class Landing:
         """
         state = self._state
         assert state.appointment is not None
-        news, state.news = state.news, None
-        told = news.landing if news is not None and news.appointment_id == state.appointment.id else None
-        given = self._hold_to_write(state.appointment.patient, confirm=self._approval_needed() is None)
+        news, patient = state.told, state.appointment.patient
+        told = news.landing if news is not None else None
+        given = self._hold_to_write(patient, confirm=self._approval_needed() is None)
         state.looks += 1
         state.plan_look(workflow.now())
         seen = await self._and_confirm(
@@ -201,11 +217,10 @@ class Landing:
             LandingToCheck(**dict(given), appointment_id=state.appointment.id, told=told),
             "Has the practice's own system taken it in?",
         )
+        state.looked_into(news)
+        self._landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
         if seen.appointment is None:
-            self.forget_hold()
-            if not seen.conflicts:
-                raise NeedsStaff(Reason.HOLD_CHANGED)
-            raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
+            raise await self._lost(seen.conflicts)
         state.written(seen.appointment, workflow.now())
         state.confirmed = seen.confirmed
         self._replaces(state.replaced)
@@ -218,6 +233,24 @@ class Landing:
             raise NeedsStaff(reason, alternatives=await self._other_times())
         if seen.appointment.landing is LandingState.INCOMPLETE:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
+
+    def _landed_under(self, chart: str | None, wrote_for: str) -> None:
+        """A new patient's chart gets another id with the first appointment; what was written for goes."""
+        match = self._state.match
+        if match is not None and match.chart == wrote_for and chart:
+            self._state.match = match.model_copy(update={"chart": chart})
+
+    async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff:
+        """We took the hold back for what has its chair; or somebody took it out, and may put it back."""
+        state = self._state
+        lost = state.appointment
+        self.forget_hold()
+        if not conflicts:
+            state.write_open = True
+            return NeedsStaff(Reason.HOLD_CHANGED)
+        if lost is not None:
+            self._is_taken_back(lost.id)
+        return NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
 
     async def _other_times(self) -> tuple[Slot, ...]:
         found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
@@ -236,20 +269,20 @@ class Landing:
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
         given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id)
-        try:
-            confirmed = await self._steps.urgent(HoldActivities.confirm_hold, given, "Confirm the hold")
-        except BaseException:  # also where Temporal cancels the booking
-            self._expect_late_commit()
-            raise
-        if confirmed.ambiguous:
-            self._expect_late_commit()
+        confirmed = await self._write(HoldActivities.confirm_hold, given, "Confirm the hold")
         if confirmed.appointment is None:
-            self.forget_hold()
-            if not confirmed.conflicts:
-                raise NeedsStaff(Reason.HOLD_CHANGED)
-            raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
-        state.appointment = confirmed.appointment
+            raise await self._lost(confirmed.conflicts)
+        state.appointment, state.slot = confirmed.appointment, confirmed.appointment.slot
         state.confirmed = True
+
+    async def confirm_again(self) -> None:
+        """The patient was told of it: it gives way to nothing any more. Raises NeedsStaff where it is refused."""
+        state = self._state
+        assert state.appointment is not None
+        hold = self._hold_to_write(state.appointment.patient)
+        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id, promised=True)
+        confirmed = await self._steps.cleanup(HoldActivities.confirm_hold, given, "Confirm the visit once more")
+        state.appointment = confirmed.appointment or state.appointment
 
     def _expect_late_commit(self) -> None:
         self._state.late_until = workflow.now() + self._given.policy.late_commit
@@ -259,13 +292,15 @@ class Landing:
 
         Raises NeedsStaff where the practice system refuses, or the desk has otherwise made it its own.
         """
-        taken = await self._steps.cleanup(WithdrawalActivities.withdraw_hold, self._to_withdraw(), "Take the hold back")
-        self._state.claimed = False
-        kept = taken.kept if taken is not None else ()  # older histories recorded none
+        state = self._state
+        kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
+        state.claimed = False
         if not kept:
+            known = state.appointment
+            state.write_open |= known is not None and known.id not in state.taken_back
             return self.forget_hold()
-        if self._state.status.is_final:
-            raise NeedsStaff(Reason.HOLD_CHANGED)
+        if state.status.is_final:
+            raise NeedsStaff(Reason.HOLD_CHANGED, standing=tuple(a.id for a in kept))
         self._adopt(kept)
 
     def _adopt(self, kept: tuple[Appointment, ...]) -> None:
@@ -287,27 +322,60 @@ class Landing:
     def forget_hold(self) -> None:
         """It is not there any more; what it was to replace stands again."""
         state = self._state
-        if state.appointment is not None:
-            state.withdrawn_ids += (state.appointment.id,)
-        if state.queued and not state.status.is_final:
-            self._expect_late_commit()  # the office may refuse to take it back; what has ended is watched anyway
+        state.plan_sweep(workflow.now(), anew=True)  # it may land yet, or not be taken back
         state.appointment, state.replaced = state.replaced, None
         state.moving = state.appointment is not None
         state.confirmed = False
         state.slot = None
 
-    async def sweep_twins(self) -> None:
-        """Take back what came late. Raises NeedsStaff where the practice system refuses, or the desk has it now."""
-        swept = await self._steps.cleanup(WithdrawalActivities.sweep_twins, self._to_withdraw(), "Look for a late twin")
-        if swept.kept:
-            raise NeedsStaff(Reason.HOLD_CHANGED)
+    async def sweep(self) -> None:
+        """Take back what must not stand: it came late, or the office did not take it back.
+
+        Raises NeedsStaff where the practice system refuses, once and again, or the desk has it now.
+        """
+        state = self._state
+        before = state.taken_back
+        kept = await self._taken_back_by(WithdrawalActivities.sweep_twins, "Look for what must not stand any more")
+        if kept:
+            raise NeedsStaff(Reason.HOLD_CHANGED, standing=tuple(a.id for a in kept))
+        back = state.taken_back[len(before) :]
+        if stubborn := tuple(i for i in back if before.count(i) > 1):
+            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, standing=stubborn)
+
+    async def _taken_back_by(
+        self, step: Callable[[WithdrawalActivities, HoldToWithdraw], Awaitable[HoldWithdrawn]], summary: str
+    ) -> tuple[Appointment, ...]:
+        """What the desk has made its own and so was left."""
+        state, begun = self._state, workflow.now()
+        late_until = state.late_until
+        known = [state.news[i] for i in state.taken_back if i in state.news]
+        if state.next_sweep is not None:
+            state.plan_sweep(begun)
+        answer: HoldWithdrawn | None = await self._steps.cleanup(step, self._to_withdraw(), summary)
+        taken = answer or HoldWithdrawn()  # older histories recorded none
+        for news in known:
+            state.looked_into(news)
+        if late_until is not None and late_until <= begun and state.late_until == late_until:
+            state.late_until = None
+        state.queued |= taken.queued
+        self._is_taken_back(*taken.taken)
+        return taken.kept
+
+    def _is_taken_back(self, *ids: str) -> None:
+        """Through a queue, it may come back."""
+        state, now = self._state, workflow.now()
+        state.taken_back += ids
+        if ids:
+            state.plan_sweep(now, anew=True)
+        if any(i in state.news for i in ids):
+            state.next_sweep = now
 
     async def undo_late_commits(self) -> None:
-        """Take back what a lost write added, once it would show. Raises NeedsStaff where we may not look."""
-        if self._state.late_until is not None:
-            await sleep_until(self._state.late_until, "A late twin would show by now")
-            await self.sweep_twins()
-            self._state.late_until = None
+        """Until nothing may come back any more. Raises NeedsStaff where we may not look, or it stands for good."""
+        state = self._state
+        while (planned := state.sweep_at) is not None:
+            if not await happens_before(planned, partial(state.is_swept_before, planned), "What must not stand shows"):
+                await self.sweep()
 
     async def release_claim(self) -> None:
         await self._steps.cleanup(SlotActivities.release_claim, self._given.reference, "Free the claim")
@@ -330,14 +398,15 @@ class Landing:
     def _to_withdraw(self) -> HoldToWithdraw:
         """At the end of the booking all of it goes; until then what the hold was to replace stays."""
         state, is_final = self._state, self._state.status.is_final
+        stays = (state.replaced.id,) if state.replaced is not None and not is_final else ()
         return HoldToWithdraw(
             reference=self._given.reference,
             location=self._given.policy.location,
             start=state.start,
             appointment_id=state.appointment.id if state.appointment else None,
             slots=tuple(write.slot for write in state.writes),
-            keep=state.replaced.id if state.replaced and not is_final else None,
-            taken_back=state.withdrawn_ids,
+            leave=(*state.left, *stays),
+            taken_back=tuple(dict.fromkeys(state.taken_back)),
             confirmed=is_final and state.confirmed,
             called_off=is_final and (state.confirm_begun or state.status is Status.CANCELLED),
         )
@@ -360,7 +429,7 @@ class Landing:
             note=request.note,
             confirm=confirm,
             look_first=state.write_open,
-            not_these=state.withdrawn_ids,
+            not_these=tuple(dict.fromkeys((*state.taken_back, *state.left))),
             writes=state.writes,
             replaces=replaced.id if replaced else None,
         )

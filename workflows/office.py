@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.landing import Landing
     from workflows.notices import Notices
     from workflows.state import BookingState, NeedsStaff
-    from workflows.waiting import happens_before
+    from workflows.waiting import beside, happens_before
 
 AT_LEAST = timedelta(minutes=5)
 """However soon the visit is, an office gets so long before a person is asked."""
@@ -29,13 +29,17 @@ class Office:
 
         Raises NeedsStaff where it was refused, and where it has not landed in time for a person to act.
         """
+        async with beside(self.clears_up()):
+            await self._takes_it()
+
+    async def _takes_it(self) -> None:
         state, begun = self._state, workflow.now()
         ask_at = max(min(begun + self._policy.patience, state.start - self._policy.margin), begun + AT_LEAST)
         tell_at: datetime | None = begun + self._policy.tell_patient_after
         while state.on_its_way and not state.withdrawn:
             next_at = min(at for at in (state.look_at, ask_at, tell_at) if at is not None)
             await happens_before(
-                next_at, lambda: state.news is not None or state.withdrawn, "Until the practice's own system has it"
+                next_at, lambda: self.look_is_due() or state.withdrawn, "Until the practice's own system has it"
             )
             if state.withdrawn:
                 return
@@ -49,5 +53,14 @@ class Office:
 
     def look_is_due(self) -> bool:
         state = self._state
-        due = state.look_at is not None and workflow.now() >= state.look_at
-        return state.on_its_way and (due or state.news is not None)
+        return state.on_its_way and state.look_at is not None and workflow.now() >= state.look_at
+
+    async def clears_up(self) -> None:
+        """What must not stand any more goes while the booking waits; what keeps us from it the desk is told."""
+        state = self._state
+        try:
+            while True:
+                await workflow.wait_condition(lambda: state.sweep_at is not None)
+                await self._landing.undo_late_commits()
+        except NeedsStaff as need:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)

@@ -1,12 +1,12 @@
 """Where a booking stands."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from activities.holds import Write
 from domain.booking import BookingView, MessageState, Reason, Status
-from domain.calendar import Appointment, LandingState
+from domain.calendar import Appointment, EventKind, LandingState
 from domain.matching import Match, Verdict
 from domain.messages import plain_reason
 from domain.slot import Slot
@@ -27,15 +27,22 @@ MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYS
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """Whoever saw what must be approved and picks another time has approved it."""
+LOUDER = (LandingState.LANDED, None, LandingState.INCOMPLETE, LandingState.TIMED_OUT, LandingState.REFUSED)
+"""What was told of one appointment, the later overruling the earlier: that it has landed shows by itself, what was
+refused is only told. ``None``: a change of ours was refused."""
+AT_MOST = timedelta(days=1)
+"""Between two looks, however rare they become."""
 
 
 class NeedsStaff(Exception):
     """The booking can't go on by itself."""
 
-    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = ()) -> None:
+    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = (), standing: tuple[str, ...] = ()) -> None:
+        """``standing``: what was to be taken back and is still there."""
         super().__init__(reason.value)
         self.reason = reason
         self.alternatives = alternatives
+        self.standing = standing
 
 
 class Declined(Exception):
@@ -70,9 +77,10 @@ class BookingState:
     slot: Slot | None = None
     appointment: Appointment | None = None
     held_at: datetime | None = None
-    withdrawn_ids: tuple[str, ...] = ()
-    written_at: tuple[Slot, ...] = ()
-    """Every slot that a write was begun for: a late commit may show there."""
+    taken_back: tuple[str, ...] = ()
+    """By us, each time anew: it must not stand any more."""
+    left: tuple[str, ...] = ()
+    """A person chose to keep it: it is not touched, and nobody is asked about it again."""
     claimed: bool = False
     """A claim may be ours: it must be released should this booking end."""
     moving: bool = False
@@ -88,14 +96,19 @@ class BookingState:
     looks: int = 0
     """At whether the hold has landed."""
     look_at: datetime | None = None
-    news: CalendarNews | None = None
-    """Not looked into yet."""
+    news: dict[str, CalendarNews] = field(default_factory=dict)
+    """By appointment id, the loudest that was not looked into yet."""
+    vouched: bool = False
+    """A person has seen it in the practice's own system; we have not yet."""
     confirmed: bool = False
     """The hold is final in the practice system."""
     confirm_begun: bool = False
     """The hold may be final already: taking it back means breaking it, not undoing it."""
     late_until: datetime | None = None
     """Some write's outcome was unknown: until then it may still be carried out, and undo or double what we did."""
+    sweeps: int = 0
+    next_sweep: datetime | None = None
+    """Something was taken back through a queue: it may land yet, or the taking back be refused."""
     gate_shown: bool = False
     """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
@@ -151,16 +164,62 @@ class BookingState:
 
     def written(self, appointment: Appointment, now: datetime) -> None:
         """The hold as it was last seen."""
-        self.appointment = appointment
+        self.appointment, self.slot = appointment, appointment.slot
         if self.on_its_way:
             self.queued = True
             self.plan_look(now)
+            if appointment.id in self.news:
+                self.look_at = now
         elif self.held_at is None:
             self.held_at = now
 
     def plan_look(self, now: datetime) -> None:
         waits = self.given.policy.landing.look_after
         self.look_at = now + waits[min(self.looks, len(waits) - 1)]
+
+    def hear(self, news: CalendarNews, now: datetime) -> None:
+        """A hint that something about one of our appointments is worth a look now."""
+        if news.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED):
+            return
+        known = self.news.get(news.appointment_id)
+        if known is None or _loudness(news) >= _loudness(known):
+            self.news[news.appointment_id] = news
+        if self.appointment is not None and news.appointment_id == self.appointment.id:
+            self.look_at = now
+        elif news.appointment_id in self.taken_back and self.next_sweep is not None:
+            self.next_sweep = now
+
+    @property
+    def told(self) -> CalendarNews | None:
+        """Of the appointment, and not looked into yet."""
+        return self.news.get(self.appointment.id) if self.appointment is not None else None
+
+    def looked_into(self, news: CalendarNews | None) -> None:
+        """What was told meanwhile still is to be."""
+        if news is not None and self.news.get(news.appointment_id) == news:
+            del self.news[news.appointment_id]
+
+    @property
+    def sweep_at(self) -> datetime | None:
+        """When to look for what must not stand any more; ``None``: nothing may come back."""
+        return min((at for at in (self.late_until, self.next_sweep) if at is not None), default=None)
+
+    def is_swept_before(self, planned: datetime) -> bool:
+        """Or later, or not at all: it was planned anew."""
+        return self.sweep_at != planned
+
+    def plan_sweep(self, now: datetime, *, anew: bool = False) -> None:
+        """What goes through a queue is looked for ever more rarely, and once more when the visit would begin."""
+        self.sweeps = 0 if anew else self.sweeps + 1
+        end = max((write.slot.time.start for write in self.writes), default=now)
+        self.next_sweep = min(now + self.rarely(self.sweeps), end) if self.queued and now < end else None
+
+    def rarely(self, times: int) -> timedelta:
+        """As often as for a landing at first, then each wait twice as long as the one before."""
+        waits = self.given.policy.landing.look_after
+        beyond = max(times - len(waits) + 1, 0)
+        wait: timedelta = waits[min(times, len(waits) - 1)] * (1 << min(beyond, 16))
+        return min(wait, AT_MOST)
 
     @property
     def doubt(self) -> Reason | None:
@@ -180,6 +239,7 @@ class BookingState:
         match, by_staff = self.match, decision.by != BY_PATIENT
         if decision.kind is ResolutionKind.DECLINE:
             raise Declined(Reason.DECLINED_BY_STAFF)
+        is_there = self.need is not None and self.need.reason is Reason.LANDING_UNCLEAR
         self.close_exception()
         self.attended |= by_staff
         self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
@@ -198,6 +258,8 @@ class BookingState:
             self.match = match if match is not None and match.verdict is Verdict.MATCHED else None
         else:
             self._accept_as_it_stands()
+            if is_there:
+                self._is_there()
         if self.appointment is None:
             self.slot = None  # it may have been taken while nobody looked
 
@@ -207,13 +269,12 @@ class BookingState:
         if self.appointment is not None:
             self.moving = False
             self.slot = self.appointment.slot
-        if self.on_its_way:
-            self.appointment = self._seen_by_staff()
 
-    def _seen_by_staff(self) -> Appointment | None:
-        """A person has seen it in the practice's own system, whatever our account of it says."""
-        self.confirmed = True
-        return self.appointment and self.appointment.model_copy(update={"landing": LandingState.LANDED})
+    def _is_there(self) -> None:
+        """A person was asked to look and has seen it in the practice's own system, whatever our account of it says."""
+        if self.appointment is not None and self.on_its_way:
+            self.appointment = self.appointment.model_copy(update={"landing": LandingState.LANDED})
+            self.confirmed = self.vouched = True
 
     def open_exception(self, need: NeedsStaff) -> None:
         self.need = need
@@ -250,7 +311,8 @@ class BookingState:
         accepts_only_chart = reason in PATIENT_REASONS and len(candidates) == 1
         if reason in GATES or accepts_only_chart or self.appointment is not None:
             allowed = [kinds.APPROVE, *allowed]
-        if reason in PATIENT_REASONS and not accepts_only_chart:
+        lands_by_itself = self.on_its_way and reason is not Reason.LANDING_UNCLEAR
+        if (reason in PATIENT_REASONS or lands_by_itself) and not accepts_only_chart:
             allowed = [kind for kind in allowed if kind is not kinds.APPROVE]
         return tuple(allowed)
 
@@ -281,3 +343,7 @@ class BookingState:
             messages=tuple(self.messages),
             updated_at=self.updated_at,
         )
+
+
+def _loudness(news: CalendarNews) -> int:
+    return LOUDER.index(news.landing)

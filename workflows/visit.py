@@ -1,6 +1,7 @@
-"""A confirmed visit, until it is over: the patient knows of it, it stands once, and how it went is recorded."""
+"""A confirmed visit, until it is over: the patient knows of it, the office has it, and how it went is recorded."""
 
 import asyncio
+import itertools
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -8,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.holds import AppointmentToRead, HoldActivities
     from domain.booking import Reason, Status
-    from domain.calendar import Appointment, AppointmentStatus
+    from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind
     from workflows.contracts import ResolutionKind
     from workflows.desk import Desk
@@ -39,6 +40,7 @@ class Visit:
         self._desk = desk
         self._notices = notices
         self._listing = listing
+        self._confirmed_again = False
 
     async def is_told(self) -> None:
         """A patient whom no message reaches is called by the desk."""
@@ -46,14 +48,45 @@ class Visit:
         if not await asyncio.shield(told):
             await self._desk.asked(NeedsStaff(Reason.NOT_REACHED))
 
-    async def stands_once(self) -> None:
-        """A late twin is taken back; where it may not even be looked for, the desk does."""
-        while True:
-            try:
-                return await self._landing.undo_late_commits()
-            except NeedsStaff as need:
-                if await self._desk.asked(need) is ResolutionKind.APPROVE:
-                    self._state.late_until = None
+    async def is_in_the_office(self) -> None:
+        """What only a person has seen there is looked for; what was not confirmed there is, once more."""
+        for looks in itertools.count():
+            await self._is_in_doubt(looks)
+            need = await self._see_to_it()
+            while need is not None and await self._desk.asked(need) is ResolutionKind.RETRY:
+                need = await self._see_to_it()
+
+    async def _is_in_doubt(self, looks: int) -> None:
+        state = self._state
+        if not state.vouched:
+            await workflow.wait_condition(lambda: state.told is not None and state.told.kind is EventKind.CHANGE_FAILED)
+            return
+        look_at = workflow.now() + state.rarely(looks)
+        await happens_before(look_at, lambda: state.told is not None, "Until the practice's own system shows it")
+
+    async def _see_to_it(self) -> NeedsStaff | None:
+        """What a person must settle."""
+        state, told = self._state, self._state.told
+        found = await self._read()
+        state.looked_into(told)
+        if found is None or not found.status.occupies_chair:
+            state.vouched = False  # the visit's outcome will say so
+            return None
+        if found.landing is not LandingState.LANDED:
+            refused = told is not None and told.landing in (LandingState.REFUSED, LandingState.TIMED_OUT)
+            return NeedsStaff(Reason.REFUSED_BY_OFFICE) if refused else None
+        state.vouched = False
+        return await self._confirm_again() if found.status is AppointmentStatus.TENTATIVE else None
+
+    async def _confirm_again(self) -> NeedsStaff | None:
+        self._confirmed_again = not self._confirmed_again
+        if not self._confirmed_again:
+            return NeedsStaff(Reason.REFUSED_BY_SYSTEM)
+        try:
+            await self._landing.confirm_again()
+        except NeedsStaff as need:
+            return need
+        return None
 
     async def is_over(self) -> Status | None:
         """How it went, as the desk recorded it; ``None``: the patient took it back before.

@@ -54,9 +54,9 @@ writes = Table(
     "writes",
     metadata,
     Column("reference", String(40), primary_key=True),
+    Column("appointment", String(40), primary_key=True),
     Column("connection", String(64), nullable=False),
     Column("booking", String(200), nullable=False),
-    Column("appointment", String(40)),
     Index("writes_by_appointment", "appointment"),
 )
 

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import holds
 from activities.connections import Connections
 from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, Write
-from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
+from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
 from adapters.ascend import AscendSystem
 from adapters.errors import Unavailable
 from adapters.ledger import Claim, ClaimLost, Ledger
@@ -188,3 +188,22 @@ async def test_an_attempt_that_slept_after_it_asserted_its_claim_sends_nothing(
         await ActivityEnvironment().run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
     assert sandbox.state()["appointments"] == []
     assert not (await parts.ledger.claims.renew(reference, datetime.now(UTC))).written
+
+
+async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections, sandbox: SandboxControl) -> None:
+    reference, system = new_reference(), parts.systems["ascend-main"]
+    hold = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
+
+    async def taken_back(**known: object) -> HoldWithdrawn:
+        asked = given.model_copy(update=known)
+        return await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, asked)
+
+    ours, theirs = [(await system.place_hold(hold, at_any_time)).id for _ in range(2)]
+    sandbox.desk(do="set_status", id=theirs, status="BROKEN")
+    assert (await taken_back(appointment_id=ours, leave=(ours,))).taken == ()
+    assert (await taken_back(appointment_id=ours)).taken == (ours,)
+    assert (await taken_back(appointment_id=ours)).taken == ()
+    assert await taken_back(appointment_id=theirs) == HoldWithdrawn()
+    sandbox.desk(do="set_status", id=theirs, status="CONFIRMED")
+    assert [kept.id for kept in (await taken_back(appointment_id=theirs, taken_back=(ours,))).kept] == [theirs]

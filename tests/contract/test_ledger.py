@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims
 from domain.interval import span
@@ -30,9 +31,13 @@ def claim(reference: str, provider: str = "p1", operatory: str = "o1", minute: i
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     sqlite = f"sqlite:///{tmp_path}/ledger.db"
-    url = sqlite if request.param == "sqlite" else request.getfixturevalue("postgres")
+    return sqlite if request.param == "sqlite" else str(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+async def ledger(url: str) -> AsyncIterator[Ledger]:
     ledger = Ledger(url)
     await ledger.migrate()
     for reference in ("a", "b", "c", *(f"r{n}" for n in range(40))):
@@ -224,3 +229,37 @@ async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     assert await ledger.consent.is_opted_out(["another", address], "sms")
     assert not await ledger.consent.is_opted_out(["another"], "sms")
     assert not await ledger.consent.is_opted_out([address], "email")
+
+
+async def test_news_of_any_appointment_that_a_booking_wrote_finds_it(ledger: Ledger) -> None:
+    await written(ledger, "a", "booking-a", "101", "102", "102")
+    for appointment in ("101", "102"):
+        assert await ledger.news.booking_of(["main"], appointment) == "booking-a"
+    assert await ledger.news.booking_of(["another"], "101") is None
+    assert await ledger.news.booking_with("a") == "booking-a"
+
+
+async def test_what_was_written_before_is_known_after_an_upgrade(ledger: Ledger, url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as c:
+        c.execute(text("DROP TABLE writes"))
+        c.execute(text("CREATE TABLE writes (reference TEXT, connection TEXT, booking TEXT, appointment TEXT)"))
+        c.execute(text("INSERT INTO writes VALUES ('b', 'main', 'booking-b', '201'), ('c', 'main', 'booking-c', NULL)"))
+        c.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    engine.dispose()
+    await ledger.migrate()
+    assert await ledger.news.booking_of(["main"], "201") == "booking-b"
+    await ledger.news.wrote("b", "202")
+    await ledger.news.wrote("c", "203")
+    found = [await ledger.news.booking_of(["main"], appointment) for appointment in ("201", "202", "203")]
+    assert found == ["booking-b", "booking-b", "booking-c"]
+
+
+async def written(ledger: Ledger, reference: str, booking: str, *appointments: str) -> None:
+    """Each write begins under the claim and gets its id from the practice system."""
+    taken = claim(reference)
+    await ledger.claims.take(taken, NOW)
+    for appointment in appointments:
+        renewal = await ledger.claims.renew(reference, NOW)
+        await ledger.claims.begin_write(reference, renewal.fence, taken.slot, booking, NOW)
+        await ledger.news.wrote(reference, appointment)

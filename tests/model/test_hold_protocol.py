@@ -75,6 +75,12 @@ class HoldProtocol(RuleBasedStateMachine):
         self._patch.setattr(holds, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
         self._patch.setattr(workflow, "now", lambda: self.stage.now)
         self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
+        self._patch.setattr(workflow, "wait_condition", self._in_vain)
+
+    async def _in_vain(self, _: Callable[[], bool], *, timeout: timedelta, timeout_summary: str) -> None:
+        """Nobody brings news here: what is waited for until a deadline does not happen."""
+        await self.stage.sleep(timeout.total_seconds())
+        raise TimeoutError
 
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.loop.run_until_complete(work)

@@ -1,0 +1,20 @@
+"""News of any appointment that a booking wrote finds it, not only of the latest."""
+
+from alembic import op
+from sqlalchemy import insert, select
+
+from adapters.ledger.schema import metadata, writes
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    columns = (writes.c.reference, writes.c.connection, writes.c.booking, writes.c.appointment)
+    before = [dict(row) for row in bind.execute(select(*columns)).mappings()]
+    op.drop_table("writes")
+    metadata.create_all(bind, tables=[writes])
+    for row in before:
+        for appointment in dict.fromkeys(("", row["appointment"] or "")):
+            bind.execute(insert(writes).values({**row, "appointment": appointment}))

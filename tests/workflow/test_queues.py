@@ -1,0 +1,267 @@
+"""Writes that take their time in an office's queue: what lands, what is refused there, and what must not stand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from activities.holds import HoldConfirmed, HoldWritten
+from activities.withdrawals import HoldWithdrawn
+from adapters.errors import NotAuthorized
+from domain.booking import Reason, Status
+from domain.calendar import AppointmentStatus, EventKind, LandingState
+from domain.matching import Verdict
+from domain.policy import LandingPolicy
+from domain.rules import Confirmation
+from domain.slot import Cause, Conflict
+from tests.support.by_hand import ByHand, by_hand, hour
+from tests.workflow.test_courses import APPROVE, DECLINE, RETRY, STAFF, Handle, confirmed, decide, until, waiting
+from workflows.booking import BookingWorkflow
+from workflows.contracts import CalendarNews, Resolution, ResolutionKind
+
+OFTEN = LandingPolicy(look_after=(timedelta(seconds=0.3),))
+SELDOM = LandingPolicy(look_after=(timedelta(minutes=30),))
+TAKEN = (Conflict(cause=Cause.APPOINTMENT),)
+
+
+@pytest.fixture(params=[1000, 0], ids=["remembered", "forgotten"])
+async def hand(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[ByHand]:
+    """In a practice whose own system takes what was written in later."""
+    async with by_hand(client, remembered=request.param) as hand:
+        hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand))
+        hand.answers["await_landing"] = lambda given: HoldWritten(
+            appointment=hand.visit(id=given.appointment_id, **dict(given.slot)), confirmed=given.confirm
+        )
+        yield hand
+
+
+def on_its_way(hand: ByHand, **changes: Any) -> Any:
+    return hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED, **changes)
+
+
+async def tell(handle: Handle, kind: EventKind, appointment: str = "11", landing: LandingState | None = None) -> None:
+    news = CalendarNews(kind=kind, appointment_id=appointment, landing=landing)
+    await handle.signal(BookingWorkflow.schedule_changed, news)
+
+
+async def start(
+    hand: ByHand, landing: LandingPolicy = OFTEN, confirmation: Confirmation = STAFF, **policy: Any
+) -> Handle:
+    return await hand.start(confirmation=confirmation, landing=landing, **policy)
+
+
+# ---- what a person chose
+
+
+async def test_what_a_person_chose_to_keep_is_not_touched_nor_asked_about_again(hand: ByHand) -> None:
+    theirs = hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["withdraw_hold"] = HoldWithdrawn(kept=(theirs,))
+    handle = await start(hand)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await waiting(handle, Reason.HOLD_CHANGED)
+    await decide(handle, APPROVE)
+    await until(lambda: len(hand.made("sweep_twins")) > 1)
+    assert {(given.leave, given.taken_back) for given in hand.made("sweep_twins")} == {(("11",), ())}
+    assert hand.desk_told() == ["desk_exception"] * 2
+
+
+async def test_what_somebody_took_out_is_looked_for_before_it_is_written_again(hand: ByHand) -> None:
+    confirm, hand.answers["confirm_hold"] = hand.answers["confirm_hold"], HoldConfirmed()
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit())
+    handle = await start(hand)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.HOLD_CHANGED)
+    hand.answers["confirm_hold"] = confirm
+    await decide(handle, RETRY)
+    await confirmed(handle)
+    assert [(given.look_first, given.not_these) for given in hand.made("write_hold")] == [(False, ()), (True, ())]
+
+
+async def test_what_has_not_landed_is_not_approved_and_goes_on_by_itself(hand: ByHand) -> None:
+    lands, hand.answers["await_landing"] = hand.answers["await_landing"], NotAuthorized("no")
+    handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert ResolutionKind.APPROVE not in view.resolutions
+    hand.answers["await_landing"] = lands
+    await confirmed(handle)
+
+
+async def test_choosing_the_chart_does_not_make_a_hold_land(hand: ByHand) -> None:
+    match = hand.answers["match_patient"]
+    hand.answers["match_patient"] = match.model_copy(
+        update={"verdict": Verdict.ASK, "chart": None, "candidates": ("7",), "reason": Reason.PATIENT_EXISTS}
+    )
+    handle = await start(hand, SELDOM, Confirmation.AUTOMATIC, placeholder_patient="99")
+    await waiting(handle, Reason.PATIENT_EXISTS)
+    view = await decide(handle, APPROVE)
+    assert (view.status, view.reason) == (Status.RECEIVED, Reason.AWAITING_OFFICE)
+    assert "confirmed" not in hand.told()
+
+
+async def test_what_only_a_person_has_seen_is_confirmed_as_soon_as_it_shows(hand: ByHand) -> None:
+    unclear = on_its_way(hand).model_copy(update={"landing": LandingState.INCOMPLETE})
+    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=unclear)
+    hand.answers["read_outcome"] = lambda _: on_its_way(hand)
+    handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
+    await waiting(handle, Reason.LANDING_UNCLEAR)
+    await decide(handle, APPROVE)
+    await confirmed(handle)
+    await until(lambda: len(hand.made("read_outcome")) > 1)
+    assert hand.made("confirm_hold") == []
+    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    await until(lambda: hand.made("confirm_hold"))
+    assert [given.promised for given in hand.made("confirm_hold")] == [True]
+
+
+async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_desk(hand: ByHand) -> None:
+    unclear = on_its_way(hand).model_copy(update={"landing": LandingState.INCOMPLETE})
+    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=unclear)
+    hand.answers["read_outcome"] = lambda _: on_its_way(hand)
+    handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
+    await waiting(handle, Reason.LANDING_UNCLEAR)
+    await decide(handle, APPROVE)
+    await confirmed(handle)
+    await tell(handle, EventKind.LANDING, landing=LandingState.REFUSED)
+    assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
+
+
+# ---- what must not stand
+
+
+async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) -> Handle:
+    """Confirmed at another time than first: 11 was taken back through the queue, 12 stands."""
+    hand.answers["await_landing"] = lambda given: HoldWritten(
+        appointment=hand.visit(id=given.appointment_id), confirmed=given.confirm
+    )
+    handle = await start(hand, landing, **policy)
+    await tell(handle, EventKind.LANDING, landing=LandingState.LANDED)
+    await waiting(handle, Reason.APPROVAL)
+    hand.slot = hand.slot.model_copy(update={"time": hour(hand.slot.time.start + timedelta(hours=2))})
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand, id="12"))
+    await tell(handle, EventKind.LANDING, "12", LandingState.LANDED)
+    await decide(handle, Resolution(kind=ResolutionKind.START, start=hand.slot.time.start))
+    await confirmed(handle)
+    return handle
+
+
+async def test_what_a_visit_has_replaced_and_the_office_keeps_is_taken_back_once_more_then_a_person_is_asked(
+    hand: ByHand,
+) -> None:
+    hand.answers["sweep_twins"] = HoldWithdrawn(taken=("11",), queued=True)
+    handle = await moved(hand)
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await until(lambda: hand.made("sweep_twins"))
+    assert [(given.appointment_id, given.taken_back) for given in hand.made("sweep_twins")] == [("12", ("11",))]
+    await asyncio.sleep(0.5)
+    assert hand.desk_told() == ["desk_exception"], "the approval alone"
+    await tell(handle, EventKind.CHANGE_FAILED)
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert view.status is Status.CONFIRMED
+    await decide(handle, APPROVE)
+    hand.answers["sweep_twins"] = HoldWithdrawn()
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await until(lambda: len(hand.made("sweep_twins")) == 3)
+    assert hand.made("sweep_twins")[-1].leave == ("11",)
+
+
+async def test_what_nobody_tells_is_found_by_looking_ever_more_rarely(hand: ByHand) -> None:
+    await moved(hand, OFTEN)
+    await asyncio.sleep(4)
+    assert 2 <= len(hand.made("sweep_twins")) <= 5
+
+
+async def test_what_has_ended_is_watched_until_the_visit_would_have_begun(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("11",), queued=True)
+    handle = await start(hand, LandingPolicy(look_after=(timedelta(days=2),)))
+    await until(lambda: hand.made("write_hold"))
+    await handle.execute_update(BookingWorkflow.cancel)
+    await until(lambda: hand.made("withdraw_hold"))
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await until(lambda: hand.made("sweep_twins"))
+    assert (await handle.describe()).close_time is None
+
+
+async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_person_is_asked(hand: ByHand) -> None:
+    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
+    await confirmed(handle)
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await until(lambda: hand.made("confirm_hold"))
+    await asyncio.sleep(0.5)
+    assert len(hand.made("confirm_hold")) == 1
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await decide(handle, RETRY)
+    await until(lambda: len(hand.made("confirm_hold")) == 2)
+
+
+async def test_a_sweep_does_not_make_up_for_a_write_that_was_begun_after_it(hand: ByHand) -> None:
+    swept = hand.answers["sweep_twins"]
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand), ambiguous=True)
+    lands = hand.answers["await_landing"]
+    hand.answers["await_landing"] = lambda given: lands(given).model_copy(update={"ambiguous": True})
+
+    async def slowly(_: Any) -> Any:
+        await asyncio.sleep(1)
+        return swept
+
+    hand.answers["sweep_twins"] = slowly
+    handle = await start(hand, confirmation=STAFF, late_commit=timedelta(seconds=0.1))
+    await waiting(handle, Reason.APPROVAL)
+    await until(lambda: len(hand.made("sweep_twins")) == 2)
+
+
+# ---- what is told, and what landed
+
+
+async def test_a_refusal_is_not_lost_on_what_is_told_after_it_nor_on_a_look_that_failed(hand: ByHand) -> None:
+    hand.answers["await_landing"] = NotAuthorized("no")
+    hand.answers["nearest_openings"] = lambda _: hand.answers["recheck_slot"](_)
+    handle = await start(hand, SELDOM)
+    await until(lambda: hand.made("write_hold"))
+    await tell(handle, EventKind.LANDING, landing=LandingState.REFUSED)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    for kind, landing in ((EventKind.LANDING, LandingState.LANDED), (EventKind.CHANGED, None)):
+        await tell(handle, kind, landing=landing)
+    await until(lambda: len(hand.made("await_landing")) == 2)
+    refused = on_its_way(hand).model_copy(update={"landing": LandingState.REFUSED})
+    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=refused)
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await waiting(handle, Reason.REFUSED_BY_OFFICE)
+    assert {given.told for given in hand.made("await_landing")} == {LandingState.REFUSED}
+
+
+async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_that_the_office_made(
+    hand: ByHand,
+) -> None:
+    hand.answers["await_landing"] = HoldWritten(conflicts=TAKEN, patient="8")
+    hand.answers["nearest_openings"] = lambda _: hand.answers["recheck_slot"](_)
+    handle = await start(hand)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    later = hour(hand.slot.time.start + timedelta(hours=2))
+    await decide(handle, Resolution(kind=ResolutionKind.START, start=later.start))
+    await until(lambda: len(hand.made("write_hold")) == 2)
+    assert [given.patient for given in hand.made("write_hold")] == ["7", "8"]
+
+
+async def test_a_hold_that_stands_elsewhere_is_confirmed_and_told_there(hand: ByHand) -> None:
+    elsewhere = hand.slot.model_copy(update={"time": hour(hand.slot.time.start + timedelta(days=1))})
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(**dict(elsewhere)))
+    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit(**dict(elsewhere)))
+    handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
+    await confirmed(handle)
+    await until(lambda: hand.told())
+    assert [given.slot for given in hand.made("confirm_hold")] == [elsewhere]
+    assert [given.start for given in hand.made("notify")] == [elsewhere.time.start]
+
+
+async def test_a_look_whose_end_is_not_known_is_followed_by_another(hand: ByHand) -> None:
+    lands = hand.answers["await_landing"]
+    hand.answers["await_landing"] = lambda given: lands(given).model_copy(update={"ambiguous": True})
+    await confirmed(await start(hand, confirmation=Confirmation.AUTOMATIC))
+    await until(lambda: hand.made("sweep_twins"))
