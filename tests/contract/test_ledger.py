@@ -261,5 +261,5 @@ async def written(ledger: Ledger, reference: str, booking: str, *appointments: s
     await ledger.claims.take(taken, NOW)
     for appointment in appointments:
         renewal = await ledger.claims.renew(reference, NOW)
-        await ledger.claims.begin_write(reference, renewal.fence, taken.slot, booking, NOW)
+        await ledger.claims.begin_write(reference, renewal, taken.slot, booking, NOW)
         await ledger.news.wrote(reference, appointment)

@@ -25,12 +25,9 @@ from tests.model.stage import Actor, Fate, Stage, acting
 from workflows.contracts import BookingInput, Resolution, ResolutionKind
 from workflows.desk import Desk
 from workflows.landing import Landing
-from workflows.listing import Listing
-from workflows.notices import Notices
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
 from workflows.undoing import Undoing
-from workflows.visit import Visit
 
 RESEND_AFTER = timedelta(seconds=15)
 HOLD_EXPIRY = timedelta(minutes=10)
@@ -199,13 +196,13 @@ class FrontDesk:
         self._calendar = calendar
         self._state = state
 
-    async def asked(self, need: NeedsStaff) -> ResolutionKind:
+    async def takes_care_of(self, need: NeedsStaff) -> bool:
         await self._stage.turn()
         visit = self._state.appointment if not self._state.status.is_final else None
         for left in self._calendar.of(self._state.given.reference):
             if visit is None or left.id != visit.id:
                 self._calendar.desk_deletes(left)
-        return ResolutionKind.APPROVE
+        return True
 
 
 class Booking:
@@ -229,7 +226,6 @@ class Booking:
         self._landing = Landing(given, self.state, self._steps)
         desk = cast(Desk, FrontDesk(stage, calendar, self.state))
         self._undoing = Undoing(self.state, self._landing, desk)
-        self._visit = Visit(self.state, self._steps, self._landing, desk, cast(Notices, None), cast(Listing, None))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
@@ -264,4 +260,4 @@ class Booking:
             self.state.apply(Resolution(kind=ResolutionKind.RETRY))
             await self._landing.book()
         self.confirmed = True
-        await self._visit.stands_once()
+        await self._undoing.nothing_comes_back()
