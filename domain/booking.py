@@ -58,7 +58,7 @@ class Reason(StrEnum):
     TOO_MANY_OPEN = "too_many_open"
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
-    """Confirmed, but the patient could not be told."""
+    """What became of it could not be told to the patient."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
     NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
     # waits for no person

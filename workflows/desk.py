@@ -100,6 +100,7 @@ class Desk:
                 if not state.on_its_way:
                     return
             elif now >= state.start:
+                self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
                 raise Declined(Reason.EXPIRED)
             elif expires is not None and now >= expires:
                 await self._expire_hold()

@@ -122,6 +122,8 @@ class BookingState:
     """The patient took the request or the visit back."""
     given_up: bool = False
     """Declined or cancelled by us: what was written must be taken back."""
+    answered_no: bool = False
+    """Who waited for the answer has been given the end of it."""
     deadline: datetime | None = None
     alternatives: tuple[Slot, ...] = ()
     messages: list[MessageState] = field(default_factory=list)

@@ -105,7 +105,7 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
     handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))
     ended = await handle.result()
     assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
-    assert hand.desk_told() == ["desk_exception", "desk_escalation"]
+    assert hand.desk_told() == ["desk_exception", "desk_escalation", "desk_expired"]
 
 
 async def test_reminders_become_rarer(hand: ByHand) -> None:
@@ -207,6 +207,65 @@ async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
     await confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
     await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+@pytest.fixture
+def soon(hand: ByHand) -> ByHand:
+    """The visit would begin while the test looks on."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 2 * SECONDS)})
+    return hand
+
+
+async def is_called_by_the_desk(handle: Handle, status: Status, reason: Reason) -> None:
+    view = await waiting(handle, Reason.NOT_REACHED)
+    assert (view.status, view.resolutions) == (status, ("approve",))
+    await decide(handle, APPROVE)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (status, reason)
+
+
+async def test_who_gave_no_way_to_be_told_that_nobody_decided_is_called_by_the_desk(soon: ByHand) -> None:
+    handle = await soon.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.EXPIRED)
+    assert soon.told() == []
+    assert sorted(set(soon.desk_told())) == ["desk_escalation", "desk_exception", "desk_expired"]
+
+
+@pytest.mark.parametrize("state", ["opted_out", "uncertain"])
+async def test_whom_no_message_surely_reached_is_called_by_the_desk(hand: ByHand, state: str) -> None:
+    notify = hand.answers["notify"]
+    hand.answers["notify"] = lambda given: notify(given).model_copy(update={"state": state})
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.DECLINED_BY_STAFF)
+
+
+async def test_who_took_it_back_need_not_be_told(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await cancel(handle)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> None:
+    answering = asyncio.Event()
+
+    async def outside(_: Any) -> SlotCheck:
+        await answering.wait()
+        return SlotCheck(conflicts=(Conflict(cause=Cause.HOURS),))
+
+    hand.answers["recheck_slot"] = outside
+    handle = await hand.start(consent=False)
+    asking = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_for_decision))
+    await until(lambda: hand.made("recheck_slot"))
+    await asyncio.sleep(0.5)
+    answering.set()
+    assert (await asking).view.status is Status.DECLINED
+    ended = await handle.result()
+    assert (ended.reason, hand.desk_told()) == (Reason.OUTSIDE_RULES, [])
 
 
 # ---- a confirmed visit
