@@ -59,6 +59,10 @@ class Reason(StrEnum):
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
     """What became of it could not be told to the patient."""
+    NOT_TAKEN_BACK = "not_taken_back"
+    """What was to go from the calendar may still be there; it is tried on."""
+    NO_ANSWER = "no_answer"
+    """The practice system has not answered for a while; it is tried on."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
     NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
     # waits for no person

@@ -42,7 +42,9 @@ class BookingWorkflow:
         self._state = BookingState(given, updated_at=workflow.now())
         self._listing = Listing(self._state)
         self._notices = Notices(self._state)
-        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
+        self._steps = PracticeSteps(
+            given.policy.connection, given.policy.location, lambda reason: self._desk.knows(reason)
+        )
         self._landing = Landing(given, self._state, self._steps)
         self._office = Office(given.policy.landing, self._state, self._landing, self._notices)
         self._desk = Desk(self._state, self._landing, self._office, self._notices, self._listing)

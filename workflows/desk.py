@@ -75,6 +75,13 @@ class Desk:
                     state.close_exception()
                     self._listing.become(state.status, before)
 
+    async def knows(self, reason: Reason) -> None:
+        """Told beside work that goes on: as a question of its own, in its turn; at once where another is open."""
+        if self._state.need is not None:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
+        if self._state.need is None or self._state.settled:
+            await self.asked(NeedsStaff(reason))
+
     def _open(self, need: NeedsStaff, status: Status) -> None:
         self._state.open_exception(need)
         self._listing.become(status, need.reason)

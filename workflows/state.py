@@ -24,6 +24,8 @@ PATIENT_REASONS = frozenset(
 SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
 MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it; a practice system refuses also what names a chart that is not there."""
+TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_TAKEN_BACK, Reason.NO_ANSWER})
+"""Nothing is to be decided: a person knows, and sees to it."""
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """Whoever saw what must be approved and picks another time has approved it."""
@@ -300,7 +302,7 @@ class BookingState:
         if self.need is None:
             return ()
         reason, kinds = self.need.reason, ResolutionKind
-        if reason is Reason.NOT_REACHED:
+        if reason in TO_BE_SEEN:
             return (kinds.APPROVE,)
         if self.settled:
             return (kinds.APPROVE, kinds.RETRY)

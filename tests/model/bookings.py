@@ -106,11 +106,15 @@ class GaveUp(Exception):
     """The attempt ran out of time; whatever it still does, nobody waits for it."""
 
 
+async def desk_knows(_: Reason) -> None:
+    """The model's desk acts when asked only."""
+
+
 class Steps(PracticeSteps):
     """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
 
     def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
-        super().__init__("memory", "here")
+        super().__init__("memory", "here", desk_knows)
         self._booking = booking
         self._stage = stage
         self._activities = activities
@@ -140,7 +144,7 @@ class Steps(PracticeSteps):
         finally:
             self.may_end = False
 
-    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str, **late: Any) -> Any:
         run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
         for number in itertools.count(1):
             actor = Actor(self._booking, step.__name__, self._stage.turns)

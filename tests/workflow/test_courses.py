@@ -361,6 +361,67 @@ async def test_a_claim_ends_too_where_a_person_took_the_hold_out(hand: ByHand) -
     assert len(hand.made("release_claim")) == 1
 
 
+def before_long(hand: ByHand) -> None:
+    """The desk must know in half of the time that is left until the visit."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 8 * SECONDS)})
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), ValueError("a bug")], ids=["away", "bug"])
+async def test_the_desk_knows_before_the_visit_what_could_not_be_taken_back_and_it_is_tried_on(
+    hand: ByHand, failure: Exception
+) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = failure
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    view = await waiting(handle, Reason.NOT_TAKEN_BACK)
+    assert (view.status, view.start > datetime.now(UTC)) == (Status.CANCELLED, True)
+    tried = len(hand.made("withdraw_hold"))
+    await until(lambda: len(hand.made("withdraw_hold")) > tried)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    ended = await handle.result()
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.CANCELLED, Reason.WITHDRAWN, ())
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_a_person_who_has_seen_it_is_not_asked_again_and_it_is_tried_on(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    await decide(handle, APPROVE)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.WITHDRAWN
+
+
+async def test_what_is_late_does_not_take_the_place_of_what_the_desk_has_before_it(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await waiting(handle, Reason.APPROVAL)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, DECLINE)
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
+async def test_who_could_not_be_told_and_what_could_not_be_taken_back_are_both_known_to_the_desk(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await waiting(handle, Reason.NOT_REACHED)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
 @pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "withdraw_hold"), ("recheck_slot", "release_claim")])
 async def test_temporals_own_cancel_takes_back_what_may_have_been_done(hand: ByHand, step: str, undone_by: str) -> None:
     hand.answers[step] = OutcomeUnknown("lost")
