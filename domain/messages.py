@@ -187,7 +187,7 @@ _REASONS = {
     Reason.AWAITING_OFFICE: "Sent to the office's own system, which has not taken it in yet; nothing to do now.",
     Reason.TOO_MANY_OPEN: "This contact already has several open requests.",
     Reason.NOT_REACHED: "The patient could not be told what became of the booking: please call.",
-    Reason.NOT_TAKEN_BACK: "What was called off may still be in the calendar: look there. We go on trying to take it out.",
+    Reason.NOT_TAKEN_BACK: "What was called off may still be in the calendar: look there. We go on trying.",
     Reason.NO_ANSWER: "The practice system has not answered for a while: look into the calendar. We go on trying.",
     Reason.CALL_ONLY: "This service is booked by phone.",
     Reason.OUTSIDE_RULES: "The time is outside what the office offers online.",

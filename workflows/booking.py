@@ -39,7 +39,7 @@ class BookingWorkflow:
     @workflow.init
     def __init__(self, given: BookingInput) -> None:
         self._given = given
-        self._state = BookingState(given, updated_at=workflow.now())
+        self._state = BookingState(given, asked_at=workflow.info().workflow_start_time, updated_at=workflow.now())
         self._listing = Listing(self._state)
         self._notices = Notices(self._state)
         self._steps = PracticeSteps(

@@ -396,6 +396,8 @@ class Landing:
             operatory=wanted.operatory,
             contact=request.patient.mobile or request.patient.email,
             claim_until=workflow.now() + self._given.policy.hold_expiry,
+            asked_at=self._state.asked_at,
+            attended=self._state.attended,
         )
 
     def _to_withdraw(self) -> HoldToWithdraw:

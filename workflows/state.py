@@ -67,12 +67,12 @@ class OnItsWay(Exception):
 @dataclass
 class BookingState:
     given: BookingInput
+    asked_at: datetime
+    """When the patient last did something, and so waits for the answer."""
     updated_at: datetime
     status: Status = Status.RECEIVED
     reason: Reason | None = None
     wanted: NewTime = field(init=False)
-    asked_at: datetime = field(init=False)
-    """When the patient last did something, and so waits for the answer."""
     match: Match | None = None
     not_these: tuple[str, ...] = ()
     """Charts that staff found to be somebody else."""
@@ -115,7 +115,7 @@ class BookingState:
     """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
     attended: bool = False
-    """A person of the practice has taken it in hand: the rules alone don't decline it any more."""
+    """A person of the practice decided last: the rules alone don't decline it, nor is it too late by them."""
     need: NeedsStaff | None = None
     """The open exception."""
     resolution: Resolution | None = None
@@ -133,7 +133,6 @@ class BookingState:
     """Of the agreed time: rises when it changes, so that patients are told anew."""
 
     def __post_init__(self) -> None:
-        self.asked_at = self.updated_at
         self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
 
     @property
@@ -245,7 +244,7 @@ class BookingState:
             raise Declined(Reason.DECLINED_BY_STAFF)
         is_there = self.need is not None and self.need.reason is Reason.LANDING_UNCLEAR
         self.close_exception()
-        self.attended |= by_staff
+        self.attended = by_staff
         self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
         if decision.kind is ResolutionKind.PATIENT:
             self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))

@@ -224,7 +224,7 @@ class Booking:
         retried: bool,
     ) -> None:
         self.reference = given.reference
-        self.state = BookingState(given, updated_at=stage.now)
+        self.state = BookingState(given, asked_at=stage.now, updated_at=stage.now)
         self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
         self.confirmed = False
         self._stage = stage

@@ -21,7 +21,7 @@ from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, by_hand, hour
 from workflows.booking import BookingWorkflow
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.contracts import NewTime, Resolution, ResolutionKind
 from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
 STAFF = Confirmation.STAFF
@@ -146,6 +146,24 @@ async def test_a_decided_exception_is_not_shown_while_the_booking_goes_on(hand: 
     assert (view.status, view.reason, view.resolutions) == (Status.RECEIVED, None, ())
     goes_on.set()
     await confirmed(handle)
+
+
+async def test_whether_it_was_asked_in_time_is_judged_by_when_it_was_and_by_whom(hand: ByHand) -> None:
+    free = hand.answers["recheck_slot"]
+    taken = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),), alternatives=(hand.slot,))
+    hand.answers["recheck_slot"] = taken
+    handle = await hand.start()
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    hand.answers["recheck_slot"] = free
+    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=hand.slot.time.start))
+    await confirmed(handle)
+    begun = (await handle.describe()).start_time
+    first, staffs, patients = hand.made("recheck_slot")
+    assert (first.asked_at, first.attended) == (begun, False)
+    assert (staffs.asked_at, staffs.attended) == (begun, True)
+    assert (patients.asked_at > begun, patients.attended) == (True, False)
 
 
 # ---- what is said
