@@ -147,6 +147,7 @@ class Desk:
             return self._open(need, Status.NEEDS_STAFF)
         if state.is_held:
             return
+        state.version += 1
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.EXPIRED)
 

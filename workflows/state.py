@@ -130,7 +130,7 @@ class BookingState:
     alternatives: tuple[Slot, ...] = ()
     messages: list[MessageState] = field(default_factory=list)
     version: int = 1
-    """Of the agreed time: rises when it changes, so that patients are told anew."""
+    """Of the agreed time: rises when it changes or is not held any more, so that patients are told anew."""
 
     def __post_init__(self) -> None:
         self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
