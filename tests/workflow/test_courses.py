@@ -15,7 +15,7 @@ from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
-from domain.calendar import AppointmentStatus
+from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
@@ -200,6 +200,17 @@ async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
     await asyncio.sleep(3)  # the first would have been tried again by now
     assert sent == ["declined"]
     assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_what_is_held_again_or_not_any_more_is_said_again(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.APPROVAL)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await until(lambda: hand.told() == ["held", "expired", "held", "expired"])
+    assert len({(given.kind, given.version) for given in hand.made("notify")}) == 4
+    await cancel(handle)
 
 
 async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
@@ -478,6 +489,55 @@ async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand
     await cancel(handle)
     await handle.result()
     assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]
+
+
+# ---- those who wait for a decision
+
+
+@pytest.fixture
+def undecided(hand: ByHand) -> ByHand:
+    hand.answers["recheck_slot"] = Unavailable("away")
+    return hand
+
+
+async def updates(handle: Handle) -> int:
+    kinds = [event.event_type async for event in handle.fetch_history_events()]
+    return kinds.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+
+
+async def test_a_long_wait_asks_once_and_then_looks(
+    undecided: ByHand, bookings: BookingClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.bookings.HEARD_WITHIN", SECONDS)
+    free = SlotCheck(slot=undecided.slot)
+    handle = await undecided.start()
+    view = await handle.query(BookingWorkflow.view)
+    waits = asyncio.create_task(bookings.wait(view.request_id, 20))
+    await asyncio.sleep(5)
+    assert await updates(handle) == 1
+    undecided.answers["recheck_slot"] = free
+    assert (await waits).status is Status.CONFIRMED
+
+
+async def test_who_waits_while_the_office_takes_it_asks_nothing(hand: ByHand, bookings: BookingClient) -> None:
+    hand.answers["write_hold"] = HoldWritten(appointment=hand.visit(landing=LandingState.ACCEPTED))
+    handle = await hand.start()
+    await seen(handle, lambda view: view.reason is Reason.AWAITING_OFFICE)
+    assert (await bookings.wait((await handle.query(BookingWorkflow.view)).request_id, 2)).status is Status.RECEIVED
+    assert await updates(handle) == 0
+    await cancel(handle)
+
+
+async def test_as_many_as_may_wait_do_not_keep_anybody_from_cancelling(
+    undecided: ByHand, bookings: BookingClient
+) -> None:
+    handle = await undecided.start()
+    view = await handle.query(BookingWorkflow.view)
+    waits = [asyncio.create_task(bookings.wait(view.request_id, 60)) for _ in range(12)]
+    while await updates(handle) < 10:
+        await asyncio.sleep(0.1)
+    assert (await bookings.cancel(view.request_id)).status is Status.CANCELLED
+    assert {(await each).status for each in waits} == {Status.CANCELLED}
 
 
 # ---- what is asked of a booking that no worker remembers
