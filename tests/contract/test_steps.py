@@ -187,3 +187,10 @@ async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: San
         assert (await steps.run(steps.slots.recheck_slot, by_hand)).slot is not None
         await at.system.close()
     await ledger.close()
+
+
+async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps) -> None:
+    steps.at.sandbox.fault(system="nexhealth", path="working_hours", kind="forbidden", times=None)
+    in_time = WANTED.model_copy(update={"attended": True})
+    assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
+    assert "GET /working_hours" not in steps.at.sandbox.state()["calls"]["nexhealth"]
