@@ -54,12 +54,12 @@ class Site:
     async def live(self, span: Interval, rule: ServiceRule, *, recent_blocks: bool = False) -> Calendar:
         """The location's calendar, and where its providers are when they work elsewhere, read now.
 
-        With ``recent_blocks``, closed time may be some minutes old.
+        With ``recent_blocks``, closed time may be some minutes old. Windows are read where the rule needs them.
         """
-        own = await self.system.calendar(self.id, span, recent_blocks=recent_blocks)
+        own = await self.system.calendar(self.id, span, recent_blocks=recent_blocks, windows=rule.only_in_windows)
         appointments = list(own.appointments)
         for neighbour in self.neighbours:
-            other = await self.system.calendar(neighbour, span)
+            other = await self.system.calendar(neighbour, span, windows=False)
             appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
         return own.model_copy(update={"appointments": tuple(appointments)})
 

@@ -21,6 +21,7 @@ MOST_A_DAY = 12
 """Messages a patient's address may get in 24 hours from all bookings together; the desk hears of everything."""
 STILL_UP = timedelta(minutes=15)
 """Who did something so short a while ago is waiting for the answer, at whatever hour."""
+OVERDUE = frozenset({Kind.DESK_ESCALATION, Kind.DESK_EXPIRED})
 OPTED_OUT_AT_PROVIDER = "21610"
 
 
@@ -89,7 +90,7 @@ class MessageActivities:
         """Tell the desk that a booking waits for a person, without saying whose."""
         location = self._connections.practice.location(notice.location)
         to = location.desk_email
-        if notice.kind is Kind.DESK_ESCALATION and location.escalation_email:
+        if notice.kind in OVERDUE and location.escalation_email:
             to = location.escalation_email
         state = "no_address"
         if to:

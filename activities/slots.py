@@ -31,6 +31,10 @@ class SlotWanted(Value):
     contact: str | None = None
     """Phone or email by which open claims are bounded."""
     claim_until: AwareDatetime
+    asked_at: AwareDatetime | None = None
+    """When the patient asked: whether that was in time is judged then, however late we are."""
+    attended: bool = False
+    """A person of the practice wants it so."""
 
 
 class SlotCheck(Value):
@@ -58,7 +62,7 @@ class SlotActivities:
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
         options = list(candidates(wanted.start, rule, wanted.provider, wanted.operatory))
-        reasons = _against_rules(options, rule)
+        reasons = _against_rules(options, rule, wanted)
         if reasons:
             options = []
         while options:
@@ -70,7 +74,7 @@ class SlotActivities:
                 continue
             except TooManyClaims:
                 return SlotCheck(too_many_open=True)
-            facts = await self._facts(site, rule, slot, grant)
+            facts = await self._facts(site, rule, slot, grant, wanted)
             problems = conflicts(slot, facts, ignoring_reference=wanted.reference)
             if not problems:
                 return SlotCheck(slot=slot)
@@ -106,13 +110,15 @@ class SlotActivities:
         )
         return await self._connections.ledger.claims.take(claim, now)
 
-    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant) -> Facts:
+    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, wanted: SlotWanted) -> Facts:
         day = site.day_of(slot.time.start)
         return Facts(
             rule=rule,
             calendar=await site.live_day(slot.time.start, rule, recent_blocks=True),
             claims=grant.earlier,
             now=utc_now(),
+            asked_at=wanted.asked_at,
+            attended=wanted.attended,
             booked={day: grant.booked},
         )
 
@@ -124,11 +130,17 @@ class SlotActivities:
         return alternatives(begin, facts, provider=wanted.provider, count=ALTERNATIVES + besides)
 
 
-def _against_rules(options: list[Slot], rule: ServiceRule) -> tuple[Conflict, ...]:
+def _against_rules(options: list[Slot], rule: ServiceRule, wanted: SlotWanted) -> tuple[Conflict, ...]:
     """What the rules say against every option alike, before anything is claimed or read; empty: nothing."""
     if not options:
         return (Conflict(cause=Cause.RULE),)
-    nothing_known = Facts(rule=rule, calendar=Calendar(span=options[0].time), now=utc_now())
+    nothing_known = Facts(
+        rule=rule,
+        calendar=Calendar(span=options[0].time),
+        now=utc_now(),
+        asked_at=wanted.asked_at,
+        attended=wanted.attended,
+    )
     found = [conflicts(slot, nothing_known) for slot in options]
     against = [tuple(c for c in these if c.cause is not Cause.WINDOW) for these in found]
     return against[0] if all(against) else ()

@@ -17,6 +17,8 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
     logging.getLogger(_name).disabled = True
 
+LONGEST_REST = timedelta(hours=1)
+"""Whatever the other side asks for: what is broken there may be whole again by then."""
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """The request certainly did not reach the other side."""
 
@@ -50,8 +52,8 @@ def retry_after(response: httpx.Response) -> timedelta | None:
     """The ``Retry-After`` header, in seconds or as an HTTP date."""
     value = response.headers.get("retry-after", "")
     if value.isdecimal():
-        return timedelta(seconds=min(int(value), 3600))
+        return min(timedelta(seconds=int(value[:9])), LONGEST_REST)
     try:
-        return max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0))
+        return min(max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0)), LONGEST_REST)
     except (TypeError, ValueError):
         return None

@@ -138,8 +138,10 @@ class PracticeSystem(Protocol):
 
     async def create_patient(self, new: NewChart) -> Chart: ...
 
-    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
-        """A live reading: every appointment, block and template window that touches ``span``.
+    async def calendar(
+        self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
+    ) -> Calendar:
+        """A live reading: every appointment, block and, unless not asked for, template window that touches ``span``.
 
         With ``recent_blocks``, blocks may be some minutes old: for a check that another, live one follows.
         """

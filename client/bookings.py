@@ -53,12 +53,14 @@ REFERENCE, DIGEST = "reference", "digest"
 """What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
 LATENESS = timedelta(seconds=3)
 RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
-LONG_WAIT = timedelta(seconds=60)
-"""Longest single wait for a decision: each is a Temporal update and a timer, so that short ones would be costly."""
+HEARD_WITHIN = timedelta(seconds=8)
+"""Whoever waits is told at once of a decision that comes so soon; a booking has room for ten who are told at once."""
+LOOKS_FIRST, LOOKS_AT_LEAST = timedelta(seconds=1), timedelta(seconds=30)
+"""Later decisions are looked for, ever more rarely: a look leaves nothing in the history."""
 SURELY_WITHIN = timedelta(seconds=20)
 ASKED_AT_ONCE = 10
 ASKED_TIMES = 2
-"""The same update, asked again under its id, is done once."""
+"""The same update, asked again under its id, is done once; those who wait have left room for it by then."""
 OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -106,23 +108,18 @@ class BookingClient:
 
         A server that is overloaded or away meanwhile is asked again.
         """
-        end = datetime.now(UTC) + timedelta(seconds=seconds)
-        handle = self._handle(request_id)
-        while datetime.now(UTC) < end:
-            try:
-                left = min((end - datetime.now(UTC)), LONG_WAIT)
-                answer = await handle.execute_update(
-                    BookingWorkflow.wait_longer, Patience(within=left), id=uuid4().hex, rpc_timeout=left + LATENESS
-                )
-                if answer.view.status is not Status.RECEIVED:
-                    return answer.view
-            except WorkflowUpdateRPCTimeoutOrCancelledError as late:
-                _unless_cancelled(late)
-            except RPCError as error:
-                if error.status not in OVERLOADED:
-                    break  # it is over, or never was: show tells which
-                await asyncio.sleep(1)
-        return await self.show(request_id)
+        end, pause = datetime.now(UTC) + timedelta(seconds=seconds), LOOKS_FIRST
+        view = await self._look(request_id)
+        if view is None or (view.status is Status.RECEIVED and view.reason is None):
+            view = await self._heard(request_id, min(HEARD_WITHIN, timedelta(seconds=seconds)))
+        while view is None or view.status is Status.RECEIVED:
+            left = end - datetime.now(UTC)
+            if left <= timedelta(0):
+                return await self.show(request_id)
+            await asyncio.sleep(min(pause, left).total_seconds())
+            pause = min(2 * pause, LOOKS_AT_LEAST)
+            view = await self._look(request_id)
+        return view
 
     async def show(self, request_id: str) -> BookingView:
         """Where the booking stands. Raises NoSuchBooking."""
@@ -232,6 +229,28 @@ class BookingClient:
         handle = self._handle(given.request.request_id)
         return await handle.query(BookingWorkflow.digest, rpc_timeout=RPC_TIMEOUT)
 
+    async def _look(self, request_id: str) -> BookingView | None:
+        """Where the booking stands; ``None``: nobody answers now."""
+        try:
+            return await self.show(request_id)
+        except RPCError as error:
+            if error.status not in OVERLOADED:
+                raise
+            return None
+
+    async def _heard(self, request_id: str, within: timedelta) -> BookingView | None:
+        """Told at once of a decision, or where the booking stands then; ``None``: it can be seen only."""
+        try:
+            answer = await self._handle(request_id).execute_update(
+                BookingWorkflow.wait_longer, Patience(within=within), id=uuid4().hex, rpc_timeout=within + LATENESS
+            )
+            return answer.view
+        except WorkflowUpdateRPCTimeoutOrCancelledError as late:
+            _unless_cancelled(late)
+        except RPCError:
+            pass
+        return None
+
     async def _view(self, execution: WorkflowExecution, turns: asyncio.Semaphore) -> BookingView:
         async with turns:
             try:
@@ -241,7 +260,8 @@ class BookingClient:
 
     async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
         handle, update_id = self._handle(request_id), uuid4().hex
-        for _ in range(ASKED_TIMES):
+        end = datetime.now(UTC) + ASKED_TIMES * RPC_TIMEOUT
+        while datetime.now(UTC) < end:
             try:
                 view: BookingView = await handle.execute_update(
                     update, *args, id=update_id, rpc_timeout=RPC_TIMEOUT, result_type=BookingView
@@ -255,9 +275,11 @@ class BookingClient:
                     raise NotPossible(cause.message) from None
                 raise
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    raise NotPossible(_closed(await self.show(request_id))) from error
+                if error.status not in OVERLOADED:
                     raise  # whether it arrived is not known
-                raise NotPossible(_closed(await self.show(request_id))) from error
+                await asyncio.sleep(1)
         raise NoAnswer("the booking does not answer; whether it is done can be seen later")
 
     def _handle(self, request_id: str) -> WorkflowHandle[BookingWorkflow, BookingView]:

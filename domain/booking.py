@@ -58,7 +58,11 @@ class Reason(StrEnum):
     TOO_MANY_OPEN = "too_many_open"
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
-    """Confirmed, but the patient could not be told."""
+    """What became of it could not be told to the patient."""
+    NOT_TAKEN_BACK = "not_taken_back"
+    """What was to go from the calendar may still be there; it is tried on."""
+    NO_ANSWER = "no_answer"
+    """The practice system has not answered for a while; it is tried on."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
     NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
     # waits for no person

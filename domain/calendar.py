@@ -95,7 +95,7 @@ class Calendar(Value):
     appointments: tuple[Appointment, ...] = ()
     blocks: tuple[Block, ...] = ()
     windows: tuple[Window, ...] | None = None
-    """``None`` where the practice system has no templates or the practice does not use them."""
+    """``None`` where the practice system has no templates, the practice does not use them, or nobody asked."""
 
 
 class EventKind(StrEnum):

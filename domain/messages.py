@@ -21,6 +21,7 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     DESK_EXCEPTION = "desk_exception"
     DESK_ESCALATION = "desk_escalation"
+    DESK_EXPIRED = "desk_expired"
 
 
 class Text(Value):
@@ -41,7 +42,7 @@ class MessageFacts(Value):
 
 def compose(kind: Kind, channel: str, language: str, facts: MessageFacts, content: EmailContent) -> Text:
     """One message. Holds nothing the patient typed, no name, no service, and in email by default no time."""
-    if kind in (Kind.DESK_EXCEPTION, Kind.DESK_ESCALATION):
+    if kind in _DESK:
         return _for_desk(kind, facts)
     if channel == "sms":
         return Text(subject="", text=_sms(kind, language, facts))
@@ -86,7 +87,7 @@ def _email(kind: Kind, language: str, facts: MessageFacts, content: EmailContent
 
 
 def _for_desk(kind: Kind, facts: MessageFacts) -> Text:
-    subject = "A booking needs a decision" if kind is Kind.DESK_EXCEPTION else "A booking still waits for a decision"
+    subject = _DESK[kind]
     why = plain_reason(facts.reason) if facts.reason else ""
     place = _one_line(facts.practice_name)
     text = f"{subject} at {place}.\n\n{why}\n\nReference: {facts.reference}"
@@ -160,6 +161,11 @@ _DETAILS = {
         Kind.CANCELLED: "Su solicitud para {when} queda anulada.",
     },
 }
+_DESK = {
+    Kind.DESK_EXCEPTION: "A booking needs a decision",
+    Kind.DESK_ESCALATION: "A booking still waits for a decision",
+    Kind.DESK_EXPIRED: "A booking ended without a decision",
+}
 _REASONS = {
     Reason.PATIENT_AMBIGUOUS: "More than one chart may be this patient's, or one fits only nearly: pick the right one.",
     Reason.PATIENT_NOT_FOUND: "The patient says to have been here before, but no chart fits.",
@@ -180,7 +186,9 @@ _REASONS = {
     "approve it or pick another time.",
     Reason.AWAITING_OFFICE: "Sent to the office's own system, which has not taken it in yet; nothing to do now.",
     Reason.TOO_MANY_OPEN: "This contact already has several open requests.",
-    Reason.NOT_REACHED: "The appointment is confirmed, but the patient could not be told: please call.",
+    Reason.NOT_REACHED: "The patient could not be told what became of the booking: please call.",
+    Reason.NOT_TAKEN_BACK: "What was called off may still be in the calendar: look there. We go on trying.",
+    Reason.NO_ANSWER: "The practice system has not answered for a while: look into the calendar. We go on trying.",
     Reason.CALL_ONLY: "This service is booked by phone.",
     Reason.OUTSIDE_RULES: "The time is outside what the office offers online.",
     Reason.NOT_FOR_NEW_PATIENTS: "This service is for patients of the office, and no chart fits.",

@@ -39,15 +39,18 @@ class BookingWorkflow:
     @workflow.init
     def __init__(self, given: BookingInput) -> None:
         self._given = given
-        self._state = BookingState(given, updated_at=workflow.now())
+        self._state = BookingState(given, asked_at=workflow.info().workflow_start_time, updated_at=workflow.now())
         self._listing = Listing(self._state)
         self._notices = Notices(self._state)
-        self._steps = PracticeSteps(given.policy.connection, given.policy.location)
+        self._steps = PracticeSteps(
+            given.policy.connection, given.policy.location, lambda reason: self._desk.knows(reason)
+        )
         self._landing = Landing(given, self._state, self._steps)
         self._office = Office(given.policy.landing, self._state, self._landing, self._notices)
         self._desk = Desk(self._state, self._landing, self._office, self._notices, self._listing)
         self._visit = Visit(self._state, self._steps, self._landing, self._desk, self._notices, self._listing)
         self._undoing = Undoing(self._state, self._landing, self._desk)
+        self._last_word: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, given: BookingInput) -> BookingView:
@@ -117,7 +120,15 @@ class BookingWorkflow:
         self._state.given_up = True
         self._state.close_exception()
         self._listing.become(status, reason)
-        self._notices.tell_patient(kind)
+        self._last_word = asyncio.create_task(self._is_heard(self._notices.tell_patient(kind)))
+
+    async def _is_heard(self, told: asyncio.Task[bool]) -> None:
+        """A patient who neither ended it, nor has it as an answer, nor could be sent it, is called by the desk."""
+        if await told or self._state.withdrawn:
+            return
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self._state.answered_no:
+            await self._desk.asked(NeedsStaff(Reason.NOT_REACHED))
 
     def _stop(self) -> None:
         """Temporal's own cancel: as if the patient had withdrawn, where that is still possible."""
@@ -131,6 +142,8 @@ class BookingWorkflow:
         return self._state.status is Status.CONFIRMED and workflow.now() >= self._state.start
 
     async def _finish(self) -> None:
+        if self._last_word is not None:
+            await self._last_word
         await self._notices.finished()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -147,13 +160,13 @@ class BookingWorkflow:
     async def wait_for_decision(self) -> Answer:
         """The answer in one round trip: the decision, or honestly "received" when it takes longer."""
         await self._decided()
-        return Answer(view=self._state.view(), digest=self._given.digest)
+        return self._answer()
 
     @workflow.update
     async def wait_longer(self, patience: Patience) -> Answer:
         """The decision, or where the booking stands when patience ends."""
         await self._decided(lambda: self._state.decided, within=patience.within)
-        return Answer(view=self._state.view(), digest=self._given.digest)
+        return self._answer()
 
     @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
@@ -231,6 +244,10 @@ class BookingWorkflow:
             raise ApplicationError(f"the booking is already {self._state.status}", type=NOT_ALLOWED)
         if self._visit_has_begun():
             raise ApplicationError("the visit has begun: only the practice can change it now", type=NOT_ALLOWED)
+
+    def _answer(self) -> Answer:
+        self._state.answered_no |= self._state.status.is_final
+        return Answer(view=self._state.view(), digest=self._given.digest)
 
     async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
         state = self._state

@@ -75,6 +75,13 @@ class Desk:
                     state.close_exception()
                     self._listing.become(state.status, before)
 
+    async def knows(self, reason: Reason) -> None:
+        """Told beside work that goes on: as a question of its own, in its turn; at once where another is open."""
+        if self._state.need is not None:
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
+        if self._state.need is None or self._state.settled:
+            await self.asked(NeedsStaff(reason))
+
     def _open(self, need: NeedsStaff, status: Status) -> None:
         self._state.open_exception(need)
         self._listing.become(status, need.reason)
@@ -100,6 +107,7 @@ class Desk:
                 if not state.on_its_way:
                     return
             elif now >= state.start:
+                self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
                 raise Declined(Reason.EXPIRED)
             elif expires is not None and now >= expires:
                 await self._expire_hold()
@@ -139,6 +147,7 @@ class Desk:
             return self._open(need, Status.NEEDS_STAFF)
         if state.is_held:
             return
+        state.version += 1
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
         self._notices.tell_patient(Kind.EXPIRED)
 

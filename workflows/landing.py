@@ -351,7 +351,10 @@ class Landing:
         known = [state.news[i] for i in state.taken_back if i in state.news]
         if state.next_sweep is not None:
             state.plan_sweep(begun)
-        answer: HoldWithdrawn | None = await self._steps.cleanup(step, self._to_withdraw(), summary)
+        given = self._to_withdraw()
+        answer: HoldWithdrawn | None = await self._steps.cleanup(
+            step, given, summary, late=Reason.NOT_TAKEN_BACK, before=given.start
+        )
         taken = answer or HoldWithdrawn()  # older histories recorded none
         for news in known:
             state.looked_into(news)
@@ -393,6 +396,8 @@ class Landing:
             operatory=wanted.operatory,
             contact=request.patient.mobile or request.patient.email,
             claim_until=workflow.now() + self._given.policy.hold_expiry,
+            asked_at=self._state.asked_at,
+            attended=self._state.attended,
         )
 
     def _to_withdraw(self) -> HoldToWithdraw:

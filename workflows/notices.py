@@ -26,7 +26,7 @@ WITHIN = timedelta(hours=12)
 RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=10)
 )
-REACHED = frozenset({"accepted", "uncertain"})
+REACHED = "accepted"
 OVERTAKEN = "overtaken"
 DESK = "desk"
 
@@ -59,7 +59,8 @@ class Notices:
             reason=reason,
             start=self._state.start,
         )
-        self._send(DESK, partial(self._deliver_to_desk, notice))
+        last_word = kind is Kind.DESK_EXPIRED  # not overtaken by what else the desk hears
+        self._send(kind if last_word else DESK, partial(self._deliver_to_desk, notice))
 
     def desk_has_acted(self) -> None:
         """What the desk was still to be told is not so any more."""
@@ -106,14 +107,14 @@ class Notices:
             await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
             sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
         self._state.messages.append(sent)
-        return sent.state in REACHED
+        return sent.state == REACHED
 
     async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
         summary = f"Tell the desk: {notice.reason}"
         sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, summary)
-        if sent.state not in REACHED:
+        if sent.state != REACHED:
             workflow.logger.warning("desk not told", extra={"cause": sent.state})
-        return sent.state in REACHED
+        return sent.state == REACHED
 
 
 async def _in_turn(older: asyncio.Task[bool] | None, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> bool:

@@ -1,8 +1,8 @@
 """The steps that touch the practice system, with their budgets of time and what their failures mean."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.errors import REFUSALS
     from domain.booking import Reason
     from workflows.state import NeedsStaff, Withdrawn
+    from workflows.waiting import beside
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -25,6 +26,8 @@ SILENCE = timedelta(seconds=15)
 """A worker that died is noticed after so long without a heartbeat."""
 LANDING_DEADLINE = timedelta(minutes=15)
 """A booking that could not be written for so long goes to a person."""
+LATE_AFTER = timedelta(minutes=10)
+"""What could not be done for so long is known to the desk; before a visit, in half the time that is left."""
 URGENT = 1
 IN_THE_BACKGROUND = 5
 
@@ -39,7 +42,10 @@ BRISKLY = RetryPolicy(
 class PracticeSteps:
     """Runs activities on the queue of one connection, so that an office that hangs holds up only itself."""
 
-    def __init__(self, connection: str, location: str) -> None:
+    def __init__(
+        self, connection: str, location: str, desk_knows: Callable[[Reason], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._desk_knows = desk_knows
         self._queue = practice_queue(connection)
         self._location = location
         self._running: dict[ActivityHandle[Any], None] = {}
@@ -77,25 +83,51 @@ class PracticeSteps:
         finally:
             del self._running[handle]
 
-    async def cleanup(self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str) -> Result:
-        """A step that must happen in the end, however long the office is away. Raises NeedsStaff if refused."""
-        return await _outcome(
-            workflow.start_activity_method(
-                step,
-                given,
-                task_queue=self._queue,
-                start_to_close_timeout=ONE_ATTEMPT,
-                heartbeat_timeout=SILENCE,
-                retry_policy=PATIENTLY,
-                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=self._priority(IN_THE_BACKGROUND),
-                summary=summary,
-            )
+    async def cleanup(
+        self,
+        step: Callable[[Any, Given], Awaitable[Result]],
+        given: Given,
+        summary: str,
+        *,
+        late: Reason = Reason.NO_ANSWER,
+        before: datetime | None = None,
+    ) -> Result:
+        """A step that must happen in the end, however long the office is away; ``late`` is what the desk hears then.
+
+        ``before``: the visit that the desk must know about in time. Raises NeedsStaff if refused.
+        """
+        try:
+            return await _outcome(self._in_the_end(step, given, summary, _patience(before)))
+        except NeedsStaff as need:
+            if need.reason is Reason.REFUSED_BY_SYSTEM:
+                raise
+        async with beside(self._desk_knows(late)):
+            return await _outcome(self._in_the_end(step, given, summary, None))
+
+    def _in_the_end(
+        self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str, within: timedelta | None
+    ) -> ActivityHandle[Result]:
+        return workflow.start_activity_method(
+            step,
+            given,
+            task_queue=self._queue,
+            start_to_close_timeout=ONE_ATTEMPT,
+            schedule_to_close_timeout=within,
+            heartbeat_timeout=SILENCE,
+            retry_policy=PATIENTLY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            priority=self._priority(IN_THE_BACKGROUND),
+            summary=summary,
         )
 
     def _priority(self, key: int) -> Priority:
         """Locations take turns, so that a rush at one does not make the others wait."""
         return Priority(priority_key=key, fairness_key=self._location)
+
+
+def _patience(before: datetime | None) -> timedelta:
+    left = before - workflow.now() if before is not None else timedelta(0)
+    return min(LATE_AFTER, left / 2) if left > timedelta(0) else LATE_AFTER
 
 
 async def _outcome(step: Awaitable[Result]) -> Result:

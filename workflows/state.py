@@ -24,6 +24,8 @@ PATIENT_REASONS = frozenset(
 SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
 MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it; a practice system refuses also what names a chart that is not there."""
+TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_TAKEN_BACK, Reason.NO_ANSWER})
+"""Nothing is to be decided: a person knows, and sees to it."""
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """Whoever saw what must be approved and picks another time has approved it."""
@@ -65,12 +67,12 @@ class OnItsWay(Exception):
 @dataclass
 class BookingState:
     given: BookingInput
+    asked_at: datetime
+    """When the patient last did something, and so waits for the answer."""
     updated_at: datetime
     status: Status = Status.RECEIVED
     reason: Reason | None = None
     wanted: NewTime = field(init=False)
-    asked_at: datetime = field(init=False)
-    """When the patient last did something, and so waits for the answer."""
     match: Match | None = None
     not_these: tuple[str, ...] = ()
     """Charts that staff found to be somebody else."""
@@ -113,7 +115,7 @@ class BookingState:
     """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
     attended: bool = False
-    """A person of the practice has taken it in hand: the rules alone don't decline it any more."""
+    """A person of the practice decided last: the rules alone don't decline it, nor is it too late by them."""
     need: NeedsStaff | None = None
     """The open exception."""
     resolution: Resolution | None = None
@@ -122,14 +124,15 @@ class BookingState:
     """The patient took the request or the visit back."""
     given_up: bool = False
     """Declined or cancelled by us: what was written must be taken back."""
+    answered_no: bool = False
+    """Who waited for the answer has been given the end of it."""
     deadline: datetime | None = None
     alternatives: tuple[Slot, ...] = ()
     messages: list[MessageState] = field(default_factory=list)
     version: int = 1
-    """Of the agreed time: rises when it changes, so that patients are told anew."""
+    """Of the agreed time: rises when it changes or is not held any more, so that patients are told anew."""
 
     def __post_init__(self) -> None:
-        self.asked_at = self.updated_at
         self.wanted = NewTime(start=self.given.request.start, provider=self.given.provider)
 
     @property
@@ -241,7 +244,7 @@ class BookingState:
             raise Declined(Reason.DECLINED_BY_STAFF)
         is_there = self.need is not None and self.need.reason is Reason.LANDING_UNCLEAR
         self.close_exception()
-        self.attended |= by_staff
+        self.attended = by_staff
         self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
         if decision.kind is ResolutionKind.PATIENT:
             self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
@@ -298,7 +301,7 @@ class BookingState:
         if self.need is None:
             return ()
         reason, kinds = self.need.reason, ResolutionKind
-        if reason is Reason.NOT_REACHED:
+        if reason in TO_BE_SEEN:
             return (kinds.APPROVE,)
         if self.settled:
             return (kinds.APPROVE, kinds.RETRY)

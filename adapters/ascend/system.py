@@ -94,13 +94,15 @@ class AscendSystem:
     async def create_patient(self, new: NewChart) -> Chart:
         return wire.chart(await self._post(PATIENTS, wire.new_patient(new)))
 
-    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
+    async def calendar(
+        self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
+    ) -> Calendar:
         zone = await self._zone(location)
         early = span.widened(self._config.longest_appointment, timedelta(0))
         appointments, events, templates = await asyncio.gather(
             self._appointments(location, early),
             self._events.at(location, self._config.blocks_for if recent_blocks else timedelta(0)),
-            self._templates(),
+            self._templates(wanted=windows),
         )
         here = [a for a in appointments if a.time.overlaps(span)]
         nowhere = [a for a in here if wire.NOWHERE == a.provider == a.operatory and a.status.occupies_chair]
@@ -112,7 +114,7 @@ class AscendSystem:
                 *(block for row in events for block in recurrence.blocks(row, span, zone)),
                 *(Block(time=a.time) for a in nowhere),
             ),
-            windows=tuple(opened),
+            windows=tuple(opened) if windows else None,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
@@ -203,7 +205,9 @@ class AscendSystem:
         rows = await self._listing.rows(APPOINTMENTS, criteria, fields=ALL, seen=self._edits.fresh.keep)
         return [wire.appointment(row) for row in rows if wire.ref(row, "location") in (None, location)]
 
-    async def _templates(self) -> list[wire.Row]:
+    async def _templates(self, *, wanted: bool) -> list[wire.Row]:
+        if not wanted:
+            return []
         try:
             return await self._reference("/v1/scheduletemplates")
         except NotFound:
@@ -243,7 +247,9 @@ class AscendSystem:
         self, refusal: Refused, location: str, slot: Slot, own: frozenset[str] = frozenset()
     ) -> Refused:
         """Ascend's word for "invalid" is its word for "taken" too: what the calendar shows tells them apart."""
-        if refusal.code == "400" and overlapping(slot, await self.calendar(location, slot.time), ignoring=own):
+        if refusal.code == "400" and overlapping(
+            slot, await self.calendar(location, slot.time, windows=False), ignoring=own
+        ):
             return SlotTaken(refusal.reason, code=refusal.code)
         return refusal
 

@@ -77,10 +77,12 @@ class NexHealthSystem:
             raise Refused("NexHealth answered with somebody else's chart", code="patient_mismatch")
         return made
 
-    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
-        rows, windows = await asyncio.gather(
+    async def calendar(
+        self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
+    ) -> Calendar:
+        rows, opened = await asyncio.gather(
             self._rows_around(location, span.widened(self._config.longest_appointment, timedelta(0))),
-            self._windows(location, span),
+            self._windows(location, span, wanted=windows),
         )
         busy = [self._appointment(row) for row in rows if not wire.is_block(row)]
         closed = [block for row in rows if wire.is_block(row) for block in wire.blocks(row)]
@@ -88,7 +90,7 @@ class NexHealthSystem:
             span=span,
             appointments=tuple(a for a in busy if a.time.overlaps(span)),
             blocks=tuple(b for b in closed if b.time.overlaps(span)),
-            windows=windows,
+            windows=opened,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
@@ -189,8 +191,8 @@ class NexHealthSystem:
         rows = await self._days((location, span), lambda: self._transport.rows(APPOINTMENTS, params))
         return [row for row in rows if str(row.get("location_id") or location) == location]
 
-    async def _windows(self, location: str, span: Interval) -> tuple[Window, ...] | None:
-        if not self.capabilities.syncs_hours:
+    async def _windows(self, location: str, span: Interval, *, wanted: bool) -> tuple[Window, ...] | None:
+        if not wanted or not self.capabilities.syncs_hours:
             return None
         hours: list[Row] = await self._kept.get(f"hours {location}", lambda: self._working_hours(location))
         chairs = await self._operatories(location) if any(row.get("operatory_id") is None for row in hours) else []

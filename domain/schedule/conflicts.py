@@ -20,6 +20,10 @@ class Facts:
     rule: ServiceRule
     calendar: Calendar
     now: datetime
+    asked_at: datetime | None = None
+    """When it was asked for, where the answer took its time: notice, cut-off and horizon are judged at that instant."""
+    attended: bool = False
+    """A person of the practice has it in hand: notice, cut-off and horizon are not judged any more."""
     claims: tuple[Slot, ...] = ()
     """Other bookings of ours that are being written now."""
     booked: Mapping[date, int] = field(default_factory=dict)
@@ -57,7 +61,7 @@ def overlapping(slot: Slot, calendar: Calendar, *, ignoring: frozenset[str] = NO
 
 def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
     """What the practice's own rules say against it, whatever the calendar holds."""
-    rule, start, now = facts.rule, slot.time.start, facts.now
+    rule, start = facts.rule, slot.time.start
     if (
         rule.call_only
         or slot.provider not in rule.providers
@@ -65,14 +69,11 @@ def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
         or slot.time.length != rule.duration_with(slot.provider)
     ):
         yield Conflict(cause=Cause.RULE)
-    if start <= now or start < now + rule.minimum_notice:
+    if start <= facts.now:
         yield Conflict(cause=Cause.NOTICE)
-    if start >= now + rule.horizon:
-        yield Conflict(cause=Cause.HORIZON)
-    local_start, local_now = start.astimezone(rule.tz), now.astimezone(rule.tz)
-    today = local_start.date() == local_now.date()
-    if rule.same_day_cutoff is not None and today and local_now.time() >= rule.same_day_cutoff:
-        yield Conflict(cause=Cause.CUTOFF)
+    elif not facts.attended:
+        yield from _asked_in_time(start, facts.asked_at or facts.now, rule)
+    local_start = start.astimezone(rule.tz)
     opened = _opening_around(slot.time, rule)
     if opened is None:
         yield Conflict(cause=Cause.HOURS)
@@ -82,6 +83,17 @@ def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
         yield Conflict(cause=Cause.WINDOW)
     if rule.daily_cap is not None and facts.booked.get(local_start.date(), 0) >= rule.daily_cap:
         yield Conflict(cause=Cause.CAP)
+
+
+def _asked_in_time(start: datetime, asked_at: datetime, rule: ServiceRule) -> Iterator[Conflict]:
+    if start < asked_at + rule.minimum_notice:
+        yield Conflict(cause=Cause.NOTICE)
+    if start >= asked_at + rule.horizon:
+        yield Conflict(cause=Cause.HORIZON)
+    asked = asked_at.astimezone(rule.tz)
+    today = start.astimezone(rule.tz).date() == asked.date()
+    if rule.same_day_cutoff is not None and today and asked.time() >= rule.same_day_cutoff:
+        yield Conflict(cause=Cause.CUTOFF)
 
 
 def hours_on(day: date, rule: ServiceRule) -> tuple[HoursSpan, ...]:

@@ -61,6 +61,15 @@ async def test_the_desk_hears_of_every_exception_however_many_there_are(
     assert len(sandbox.state()["emails"]) == MOST_A_DAY + 2
 
 
+async def test_what_nobody_decided_in_time_is_told_to_whoever_sees_to_it(
+    messages: MessageActivities, sandbox: SandboxControl
+) -> None:
+    notice = DeskNotice.model_validate(about(1) | {"kind": Kind.DESK_EXPIRED, "reason": Reason.EXPIRED})
+    assert (await messages.tell_desk(notice)).state == "accepted"
+    (mail,) = sandbox.state()["emails"]
+    assert (mail["to"], mail["subject"]) == ("manager@practice.example", "A booking ended without a decision")
+
+
 async def test_one_patients_address_gets_no_more_than_a_days_worth(
     messages: MessageActivities, sandbox: SandboxControl
 ) -> None:

@@ -59,6 +59,11 @@ async def test_a_withdrawn_hold_occupies_no_chair(at: Bench) -> None:
     assert not [a for a in calendar.appointments if a.status.occupies_chair]
 
 
+async def test_windows_that_nobody_asks_for_are_not_read(at: Bench) -> None:
+    at.sandbox.fault(system=at.wire, path="scheduletemplates|working_hours", kind="forbidden", times=None)
+    assert (await at.system.calendar(at.location, DAY, windows=False)).windows is None
+
+
 @pytest.mark.parametrize("kind", ["hang_after", "drop_after", "status_after", "garbage", "drop_before"])
 async def test_a_write_whose_answer_proves_nothing_is_unknown_never_failed(at: Bench, kind: str) -> None:
     at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind=kind, seconds=2)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -13,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.connections import Connections, utc_now
 from activities.holds import LOOKS_APART, HoldActivities, HoldToWrite
 from activities.patients import ChartToCreate, PatientActivities
+from activities.slots import SlotActivities, SlotWanted
 from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
@@ -27,7 +29,7 @@ from tests.contract.test_nexhealth import HOURS, NOVA, new
 from tests.support.practice_systems import NINE, Bench, bench
 from tests.support.sandbox import SandboxControl
 
-PRACTICE = {
+PRACTICE: dict[str, Any] = {
     "name": "Bright Harbor Dental",
     "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s", "resend_after": "1s"}],
     "locations": [
@@ -48,6 +50,9 @@ PRACTICE = {
 }
 
 
+WANTED = SlotWanted(reference=new_reference(), location="portland", service="cleaning", start=NINE, claim_until=NINE)
+
+
 class Steps:
     def __init__(self, at: Bench, practice: Practice, ledger: Ledger) -> None:
         self.at, self._ledger = at, ledger
@@ -57,6 +62,7 @@ class Steps:
         patiently = practice.model_copy(update={"connections": (portland,)})
         self.patient_holds = HoldActivities(replace(connections, practice=patiently))
         self.patients = PatientActivities(connections, KeyedHash(b"k" * 32))
+        self.slots = SlotActivities(connections, KeyedHash(b"k" * 32))
         self.run = ActivityEnvironment().run
 
     async def claimed(self) -> HoldToWrite:
@@ -67,6 +73,14 @@ class Steps:
         )
         await self._ledger.claims.take(claim, utc_now())
         return HoldToWrite(**given, patient=self.at.patient)
+
+
+def noticed(notice: timedelta) -> Practice:
+    """The practice, where visits must be asked for so long before."""
+    said = {"minimum_notice": f"{notice // HOURS}h", "horizon": f"{2 * notice.days}d"}
+    (place,) = PRACTICE["locations"]
+    (service,) = place["services"]
+    return practice_from(PRACTICE | {"locations": [place | {"services": [service | said]}]})
 
 
 @pytest.fixture
@@ -157,3 +171,26 @@ async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_
     )
     match = await steps.run(steps.patients.create_chart, given)
     assert (match.verdict, match.reason) == (Verdict.ASK, Reason.PATIENT_AMBIGUOUS)
+
+
+async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: SandboxControl, tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    await ledger.migrate()
+    notice = NINE - utc_now() + 24 * HOURS
+    with bench(sandbox, "nexhealth dentrix") as at:
+        steps = Steps(at, noticed(notice), ledger)
+        late = await steps.run(steps.slots.recheck_slot, WANTED)
+        assert [conflict.cause for conflict in late.conflicts] == [Cause.NOTICE]
+        in_time = WANTED.model_copy(update={"asked_at": NINE - notice})
+        assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
+        by_hand = WANTED.model_copy(update={"attended": True})
+        assert (await steps.run(steps.slots.recheck_slot, by_hand)).slot is not None
+        await at.system.close()
+    await ledger.close()
+
+
+async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps) -> None:
+    steps.at.sandbox.fault(system="nexhealth", path="working_hours", kind="forbidden", times=None)
+    in_time = WANTED.model_copy(update={"attended": True})
+    assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
+    assert "GET /working_hours" not in steps.at.sandbox.state()["calls"]["nexhealth"]

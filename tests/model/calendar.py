@@ -105,7 +105,9 @@ class MemoryCalendar:
 
     # What we do: in our turn, with whatever fate the model gives it.
 
-    async def calendar(self, location: str, span: Interval, *, recent_blocks: bool = False) -> Calendar:
+    async def calendar(
+        self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
+    ) -> Calendar:
         version = await self._reading()
         return Calendar(span=span, appointments=tuple(version.appointments.values()), blocks=version.blocks)
 

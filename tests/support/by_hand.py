@@ -94,7 +94,12 @@ class ByHand:
         return [str(given.kind) for given in self.made("tell_desk")]
 
     async def start(
-        self, *, confirmation: Confirmation = Confirmation.AUTOMATIC, note: str = "", **policy: Any
+        self,
+        *,
+        confirmation: Confirmation = Confirmation.AUTOMATIC,
+        note: str = "",
+        consent: bool = True,
+        **policy: Any,
     ) -> WorkflowHandle[BookingWorkflow, BookingView]:
         request = request_from(
             {
@@ -108,7 +113,7 @@ class ByHand:
                     "date_of_birth": "1980-01-15",
                     "email": "tess@patients.example",
                 },
-                "consent": {"email": True},
+                "consent": {"email": consent},
                 "note": note,
             }
         )

@@ -1,5 +1,6 @@
 """The conflict engine against an oracle that looks at every single minute."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -146,6 +147,29 @@ def test_a_provider_in_another_operatory_is_in_the_way_and_named_as_the_cause() 
 def test_every_rule_names_its_own_cause(changes: dict[str, object], start: int, cause: Cause) -> None:
     slot = Slot(time=span(MIDNIGHT + timedelta(minutes=start), 45), provider="p1", operatory="o1")
     assert cause in [c.cause for c in conflicts(slot, facts(rule(**changes)))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked_before", "cause"),
+    [
+        ({"minimum_notice": timedelta(hours=2)}, timedelta(minutes=119), Cause.NOTICE),
+        ({"horizon": timedelta(days=1)}, timedelta(days=1), Cause.HORIZON),
+        ({"same_day_cutoff": time(7)}, timedelta(hours=2), Cause.CUTOFF),
+    ],
+    ids=["notice", "horizon", "cut-off"],
+)
+def test_whether_it_was_asked_in_time_is_judged_when_it_was_asked_and_by_a_person_not_at_all(
+    changes: dict[str, object], asked_before: timedelta, cause: Cause
+) -> None:
+    slot = Slot(time=span(MIDNIGHT + timedelta(hours=9), 45), provider="p1", operatory="o1")
+    late = facts(rule(**changes), asked_at=slot.time.start - asked_before)
+    in_time = timedelta(minutes=-1) if cause is Cause.HORIZON else timedelta(minutes=1)
+    at_last = replace(late, now=slot.time.start - timedelta(minutes=1))
+    assert [c.cause for c in conflicts(slot, at_last)] == [cause]
+    assert not conflicts(slot, replace(at_last, asked_at=slot.time.start - asked_before - in_time))
+    assert not conflicts(slot, replace(at_last, attended=True))
+    begun = replace(at_last, now=slot.time.start, attended=True)
+    assert [c.cause for c in conflicts(slot, begun)] == [Cause.NOTICE]
 
 
 def test_the_daily_cap_counts_local_days() -> None:

@@ -15,13 +15,13 @@ from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
-from domain.calendar import AppointmentStatus
+from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, by_hand, hour
 from workflows.booking import BookingWorkflow
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.contracts import NewTime, Resolution, ResolutionKind
 from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
 STAFF = Confirmation.STAFF
@@ -105,7 +105,7 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
     handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))
     ended = await handle.result()
     assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
-    assert hand.desk_told() == ["desk_exception", "desk_escalation"]
+    assert hand.desk_told() == ["desk_exception", "desk_escalation", "desk_expired"]
 
 
 async def test_reminders_become_rarer(hand: ByHand) -> None:
@@ -148,6 +148,24 @@ async def test_a_decided_exception_is_not_shown_while_the_booking_goes_on(hand: 
     await confirmed(handle)
 
 
+async def test_whether_it_was_asked_in_time_is_judged_by_when_it_was_and_by_whom(hand: ByHand) -> None:
+    free = hand.answers["recheck_slot"]
+    taken = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),), alternatives=(hand.slot,))
+    hand.answers["recheck_slot"] = taken
+    handle = await hand.start()
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    hand.answers["recheck_slot"] = free
+    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=hand.slot.time.start))
+    await confirmed(handle)
+    begun = (await handle.describe()).start_time
+    first, staffs, patients = hand.made("recheck_slot")
+    assert (first.asked_at, first.attended) == (begun, False)
+    assert (staffs.asked_at, staffs.attended) == (begun, True)
+    assert (patients.asked_at > begun, patients.attended) == (True, False)
+
+
 # ---- what is said
 
 
@@ -184,6 +202,17 @@ async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
     assert (await handle.result()).status is Status.DECLINED
 
 
+async def test_what_is_held_again_or_not_any_more_is_said_again(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.APPROVAL)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await until(lambda: hand.told() == ["held", "expired", "held", "expired"])
+    assert len({(given.kind, given.version) for given in hand.made("notify")}) == 4
+    await cancel(handle)
+
+
 async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
     hand.answers["notify"] = Unavailable("away")
     handle = await hand.start()
@@ -207,6 +236,65 @@ async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
     await confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
     await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+@pytest.fixture
+def soon(hand: ByHand) -> ByHand:
+    """The visit would begin while the test looks on."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 2 * SECONDS)})
+    return hand
+
+
+async def is_called_by_the_desk(handle: Handle, status: Status, reason: Reason) -> None:
+    view = await waiting(handle, Reason.NOT_REACHED)
+    assert (view.status, view.resolutions) == (status, ("approve",))
+    await decide(handle, APPROVE)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (status, reason)
+
+
+async def test_who_gave_no_way_to_be_told_that_nobody_decided_is_called_by_the_desk(soon: ByHand) -> None:
+    handle = await soon.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.EXPIRED)
+    assert soon.told() == []
+    assert sorted(set(soon.desk_told())) == ["desk_escalation", "desk_exception", "desk_expired"]
+
+
+@pytest.mark.parametrize("state", ["opted_out", "uncertain"])
+async def test_whom_no_message_surely_reached_is_called_by_the_desk(hand: ByHand, state: str) -> None:
+    notify = hand.answers["notify"]
+    hand.answers["notify"] = lambda given: notify(given).model_copy(update={"state": state})
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.DECLINED_BY_STAFF)
+
+
+async def test_who_took_it_back_need_not_be_told(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await cancel(handle)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> None:
+    answering = asyncio.Event()
+
+    async def outside(_: Any) -> SlotCheck:
+        await answering.wait()
+        return SlotCheck(conflicts=(Conflict(cause=Cause.HOURS),))
+
+    hand.answers["recheck_slot"] = outside
+    handle = await hand.start(consent=False)
+    asking = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_for_decision))
+    await until(lambda: hand.made("recheck_slot"))
+    await asyncio.sleep(0.5)
+    answering.set()
+    assert (await asking).view.status is Status.DECLINED
+    ended = await handle.result()
+    assert (ended.reason, hand.desk_told()) == (Reason.OUTSIDE_RULES, [])
 
 
 # ---- a confirmed visit
@@ -302,6 +390,67 @@ async def test_a_claim_ends_too_where_a_person_took_the_hold_out(hand: ByHand) -
     assert len(hand.made("release_claim")) == 1
 
 
+def before_long(hand: ByHand) -> None:
+    """The desk must know in half of the time that is left until the visit."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 8 * SECONDS)})
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), ValueError("a bug")], ids=["away", "bug"])
+async def test_the_desk_knows_before_the_visit_what_could_not_be_taken_back_and_it_is_tried_on(
+    hand: ByHand, failure: Exception
+) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = failure
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    view = await waiting(handle, Reason.NOT_TAKEN_BACK)
+    assert (view.status, view.start > datetime.now(UTC)) == (Status.CANCELLED, True)
+    tried = len(hand.made("withdraw_hold"))
+    await until(lambda: len(hand.made("withdraw_hold")) > tried)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    ended = await handle.result()
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.CANCELLED, Reason.WITHDRAWN, ())
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_a_person_who_has_seen_it_is_not_asked_again_and_it_is_tried_on(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    await decide(handle, APPROVE)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.WITHDRAWN
+
+
+async def test_what_is_late_does_not_take_the_place_of_what_the_desk_has_before_it(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await waiting(handle, Reason.APPROVAL)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, DECLINE)
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
+async def test_who_could_not_be_told_and_what_could_not_be_taken_back_are_both_known_to_the_desk(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await waiting(handle, Reason.NOT_REACHED)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
 @pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "withdraw_hold"), ("recheck_slot", "release_claim")])
 async def test_temporals_own_cancel_takes_back_what_may_have_been_done(hand: ByHand, step: str, undone_by: str) -> None:
     hand.answers[step] = OutcomeUnknown("lost")
@@ -340,6 +489,55 @@ async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand
     await cancel(handle)
     await handle.result()
     assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]
+
+
+# ---- those who wait for a decision
+
+
+@pytest.fixture
+def undecided(hand: ByHand) -> ByHand:
+    hand.answers["recheck_slot"] = Unavailable("away")
+    return hand
+
+
+async def updates(handle: Handle) -> int:
+    kinds = [event.event_type async for event in handle.fetch_history_events()]
+    return kinds.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+
+
+async def test_a_long_wait_asks_once_and_then_looks(
+    undecided: ByHand, bookings: BookingClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.bookings.HEARD_WITHIN", SECONDS)
+    free = SlotCheck(slot=undecided.slot)
+    handle = await undecided.start()
+    view = await handle.query(BookingWorkflow.view)
+    waits = asyncio.create_task(bookings.wait(view.request_id, 20))
+    await asyncio.sleep(5)
+    assert await updates(handle) == 1
+    undecided.answers["recheck_slot"] = free
+    assert (await waits).status is Status.CONFIRMED
+
+
+async def test_who_waits_while_the_office_takes_it_asks_nothing(hand: ByHand, bookings: BookingClient) -> None:
+    hand.answers["write_hold"] = HoldWritten(appointment=hand.visit(landing=LandingState.ACCEPTED))
+    handle = await hand.start()
+    await seen(handle, lambda view: view.reason is Reason.AWAITING_OFFICE)
+    assert (await bookings.wait((await handle.query(BookingWorkflow.view)).request_id, 2)).status is Status.RECEIVED
+    assert await updates(handle) == 0
+    await cancel(handle)
+
+
+async def test_as_many_as_may_wait_do_not_keep_anybody_from_cancelling(
+    undecided: ByHand, bookings: BookingClient
+) -> None:
+    handle = await undecided.start()
+    view = await handle.query(BookingWorkflow.view)
+    waits = [asyncio.create_task(bookings.wait(view.request_id, 60)) for _ in range(12)]
+    while await updates(handle) < 10:
+        await asyncio.sleep(0.1)
+    assert (await bookings.cancel(view.request_id)).status is Status.CANCELLED
+    assert {(await each).status for each in waits} == {Status.CANCELLED}
 
 
 # ---- what is asked of a booking that no worker remembers

@@ -106,7 +106,7 @@ async def test_a_call_that_was_lost_on_the_way_is_not_told_as_refused(stack: Sta
     view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
     assert view.status is Status.CONFIRMED
     await gate.shut()
-    with pytest.raises(RPCError):
+    with pytest.raises(NoAnswer):
         await Reopening(cut_off, read_practice(load_settings().practice_file), gate).cancel(view.request_id)
     await gate.shut()
 
