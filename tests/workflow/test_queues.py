@@ -128,6 +128,7 @@ async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_de
     await confirmed(handle)
     await tell(handle, EventKind.LANDING, landing=LandingState.REFUSED)
     assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
+    assert (await decide(handle, APPROVE)).reason is None
 
 
 # ---- what must not stand
