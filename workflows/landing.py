@@ -165,6 +165,7 @@ class Landing:
             if written.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
         elif not written.conflicts:
+            state.write_open = True  # who took it out may put it back
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
             await self._taking_back.withdraw()
