@@ -25,6 +25,8 @@ class HoldToWithdraw(Value):
     """What stays, whatever it is now."""
     taken_back: tuple[str, ...] = ()
     """What we took back earlier: where it stands confirmed again, a late write of ours has brought it back."""
+    twice: tuple[str, ...] = ()
+    """What we took back more than once: where it still stands, a person must see to it."""
     confirmed: bool = False
     """It is final: break it and keep its history, rather than undo a tentative write."""
     called_off: bool = False
@@ -33,7 +35,7 @@ class HoldToWithdraw(Value):
 
 class HoldWithdrawn(Value):
     kept: tuple[Appointment, ...] = ()
-    """What the desk has made its own and was left as it is."""
+    """What the desk has made its own, or is not to be taken back once more, and was left as it is."""
     taken: tuple[str, ...] = ()
     """What stood and was taken back by us."""
     queued: bool = False
@@ -76,6 +78,8 @@ class WithdrawalActivities:
 
     async def _take_one_back(self, site: Site, given: HoldToWithdraw, appointment_id: str) -> TakenBack:
         taken = TakenBack.KEPT
+        if appointment_id in given.twice:
+            return taken
         if not given.confirmed:
             taken = await site.system.withdraw(appointment_id, given.reference, wrote=given.slots)
         if taken is TakenBack.KEPT and (given.confirmed or given.called_off or appointment_id in given.taken_back):

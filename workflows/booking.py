@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.office import Office
     from workflows.practice_steps import PracticeSteps
     from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.taking_back import TakingBack
     from workflows.undoing import Undoing
     from workflows.visit import Visit
     from workflows.waiting import beside, caught_up, happens_before
@@ -45,11 +46,12 @@ class BookingWorkflow:
         self._steps = PracticeSteps(
             given.policy.connection, given.policy.location, lambda reason: self._desk.knows(reason)
         )
-        self._landing = Landing(given, self._state, self._steps)
-        self._office = Office(given.policy.landing, self._state, self._landing, self._notices)
-        self._desk = Desk(self._state, self._landing, self._office, self._notices, self._listing)
+        self._taking_back = TakingBack(given, self._state, self._steps)
+        self._landing = Landing(given, self._state, self._steps, self._taking_back)
+        self._office = Office(given.policy.landing, self._state, self._landing, self._taking_back, self._notices)
+        self._desk = Desk(self._state, self._landing, self._taking_back, self._office, self._notices, self._listing)
         self._visit = Visit(self._state, self._steps, self._landing, self._desk, self._notices, self._listing)
-        self._undoing = Undoing(self._state, self._landing, self._desk)
+        self._undoing = Undoing(self._state, self._taking_back, self._desk)
         self._last_word: asyncio.Task[None] | None = None
 
     @workflow.run

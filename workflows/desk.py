@@ -13,15 +13,23 @@ with workflow.unsafe.imports_passed_through():
     from workflows.notices import Notices
     from workflows.office import Office
     from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+    from workflows.taking_back import TakingBack
     from workflows.waiting import Reminders, beside, done_before, happens_before
 
 
 class Desk:
     def __init__(
-        self, state: BookingState, landing: Landing, office: Office, notices: Notices, listing: Listing
+        self,
+        state: BookingState,
+        landing: Landing,
+        taking_back: TakingBack,
+        office: Office,
+        notices: Notices,
+        listing: Listing,
     ) -> None:
         self._state = state
         self._landing = landing
+        self._taking_back = taking_back
         self._office = office
         self._notices = notices
         self._listing = listing
@@ -57,6 +65,7 @@ class Desk:
             if not need.standing:
                 state.next_sweep = None
             return True
+        state.taken_back = tuple(dict.fromkeys(state.taken_back))
         state.next_sweep = workflow.now()
         return False
 
@@ -140,7 +149,7 @@ class Desk:
         """
         state = self._state
         try:
-            if not await done_before(lambda: state.acted, self._landing.withdraw()):
+            if not await done_before(lambda: state.acted, self._taking_back.withdraw()):
                 return
         except NeedsStaff as need:
             state.held_at = state.held_at and workflow.now()

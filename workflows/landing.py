@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TypeVar
 
 from temporalio import workflow
@@ -19,16 +18,15 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
-    from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
-    from domain.booking import Reason, Status
-    from domain.calendar import Appointment, AppointmentStatus, LandingState
-    from domain.matching import Match, Verdict
+    from domain.booking import Reason
+    from domain.calendar import Appointment, LandingState
+    from domain.matching import Verdict
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
     from workflows.practice_steps import PracticeSteps
     from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
-    from workflows.waiting import happens_before
+    from workflows.taking_back import TakingBack
 
 Given = TypeVar("Given", bound=HoldToWrite)
 Written = TypeVar("Written", HoldWritten, HoldConfirmed)
@@ -39,10 +37,11 @@ CANDIDATES_TO_TRY = 3
 class Landing:
     """Moves a booking forward until it is confirmed; what an earlier round settled is not done again."""
 
-    def __init__(self, given: BookingInput, state: BookingState, steps: PracticeSteps) -> None:
+    def __init__(self, given: BookingInput, state: BookingState, steps: PracticeSteps, taking_back: TakingBack) -> None:
         self._given = given
         self._state = state
         self._steps = steps
+        self._taking_back = taking_back
 
     async def book(self) -> None:
         """The whole of it; every step is skipped that an earlier round has already taken."""
@@ -60,7 +59,7 @@ class Landing:
             raise OnItsWay
         if self._state.replaced is not None:  # a person has seen the new one land
             self._replaces(self._state.replaced)
-            await self.sweep()
+            await self._taking_back.sweep()
         if needed is not None:
             raise NeedsStaff(needed)
         if not self._state.confirmed:
@@ -166,16 +165,17 @@ class Landing:
             if written.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
         elif not written.conflicts:
+            state.write_open = True  # who took it out may put it back
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
-            await self.withdraw()
+            await self._taking_back.withdraw()
 
     def _replaces(self, earlier: Appointment | None) -> None:
         """It has been taken back where the new one has landed; else it stands until then."""
         state = self._state
         state.replaced = earlier if state.on_its_way else None
         if earlier is not None and state.replaced is None:
-            self._is_taken_back(earlier.id)
+            self._taking_back.is_taken_back(earlier.id)
 
     async def _and_confirm(
         self, step: Callable[[HoldActivities, Given], Awaitable[HoldWritten]], given: Given, summary: str
@@ -194,10 +194,10 @@ class Landing:
         try:
             written = await self._steps.urgent(step, given, summary)
         except BaseException:  # also where Temporal cancels the booking
-            self._expect_late_commit()
+            self._taking_back.expect_late_commit()
             raise
         if written.ambiguous:
-            self._expect_late_commit()
+            self._taking_back.expect_late_commit()
         return written
 
     async def look(self) -> None:
@@ -227,7 +227,7 @@ class Landing:
         if seen.conflicts:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
-            await self.withdraw()
+            await self._taking_back.withdraw()
             refused = seen.appointment.landing is LandingState.REFUSED
             reason = Reason.REFUSED_BY_OFFICE if refused else Reason.NOT_LANDED
             raise NeedsStaff(reason, alternatives=await self._other_times())
@@ -244,12 +244,12 @@ class Landing:
         """We took the hold back for what has its chair; or somebody took it out, and may put it back."""
         state = self._state
         lost = state.appointment
-        self.forget_hold()
+        self._taking_back.forget_hold()
         if not conflicts:
             state.write_open = True
             return NeedsStaff(Reason.HOLD_CHANGED)
         if lost is not None:
-            self._is_taken_back(lost.id)
+            self._taking_back.is_taken_back(lost.id)
         return NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
 
     async def _other_times(self) -> tuple[Slot, ...]:
@@ -284,106 +284,6 @@ class Landing:
         confirmed = await self._steps.cleanup(HoldActivities.confirm_hold, given, "Confirm the visit once more")
         state.appointment = confirmed.appointment or state.appointment
 
-    def _expect_late_commit(self) -> None:
-        self._state.late_until = workflow.now() + self._given.policy.late_commit
-
-    async def withdraw(self) -> None:
-        """Take back whatever was written. What the desk has confirmed stays; while the booking goes on, it is adopted.
-
-        Raises NeedsStaff where the practice system refuses, or the desk has otherwise made it its own.
-        """
-        state = self._state
-        kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
-        state.claimed = False
-        if not kept:
-            known = state.appointment
-            state.write_open |= known is not None and known.id not in state.taken_back
-            return self.forget_hold()
-        if state.status.is_final:
-            raise NeedsStaff(Reason.HOLD_CHANGED, standing=tuple(a.id for a in kept))
-        self._adopt(kept)
-
-    def _adopt(self, kept: tuple[Appointment, ...]) -> None:
-        """What the desk has confirmed is approved. The rest is for a person, and does not expire any more."""
-        state = self._state
-        ours = [a for a in kept if a.reference == self._given.reference]
-        if not ours:
-            self.forget_hold()
-            raise NeedsStaff(Reason.HOLD_CHANGED)
-        state.appointment, state.slot = ours[0], ours[0].slot
-        state.held_at, state.moving = None, False
-        if ours[0].status is AppointmentStatus.TENTATIVE:
-            raise NeedsStaff(Reason.HOLD_CHANGED)
-        if state.doubt is not None and ours[0].patient != self._given.policy.placeholder_patient:
-            state.match = Match(verdict=Verdict.MATCHED, chart=ours[0].patient, because=("staff",))
-        state.approved = True
-        state.close_exception()
-
-    def forget_hold(self) -> None:
-        """It is not there any more; what it was to replace stands again."""
-        state = self._state
-        state.plan_sweep(workflow.now(), anew=True)  # it may land yet, or not be taken back
-        state.appointment, state.replaced = state.replaced, None
-        state.moving = state.appointment is not None
-        state.confirmed = False
-        state.slot = None
-
-    async def sweep(self) -> None:
-        """Take back what must not stand: it came late, or the office did not take it back.
-
-        Raises NeedsStaff where the practice system refuses, once and again, or the desk has it now.
-        """
-        state = self._state
-        before = state.taken_back
-        kept = await self._taken_back_by(WithdrawalActivities.sweep_twins, "Look for what must not stand any more")
-        if kept:
-            raise NeedsStaff(Reason.HOLD_CHANGED, standing=tuple(a.id for a in kept))
-        back = state.taken_back[len(before) :]
-        if stubborn := tuple(i for i in back if before.count(i) > 1):
-            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, standing=stubborn)
-
-    async def _taken_back_by(
-        self, step: Callable[[WithdrawalActivities, HoldToWithdraw], Awaitable[HoldWithdrawn]], summary: str
-    ) -> tuple[Appointment, ...]:
-        """What the desk has made its own and so was left."""
-        state, begun = self._state, workflow.now()
-        late_until = state.late_until
-        known = [state.news[i] for i in state.taken_back if i in state.news]
-        if state.next_sweep is not None:
-            state.plan_sweep(begun)
-        given = self._to_withdraw()
-        answer: HoldWithdrawn | None = await self._steps.cleanup(
-            step, given, summary, late=Reason.NOT_TAKEN_BACK, before=given.start
-        )
-        taken = answer or HoldWithdrawn()  # older histories recorded none
-        for news in known:
-            state.looked_into(news)
-        if late_until is not None and late_until <= begun and state.late_until == late_until:
-            state.late_until = None
-        state.queued |= taken.queued
-        self._is_taken_back(*taken.taken)
-        return taken.kept
-
-    def _is_taken_back(self, *ids: str) -> None:
-        """Through a queue, it may come back."""
-        state, now = self._state, workflow.now()
-        state.taken_back += ids
-        if ids:
-            state.plan_sweep(now, anew=True)
-        if any(i in state.news for i in ids):
-            state.next_sweep = now
-
-    async def undo_late_commits(self) -> None:
-        """Until nothing may come back any more. Raises NeedsStaff where we may not look, or it stands for good."""
-        state = self._state
-        while (planned := state.sweep_at) is not None:
-            if not await happens_before(planned, partial(state.is_swept_before, planned), "What must not stand shows"):
-                await self.sweep()
-
-    async def release_claim(self) -> None:
-        await self._steps.cleanup(SlotActivities.release_claim, self._given.reference, "Free the claim")
-        self._state.claimed = False
-
     def _slot_wanted(self) -> SlotWanted:
         """Until it lands or ends, the claim stays; were this booking cut off, it would lapse by itself."""
         request, wanted = self._given.request, self._state.wanted
@@ -398,22 +298,6 @@ class Landing:
             claim_until=workflow.now() + self._given.policy.hold_expiry,
             asked_at=self._state.asked_at,
             attended=self._state.attended,
-        )
-
-    def _to_withdraw(self) -> HoldToWithdraw:
-        """At the end of the booking all of it goes; until then what the hold was to replace stays."""
-        state, is_final = self._state, self._state.status.is_final
-        stays = (state.replaced.id,) if state.replaced is not None and not is_final else ()
-        return HoldToWithdraw(
-            reference=self._given.reference,
-            location=self._given.policy.location,
-            start=state.start,
-            appointment_id=state.appointment.id if state.appointment else None,
-            slots=tuple(write.slot for write in state.writes),
-            leave=(*state.left, *stays),
-            taken_back=tuple(dict.fromkeys(state.taken_back)),
-            confirmed=is_final and state.confirmed,
-            called_off=is_final and (state.confirm_begun or state.status is Status.CANCELLED),
         )
 
     def _hold_to_write(self, patient: str, *, confirm: bool = False) -> HoldToWrite:

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.landing import Landing
     from workflows.notices import Notices
     from workflows.state import BookingState, NeedsStaff
+    from workflows.taking_back import TakingBack
     from workflows.waiting import beside, happens_before
 
 AT_LEAST = timedelta(minutes=5)
@@ -18,10 +19,18 @@ AT_LEAST = timedelta(minutes=5)
 
 
 class Office:
-    def __init__(self, policy: LandingPolicy, state: BookingState, landing: Landing, notices: Notices) -> None:
+    def __init__(
+        self,
+        policy: LandingPolicy,
+        state: BookingState,
+        landing: Landing,
+        taking_back: TakingBack,
+        notices: Notices,
+    ) -> None:
         self._policy = policy
         self._state = state
         self._landing = landing
+        self._taking_back = taking_back
         self._notices = notices
 
     async def takes_it(self) -> None:
@@ -61,6 +70,6 @@ class Office:
         try:
             while True:
                 await workflow.wait_condition(lambda: state.sweep_at is not None)
-                await self._landing.undo_late_commits()
+                await self._taking_back.undo_late_commits()
         except NeedsStaff as need:
             self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)

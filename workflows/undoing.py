@@ -4,14 +4,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.desk import Desk
-    from workflows.landing import Landing
     from workflows.state import BookingState, NeedsStaff
+    from workflows.taking_back import TakingBack
 
 
 class Undoing:
-    def __init__(self, state: BookingState, landing: Landing, desk: Desk) -> None:
+    def __init__(self, state: BookingState, taking_back: TakingBack, desk: Desk) -> None:
         self._state = state
-        self._landing = landing
+        self._taking_back = taking_back
         self._desk = desk
 
     async def all_is_taken_back(self) -> None:
@@ -19,17 +19,17 @@ class Undoing:
         if self._state.write_begun:
             await self._take_back()
         if self._state.claimed:
-            await self._landing.release_claim()
+            await self._taking_back.release_claim()
         await self.nothing_comes_back()
 
     async def _take_back(self) -> None:
         """Where the practice system refuses, a person removes it and says so."""
         while True:
             try:
-                return await self._landing.withdraw()
+                return await self._taking_back.withdraw()
             except NeedsStaff as need:
                 if await self._desk.takes_care_of(need):
-                    return self._landing.forget_hold()
+                    return self._taking_back.forget_hold()
 
     async def nothing_comes_back(self) -> None:
         """What was taken back may land yet, come late, or the taking back be refused by the practice's own system.
@@ -38,6 +38,6 @@ class Undoing:
         """
         while True:
             try:
-                return await self._landing.undo_late_commits()
+                return await self._taking_back.undo_late_commits()
             except NeedsStaff as need:
                 await self._desk.takes_care_of(need)

@@ -207,3 +207,13 @@ async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections
     assert await taken_back(appointment_id=theirs) == HoldWithdrawn()
     sandbox.desk(do="set_status", id=theirs, status="CONFIRMED")
     assert [kept.id for kept in (await taken_back(appointment_id=theirs, taken_back=(ours,))).kept] == [theirs]
+    assert (await taken_back(appointment_id=theirs, taken_back=(theirs,))).taken == (theirs,)
+
+
+async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections, sandbox: SandboxControl) -> None:
+    reference, system = new_reference(), parts.systems["ascend-main"]
+    hold = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    placed = await system.place_hold(hold, at_any_time)
+    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), twice=(placed.id,))
+    swept = await ActivityEnvironment().run(WithdrawalActivities(parts).sweep_twins, given)
+    assert ([kept.id for kept in swept.kept], swept.taken) == ([placed.id], ())

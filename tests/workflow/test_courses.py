@@ -226,6 +226,9 @@ async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHan
     handle = await hand.start()
     await waiting(handle, Reason.HOLD_CHANGED)
     assert len(hand.made("write_hold")) == 1
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.HOLD_CHANGED)
+    assert [given.look_first for given in hand.made("write_hold")] == [False, True]
     await decide(handle, DECLINE)
     assert (await handle.result()).status is Status.DECLINED
 

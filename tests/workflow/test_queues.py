@@ -128,6 +128,7 @@ async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_de
     await confirmed(handle)
     await tell(handle, EventKind.LANDING, landing=LandingState.REFUSED)
     assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
+    assert (await decide(handle, APPROVE)).reason is None
 
 
 # ---- what must not stand
@@ -159,14 +160,18 @@ async def test_what_a_visit_has_replaced_and_the_office_keeps_is_taken_back_once
     assert [(given.appointment_id, given.taken_back) for given in hand.made("sweep_twins")] == [("12", ("11",))]
     await asyncio.sleep(0.5)
     assert hand.desk_told() == ["desk_exception"], "the approval alone"
+    hand.answers["sweep_twins"] = HoldWithdrawn(kept=(hand.visit(),))
     await tell(handle, EventKind.CHANGE_FAILED)
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
-    await decide(handle, APPROVE)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.HOLD_CHANGED)
     hand.answers["sweep_twins"] = HoldWithdrawn()
+    await decide(handle, APPROVE)
     await tell(handle, EventKind.CHANGE_FAILED)
-    await until(lambda: len(hand.made("sweep_twins")) == 3)
-    assert hand.made("sweep_twins")[-1].leave == ("11",)
+    await until(lambda: len(hand.made("sweep_twins")) == 4)
+    asked = [(given.twice, given.leave) for given in hand.made("sweep_twins")]
+    assert asked == [((), ()), (("11",), ()), ((), ()), ((), ("11",))]
 
 
 async def test_what_nobody_tells_is_found_by_looking_ever_more_rarely(hand: ByHand) -> None:
