@@ -17,7 +17,7 @@ from tests.faults.facts import OptOut, Window
 from tests.faults.nexhealth import NexHealth
 from tests.faults.plan import Stop
 from tests.faults.practice import ELSEWHERE, Visit
-from tests.faults.stack import FaultStack, Part
+from tests.faults.stack import TEMPORAL, FaultStack, Part
 from tests.faults.troubles import Trouble
 from workflows.contracts import Resolution, ResolutionKind
 
@@ -26,6 +26,7 @@ AT_LEAST, AT_MOST = 14.0, 35.0
 """Seconds for which there is trouble."""
 HELD_AT_MOST = 40.0
 WAITS_FOR_BOOKINGS = 12.0
+CUT_OFF_FOR = 3.0
 NEVER = 1e9
 CLOSED: dict[str, tuple[str, ...]] = {
     "desk_block": ("operatory",),
@@ -136,7 +137,7 @@ class Nemesis:
         return True
 
     async def _sleep_at_fence(self, trouble: Trouble) -> bool:
-        """Whichever worker comes to the fence next falls asleep there."""
+        """Whichever worker comes to the fence next falls asleep there, and wakes out of Temporal's reach."""
         note = self._stack.folder / (BEFORE if trouble.deed == "sleep_before" else AFTER)
         note.touch()
         end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
@@ -145,11 +146,17 @@ class Nemesis:
         if note.exists():
             note.unlink()
             return False
-        self._unsure(timedelta(seconds=trouble.seconds))
+        self._unsure(timedelta(seconds=trouble.seconds + CUT_OFF_FOR))
+        sleeping = [worker for worker in self._stack.workers if worker.asleep]
+        for worker in sleeping:
+            await worker.gates[TEMPORAL].shut()
         await asyncio.sleep(trouble.seconds)
-        for worker in self._stack.workers:
+        for worker in sleeping:
             self._stack.signal(worker, signal.SIGCONT)
-        return True
+        await asyncio.sleep(CUT_OFF_FOR)
+        for worker in sleeping:
+            await worker.gates[TEMPORAL].open()
+        return bool(sleeping)
 
     async def _cancel(self, call: Row) -> bool:
         reference = self._practice.reference_of(call, await self._stack.control("state"))
