@@ -141,13 +141,12 @@ class Nemesis:
         note = self._stack.folder / (BEFORE if trouble.deed == "sleep_before" else AFTER)
         note.touch()
         end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
-        while note.exists() and asyncio.get_running_loop().time() < end:
+        while note.exists() or not (sleeping := [worker for worker in self._stack.workers if worker.asleep]):
+            if asyncio.get_running_loop().time() > end:
+                note.unlink(missing_ok=True)
+                return False
             await asyncio.sleep(LOOK_EVERY)
-        if note.exists():
-            note.unlink()
-            return False
         self._unsure(timedelta(seconds=trouble.seconds + CUT_OFF_FOR))
-        sleeping = [worker for worker in self._stack.workers if worker.asleep]
         for worker in sleeping:
             await worker.gates[TEMPORAL].shut()
         await asyncio.sleep(trouble.seconds)
@@ -156,7 +155,7 @@ class Nemesis:
         await asyncio.sleep(CUT_OFF_FOR)
         for worker in sleeping:
             await worker.gates[TEMPORAL].open()
-        return bool(sleeping)
+        return True
 
     async def _cancel(self, call: Row) -> bool:
         reference = self._practice.reference_of(call, await self._stack.control("state"))
