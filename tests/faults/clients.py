@@ -133,7 +133,7 @@ class Clients:
         """Whether the desk is asked about it while it has this status."""
         end = asyncio.get_running_loop().time() + within
         while True:
-            with contextlib.suppress(NoSuchBooking, RPCError):
+            with contextlib.suppress(Exception):
                 view = await self._bookings.show(request_id)
                 if view.status is status and view.resolutions:
                     return True

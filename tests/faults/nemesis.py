@@ -17,7 +17,7 @@ from tests.faults.facts import OptOut, Window
 from tests.faults.nexhealth import NexHealth
 from tests.faults.plan import Stop
 from tests.faults.practice import ELSEWHERE, Visit
-from tests.faults.stack import FaultStack, Part
+from tests.faults.stack import TEMPORAL, FaultStack, Part
 from tests.faults.troubles import Trouble
 from workflows.contracts import Resolution, ResolutionKind
 
@@ -26,6 +26,7 @@ AT_LEAST, AT_MOST = 14.0, 35.0
 """Seconds for which there is trouble."""
 HELD_AT_MOST = 40.0
 WAITS_FOR_BOOKINGS = 12.0
+CUT_OFF_FOR = 3.0
 NEVER = 1e9
 CLOSED: dict[str, tuple[str, ...]] = {
     "desk_block": ("operatory",),
@@ -136,19 +137,24 @@ class Nemesis:
         return True
 
     async def _sleep_at_fence(self, trouble: Trouble) -> bool:
-        """Whichever worker comes to the fence next falls asleep there."""
+        """Whichever worker comes to the fence next falls asleep there, and wakes out of Temporal's reach."""
         note = self._stack.folder / (BEFORE if trouble.deed == "sleep_before" else AFTER)
         note.touch()
         end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
-        while note.exists() and asyncio.get_running_loop().time() < end:
+        while note.exists() or not (sleeping := [worker for worker in self._stack.workers if worker.asleep]):
+            if asyncio.get_running_loop().time() > end:
+                note.unlink(missing_ok=True)
+                return False
             await asyncio.sleep(LOOK_EVERY)
-        if note.exists():
-            note.unlink()
-            return False
-        self._unsure(timedelta(seconds=trouble.seconds))
+        self._unsure(timedelta(seconds=trouble.seconds + CUT_OFF_FOR))
+        for worker in sleeping:
+            await worker.gates[TEMPORAL].shut()
         await asyncio.sleep(trouble.seconds)
-        for worker in self._stack.workers:
+        for worker in sleeping:
             self._stack.signal(worker, signal.SIGCONT)
+        await asyncio.sleep(CUT_OFF_FOR)
+        for worker in sleeping:
+            await worker.gates[TEMPORAL].open()
         return True
 
     async def _cancel(self, call: Row) -> bool:

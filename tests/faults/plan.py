@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.faults.troubles import DECKS, Card, Trouble
@@ -84,7 +84,7 @@ def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
     rng = random.Random(seed)
     apart = random.Random(f"wary {seed}")
     wary = apart.sample(range(PEOPLE), 3)
-    return Plan(
+    dealt = Plan(
         seed=seed,
         connection=connection,
         workers=rng.choice((1, 3)),
@@ -96,6 +96,7 @@ def plan(seed: int, connection: str = "", requests: int = 18) -> Plan:
         postgres=seed % 5 in (0, 4),
         switches={name: rng.choice(ways) for name, ways in OPEN.items()} if connection == "nexhealth" else {},
     )
+    return replace(dealt, workers=3) if dealt.sleepers else dealt  # somebody must be awake
 
 
 def _wish(rng: random.Random, seed: int, number: int) -> Wish:

@@ -27,6 +27,7 @@ OWN_PORTS = 10_000
 """Each process has a row of ports of its own from here on, below those that the system hands out to anybody."""
 REVIVED_AFTER = 0.7
 MESSENGERS = {"sendgrid": "SENDGRID_BASE_URL", "twilio": "TWILIO_BASE_URL"}
+TEMPORAL = "temporal"
 WORKER = (sys.executable, "worker.py")
 
 
@@ -42,12 +43,18 @@ class Part:
     ready_at: str
     process: asyncio.subprocess.Process | None = None
     gates: dict[str, Gate] = field(default_factory=dict)
-    """A worker's own way to each vendor."""
+    """A worker's own way to each vendor, and to Temporal."""
 
     @property
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+    @property
+    def asleep(self) -> bool:
+        """Stopped, by itself or by a signal."""
+        status = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2] if self.alive else ""
+        return status.split()[:1] == ["T"]
 
     @property
     def alive(self) -> bool:
@@ -213,6 +220,9 @@ class FaultStack:
             gate = part.gates[vendor] = Gate(self._ports["sandbox"])
             await gate.open()
             environment[setting] = f"http://127.0.0.1:{gate.port}"
+        gate = part.gates[TEMPORAL] = Gate(self._ports["grpc"])
+        await gate.open()
+        environment["TEMPORAL_ADDRESS"] = f"127.0.0.1:{gate.port}"
         return part
 
     async def _start(self, part: Part) -> None:

@@ -183,7 +183,10 @@ HARM = {
         "lost",
         ends("declined", sent=[], noted=[], history=[*SUBMITTED, Event(3, "r1", "resolve:decline", OK, "declined")]),
     ),
-    "accepted by our own account only": ("untold", {"noted": [GOOD.noted[0], replace(GOOD.noted[1], delivered=False)]}),
+    "accepted by our own account only": (
+        "untold",
+        {"noted": [*GOOD.noted, replace(CONFIRMED, kind="received", delivered=False)]},
+    ),
     "told on one channel of two": ("untold", {"noted": GOOD.noted[:1]}),
     "nobody to tell, and the desk not asked": ("untold", {"asked": {"r1": SILENT}, "sent": [], "noted": []}),
     "none left, and the desk removed only a twin": (

@@ -1,0 +1,31 @@
+"""What befalls the ledger of a seed really does befall it, and is over when it is over."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.ledger import Ledger, LedgerUnavailable
+from domain.keyed_hash import KeyedHash
+from tests.faults.ledger import SECRET, opt_out, read_only
+
+TO = "+15105550199"
+
+
+async def test_a_stop_is_found_under_the_workers_own_key(postgres: str) -> None:
+    ledger = Ledger(postgres)
+    await ledger.migrate()
+    address = KeyedHash(SECRET)("address", f"sms:{TO}")
+    assert not await ledger.consent.is_opted_out([address], "sms")
+    await opt_out(postgres, "sms", TO)
+    assert await ledger.consent.is_opted_out([address], "sms")
+    await ledger.close()
+
+
+async def test_a_server_that_takes_nothing_in_refuses_until_it_is_over(postgres: str) -> None:
+    ledger = Ledger(postgres)
+    await ledger.migrate()
+    async with read_only(postgres):
+        with pytest.raises(LedgerUnavailable):
+            await ledger.consent.opt_out("a", "sms", "stop", datetime.now(UTC))
+    await ledger.consent.opt_out("a", "sms", "stop", datetime.now(UTC))
+    await ledger.close()
