@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any
 
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -27,7 +27,6 @@ from workflows.desk import Desk
 from workflows.landing import Landing
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
-from workflows.taking_back import TakingBack
 from workflows.undoing import Undoing
 
 RESEND_AFTER = timedelta(seconds=15)
@@ -104,15 +103,11 @@ class GaveUp(Exception):
     """The attempt ran out of time; whatever it still does, nobody waits for it."""
 
 
-async def desk_knows(_: Reason) -> None:
-    """The model's desk acts when asked only."""
-
-
 class Steps(PracticeSteps):
     """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
 
     def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
-        super().__init__("memory", "here", desk_knows)
+        super().__init__("memory", "here")
         self._booking = booking
         self._stage = stage
         self._activities = activities
@@ -142,7 +137,7 @@ class Steps(PracticeSteps):
         finally:
             self.may_end = False
 
-    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str, **late: Any) -> Any:
+    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
         run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
         for number in itertools.count(1):
             actor = Actor(self._booking, step.__name__, self._stage.turns)
@@ -193,7 +188,7 @@ def request(number: int, start: datetime, provider: str | None) -> BookingInput:
     return BookingInput(request=wanted, reference=new_reference(), policy=policy, provider=provider, digest="")
 
 
-class FrontDesk:
+class FrontDesk(Desk):
     """Asked about what we may not take back: removes it by hand, all but the visit itself, and says so."""
 
     def __init__(self, stage: Stage, calendar: MemoryCalendar, state: BookingState) -> None:
@@ -201,13 +196,13 @@ class FrontDesk:
         self._calendar = calendar
         self._state = state
 
-    async def takes_care_of(self, need: NeedsStaff) -> bool:
+    async def asked(self, need: NeedsStaff) -> ResolutionKind:
         await self._stage.turn()
         visit = self._state.appointment if not self._state.status.is_final else None
         for left in self._calendar.of(self._state.given.reference):
             if visit is None or left.id != visit.id:
                 self._calendar.desk_deletes(left)
-        return True
+        return ResolutionKind.APPROVE
 
 
 class Booking:
@@ -222,16 +217,14 @@ class Booking:
         retried: bool,
     ) -> None:
         self.reference = given.reference
-        self.state = BookingState(given, asked_at=stage.now, updated_at=stage.now)
+        self.state = BookingState(given, updated_at=stage.now)
         self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
         self.confirmed = False
         self._stage = stage
         self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
-        self._taking_back = TakingBack(given, self.state, self._steps)
-        self._landing = Landing(given, self.state, self._steps, self._taking_back)
-        desk = cast(Desk, FrontDesk(stage, calendar, self.state))
-        self._undoing = Undoing(self.state, self._taking_back, desk)
+        self._landing = Landing(given, self.state, self._steps)
+        self._undoing = Undoing(self.state, self._landing, FrontDesk(stage, calendar, self.state))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 

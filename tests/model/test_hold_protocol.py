@@ -402,3 +402,14 @@ def test_what_stays_unknown_is_sent_as_often_as_it_may_be_and_no_more(tmp_path: 
                 break
         assert sum(state.calendar.sends.values()) == SENDS_AT_MOST
         state.teardown()
+
+
+def test_a_look_that_began_too_early_to_see_all_is_not_the_last_one(tmp_path: Path) -> None:
+    """It read the calendar as it was before the write, and took so long that late commits were over when it ended."""
+    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+        state = machine()
+        state.submit(FIRST_START, None, False)
+        state.go_on(0, Fate.WELL, 6, "run_out_of_time")
+        state.go_on(0, Fate.STALE, 0, None)
+        state.time_passes(70)
+        state.teardown()
