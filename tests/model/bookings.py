@@ -27,6 +27,7 @@ from workflows.desk import Desk
 from workflows.landing import Landing
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+from workflows.taking_back import TakingBack
 from workflows.undoing import Undoing
 
 RESEND_AFTER = timedelta(seconds=15)
@@ -103,11 +104,15 @@ class GaveUp(Exception):
     """The attempt ran out of time; whatever it still does, nobody waits for it."""
 
 
+async def desk_knows(_: Reason) -> None:
+    """The model's desk acts when asked only."""
+
+
 class Steps(PracticeSteps):
     """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
 
     def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
-        super().__init__("memory", "here")
+        super().__init__("memory", "here", desk_knows)
         self._booking = booking
         self._stage = stage
         self._activities = activities
@@ -137,7 +142,7 @@ class Steps(PracticeSteps):
         finally:
             self.may_end = False
 
-    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str, **late: Any) -> Any:
         run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
         for number in itertools.count(1):
             actor = Actor(self._booking, step.__name__, self._stage.turns)
@@ -217,14 +222,15 @@ class Booking:
         retried: bool,
     ) -> None:
         self.reference = given.reference
-        self.state = BookingState(given, updated_at=stage.now)
+        self.state = BookingState(given, asked_at=stage.now, updated_at=stage.now)
         self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
         self.confirmed = False
         self._stage = stage
         self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
-        self._landing = Landing(given, self.state, self._steps)
-        self._undoing = Undoing(self.state, self._landing, FrontDesk(stage, calendar, self.state))
+        self._taking_back = TakingBack(given, self.state, self._steps)
+        self._landing = Landing(given, self.state, self._steps, self._taking_back)
+        self._undoing = Undoing(self.state, self._taking_back, FrontDesk(stage, calendar, self.state))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
