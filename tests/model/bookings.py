@@ -27,6 +27,7 @@ from workflows.desk import Desk
 from workflows.landing import Landing
 from workflows.practice_steps import PracticeSteps
 from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+from workflows.taking_back import TakingBack
 from workflows.undoing import Undoing
 
 RESEND_AFTER = timedelta(seconds=15)
@@ -226,8 +227,9 @@ class Booking:
         self._stage = stage
         self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
-        self._landing = Landing(given, self.state, self._steps)
-        self._undoing = Undoing(self.state, self._landing, FrontDesk(stage, calendar, self.state))
+        taking_back = TakingBack(given, self.state, self._steps)
+        self._landing = Landing(given, self.state, self._steps, taking_back)
+        self._undoing = Undoing(self.state, taking_back, FrontDesk(stage, calendar, self.state))
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
