@@ -12,7 +12,7 @@ from domain.request import Person
 from runtime.interceptors import translated
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore", "python_http_client.client"])
+@pytest.mark.parametrize("name", ["aiohttp.client", "aiohttp.internal", "python_http_client.client"])
 def test_libraries_that_log_addresses_and_keys_are_silent(name: str) -> None:
     assert adapters.http and adapters.messaging.sendgrid  # noqa: PT018
     assert logging.getLogger(name).disabled
