@@ -109,9 +109,7 @@ class Transport:
         until = await permit() if permit is not None else None
         begun = time.monotonic()
         try:
-            answer = await self._http.request(
-                method, path, params=params, content=body, headers=headers, until=until
-            )
+            answer = await self._http.request(method, path, params=params, content=body, headers=headers, until=until)
         except NotSent as failure:
             raise Unavailable(f"{name}: not sent: {failure}") from None
         except NoAnswer as failure:

@@ -84,6 +84,7 @@ async def test_a_filter_arrives_as_it_was_meant() -> None:
         await client.request("GET", "/rows", params={"filter": "start>=2027-01-04T00:00:00.000Z,a==1&b+c d%20"})
     assert parse_qsl(seen[0].partition("?")[2]) == [("filter", "start>=2027-01-04T00:00:00.000Z,a==1&b+c d%20")]
 
+
 @pytest.mark.parametrize("content", [None, {"a": 1}, {"a": "x" * 3_000_000}])
 async def test_what_may_not_leave_any_more_is_not_sent(content: object) -> None:
     seen: list[str] = []
