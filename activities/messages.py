@@ -23,6 +23,13 @@ STILL_UP = timedelta(minutes=15)
 """Who did something so short a while ago is waiting for the answer, at whatever hour."""
 OVERDUE = frozenset({Kind.DESK_ESCALATION, Kind.DESK_EXPIRED})
 OPTED_OUT_AT_PROVIDER = "21610"
+NOT_NOW = {
+    Action.ALREADY: "accepted",
+    Action.GIVE_UP: "uncertain",
+    Action.OPTED_OUT: "opted_out",
+    Action.TOO_MANY: "daily_limit",
+}
+"""Nothing is to be sent: how the message stands."""
 
 
 class Notice(Value):
@@ -130,22 +137,13 @@ class MessageActivities:
             return "channel_off"
         ledger = self._connections.ledger
         addresses = self._hashed.ever("address", f"{identity.channel}:{to}")
-        address = addresses[0]
-        if await ledger.consent.is_opted_out(addresses, identity.channel):
-            return "opted_out"
-        now = utc_now()
-        attempt = await ledger.messages.begin(identity, address, now)
-        if attempt.action is Action.ALREADY:
-            return "accepted"
-        if attempt.action is Action.GIVE_UP:
-            return "uncertain"
-        if at_most and await ledger.messages.sent_today(address, now - timedelta(days=1)) >= at_most:
-            await ledger.messages.failed(identity, "daily_limit", now)
-            return "daily_limit"
+        attempt = await ledger.messages.begin(identity, addresses, utc_now(), at_most)
+        if attempt.action in NOT_NOW:
+            return NOT_NOW[attempt.action]
         message = OutgoingMessage(key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before)
         if attempt.action is Action.RECONCILE and await self._was_sent(messenger, identity, message, attempt):
             return "accepted"
-        return await self._send(messenger, identity, address, message)
+        return await self._send(messenger, identity, addresses[0], message)
 
     async def _was_sent(
         self, messenger: Messenger, identity: MessageId, message: OutgoingMessage, attempt: Attempt

@@ -6,7 +6,10 @@ import sys
 import structlog
 from temporalio import activity, workflow
 
-QUIET = ("python_http_client.client", "httpx", "httpcore", "uvicorn.access", "sqlalchemy.engine", "alembic")
+QUIET = (
+    *("python_http_client.client", "aiohttp.client", "httpx", "httpcore"),
+    *("uvicorn.access", "sqlalchemy.engine", "alembic"),
+)
 
 
 def configure_logging(style: str, level: str) -> None:

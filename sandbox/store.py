@@ -1,4 +1,4 @@
-"""The sandbox's state: JSON rows by kind and id, on disk before anything is answered."""
+"""The sandbox's state: JSON rows by kind and id, on disk before anything is answered, and read from memory."""
 
 import json
 import sqlite3
@@ -19,6 +19,8 @@ class Store:
     def __init__(self, path: Path, first_id: int = FIRST_ID) -> None:
         self._first_id = first_id
         self._lock = threading.RLock()
+        self._rows: dict[str, dict[int, Row]] = {}
+        """As they are on disk, by kind; what is not there is read when it is asked for."""
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -33,6 +35,7 @@ class Store:
 
     def clear(self) -> None:
         with self._lock:
+            self._rows.clear()
             self._db.execute("DELETE FROM rows")
             self._db.execute("DELETE FROM log")
             self._db.execute("DELETE FROM done")
@@ -40,19 +43,18 @@ class Store:
     def all(self, kind: str) -> list[Row]:
         """Rows by ascending id."""
         with self._lock:
-            found = self._db.execute("SELECT body FROM rows WHERE kind = ? ORDER BY id", (kind,)).fetchall()
-        return [json.loads(body) for (body,) in found]
+            return [dict(row) for _, row in sorted(self._of(kind).items())]
 
     def get(self, kind: str, row_id: str) -> Row | None:
         with self._lock:
-            found = self._db.execute(
-                "SELECT body FROM rows WHERE kind = ? AND id = ?", (kind, int(row_id) if row_id.isdecimal() else -1)
-            ).fetchone()
-        return json.loads(found[0]) if found else None
+            found = self._of(kind).get(int(row_id) if row_id.isdecimal() else -1)
+            return dict(found) if found is not None else None
 
     def put(self, kind: str, row: Row) -> Row:
+        number, body = int(row["id"]), json.dumps(row)
         with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (kind, int(row["id"]), json.dumps(row)))
+            self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (kind, number, body))
+            self._of(kind)[number] = json.loads(body)
         return row
 
     def next_id(self) -> int:
@@ -70,6 +72,13 @@ class Store:
     def delete(self, kind: str, row_id: str) -> None:
         with self._lock:
             self._db.execute("DELETE FROM rows WHERE kind = ? AND id = ?", (kind, int(row_id)))
+            self._of(kind).pop(int(row_id), None)
+
+    def _of(self, kind: str) -> dict[int, Row]:
+        if kind not in self._rows:
+            found = self._db.execute("SELECT id, body FROM rows WHERE kind = ?", (kind,))
+            self._rows[kind] = {number: json.loads(body) for number, body in found}
+        return self._rows[kind]
 
     def note(self, entry: Row) -> None:
         with self._lock:

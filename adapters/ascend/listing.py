@@ -34,8 +34,8 @@ class Listing:
     """Pages through collections without trusting a short page to be the last.
 
     The vendor caps ``pageSize`` at a number it does not state. A page is known to be the last only if it is
-    empty, or shorter than a page of the same collection that this server has been seen to fill. So before the
-    first filtered reading of a collection one page of it is read unfiltered, ids only.
+    empty, or shorter than a page of the same collection that this server has been seen to fill. So where a filtered
+    page is the fullest so far, one page is read unfiltered, ids only: in any real practice that settles it for good.
     """
 
     def __init__(self, transport: Transport, page_size: int) -> None:
@@ -48,8 +48,6 @@ class Listing:
         self, path: str, criteria: str = "", *, fields: Sequence[str], seen: Seen | None = None
     ) -> list[dict[str, Any]]:
         """Every row of a collection that meets the criteria, by ascending id, with at least these fields."""
-        if criteria:
-            await self._learn(path)
         found: dict[int, dict[str, Any]] = {}
         last_id: str | None = None
         while True:
@@ -61,15 +59,18 @@ class Listing:
             if page and not fresh:
                 raise Unavailable(f"GET {path}: the same page again")
             found.update((_number(row), row) for row in fresh)
-            if not page or len(page) < self._fullest.get(path, 0):
+            if not page or await self._is_short(path, len(page), bool(criteria) and last_id is None):
                 return [found[number] for number in sorted(found)]
-            self._fullest[path] = max(len(page), self._fullest.get(path, 0))
             last_id = str(max(_number(row) for row in page))
 
-    async def _learn(self, path: str) -> None:
+    async def _is_short(self, path: str, rows: int, learn: bool) -> bool:
+        """Whether more rows than these would have fitted into a page."""
         async with self._learning:
-            if path not in self._fullest:
-                self._fullest[path] = len(await self._page(path, "", ("id",), None))
+            fullest = self._fullest.get(path, 0)
+            if learn and fullest <= rows < self._page_size:
+                fullest = len(await self._page(path, "", ("id",), None))
+            self._fullest[path] = max(rows, fullest)
+            return rows < self._fullest[path]
 
     async def _page(self, path: str, criteria: str, fields: Sequence[str], last_id: str | None) -> list[dict[str, Any]]:
         params = {"pageSize": str(self._page_size), "responseFields": ",".join(fields)}

@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Any
 
-import httpx
 import structlog
 from aiolimiter import AsyncLimiter
 
@@ -17,7 +16,7 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import NOT_SENT, http_client, retry_after, sent_until
+from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
 from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
@@ -36,7 +35,7 @@ class TokenRefused(NotAuthorized):
 class Transport:
     def __init__(self, config: AscendConfig) -> None:
         self._config = config
-        self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
+        self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
         at_once = max(2, config.requests_per_second * BURST)
         self._limiter = AsyncLimiter(at_once, at_once / config.requests_per_second)
         self._token = ""
@@ -44,7 +43,7 @@ class Transport:
         self._refreshing = asyncio.Lock()
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def turn(self) -> None:
         """Wait until one more call may be made, which then is made with ``at_once``."""
@@ -69,8 +68,8 @@ class Transport:
         return await self._call(method, path, {}, body, at_once, permit)
 
     async def linked_organizations(self) -> list[str]:
-        response = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
-        body = _decoded(response, "GET /orgmapper/LinkedOrgs")
+        answer = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
+        body = _decoded(answer, "GET /orgmapper/LinkedOrgs")
         found = body.get("organizations") if isinstance(body, dict) else None
         return [str(org) for org in found] if isinstance(found, list) else []
 
@@ -78,18 +77,16 @@ class Transport:
         self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool, permit: Permit | None = None
     ) -> Any:
         name = f"{method} {_anonymous(path)}"
-        response = await self._send(method, API + path, params, body, at_once, permit)
-        if response.status_code == 401:
+        answer = await self._send(method, API + path, params, body, at_once, permit)
+        if answer.status == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
-            if response.request.headers["Authorization"] == f"Bearer {self._token}":
-                self._token_ends = 0.0
             if at_once and method != "GET":
                 raise TokenRefused(f"{name}: 401", code="401")
-            response = await self._send(method, API + path, params, body, permit=permit)
-        _raise_for(response, name)
+            answer = await self._send(method, API + path, params, body, permit=permit)
+        _raise_for(answer, name)
         if method == "DELETE":
             return None
-        return _decoded(response, name)
+        return _decoded(answer, name)
 
     async def _send(
         self,
@@ -99,27 +96,28 @@ class Transport:
         body: Any,
         at_once: bool = False,
         permit: Permit | None = None,
-    ) -> httpx.Response:
+    ) -> Answer:
         if not at_once:
             await self.turn()
+        token = self._token
         headers = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {token}",
             "Organization-ID": self._config.organization_id,
             "Accept": "application/json",
         }
         name = f"{method} {_anonymous(path.removeprefix(API))}"
-        permitted = sent_until(await permit()) if permit is not None else None
+        until = await permit() if permit is not None else None
         begun = time.monotonic()
         try:
-            response = await self._http.request(
-                method, path, params=params or None, json=body, headers=headers, extensions=permitted
-            )
-        except NOT_SENT:
-            raise Unavailable(f"{name}: no connection") from None
-        except httpx.HTTPError as failure:
-            raise OutcomeUnknown(f"{name}: {type(failure).__name__}") from None
-        log.debug("ascend", call=name, status=response.status_code, seconds=round(time.monotonic() - begun, 3))
-        return response
+            answer = await self._http.request(method, path, params=params, content=body, headers=headers, until=until)
+        except NotSent as failure:
+            raise Unavailable(f"{name}: not sent: {failure}") from None
+        except NoAnswer as failure:
+            raise OutcomeUnknown(f"{name}: {failure}") from None
+        log.debug("ascend", call=name, status=answer.status, seconds=round(time.monotonic() - begun, 3))
+        if answer.status == 401 and token == self._token:
+            self._token_ends = 0.0
+        return answer
 
     async def _authorization(self) -> None:
         async with self._refreshing:
@@ -129,54 +127,55 @@ class Transport:
     async def _new_token(self) -> None:
         name = "POST /oauth/client_credential/accesstoken"
         try:
-            response = await self._http.post(
+            answer = await self._http.request(
+                "POST",
                 "/oauth/client_credential/accesstoken",
                 params={"grant_type": "client_credentials"},
-                data={"client_id": self._config.client_id, "client_secret": self._config.client_secret},
+                form={"client_id": self._config.client_id, "client_secret": self._config.client_secret},
             )
-        except httpx.HTTPError as failure:
-            raise Unavailable(f"{name}: {type(failure).__name__}") from None
-        if response.status_code == 429:
-            raise RateLimited(f"{name}: 429", retry_after(response))
-        if response.status_code in (400, 401, 403):
-            raise NotAuthorized(f"{name}: {response.status_code}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
+        except (NotSent, NoAnswer) as failure:
+            raise Unavailable(f"{name}: {failure}") from None
+        if answer.status == 429:
+            raise RateLimited(f"{name}: 429", retry_after(answer))
+        if answer.status in (400, 401, 403):
+            raise NotAuthorized(f"{name}: {answer.status}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
         try:
-            body = response.json()
+            body = answer.json()
             self._token = str(body["access_token"])
             lasts = float(body.get("expires_in") or 3600)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Unavailable(f"{name}: {response.status_code} without a token") from None
+            raise Unavailable(f"{name}: {answer.status} without a token") from None
         self._token_ends = time.monotonic() + max(lasts - REFRESH_EARLY, lasts / 2)
 
 
-def _raise_for(response: httpx.Response, name: str) -> None:
-    status = response.status_code
+def _raise_for(answer: Answer, name: str) -> None:
+    status = answer.status
     if 200 <= status < 300:
         return
-    what = f"{name}: {status}{_code(response)}"
+    what = f"{name}: {status}{_code(answer)}"
     if status == 404:
         raise NotFound(what, code="404")
     if status in (401, 403):
         raise NotAuthorized(what, code=str(status))
     if status == 429:
-        raise RateLimited(what, retry_after(response))
+        raise RateLimited(what, retry_after(answer))
     if status == 408 or status >= 500:
         raise OutcomeUnknown(what)
     raise Refused(what, code=str(status))
 
 
-def _decoded(response: httpx.Response, name: str) -> Any:
-    _raise_for(response, name)
+def _decoded(answer: Answer, name: str) -> Any:
+    _raise_for(answer, name)
     try:
-        return response.json()
+        return answer.json()
     except ValueError:
-        raise OutcomeUnknown(f"{name}: {response.status_code} with an unreadable body") from None
+        raise OutcomeUnknown(f"{name}: {answer.status} with an unreadable body") from None
 
 
-def _code(response: httpx.Response) -> str:
+def _code(answer: Answer) -> str:
     """The vendor's error code, from any of the shapes its errors come in; never a description, which may quote."""
     try:
-        body = response.json()
+        body = answer.json()
     except ValueError:
         return ""
     errors = body if isinstance(body, list) else body.get("errors") if isinstance(body, dict) else None

@@ -1,17 +1,20 @@
 """What was sent to whom, so that nothing is sent twice without need, and nothing after an opt-out."""
 
 import secrets
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pydantic import AwareDatetime
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from adapters.ledger.database import Database, one_at_a_time
 from adapters.ledger.schema import messages, opt_outs
 from domain.base import Value
+
+A_DAY = timedelta(days=1)
+DAILY_LIMIT = "daily_limit"
 
 
 class State(StrEnum):
@@ -29,6 +32,9 @@ class Action(StrEnum):
     """An earlier attempt may have gone out: find out, then at most once send again."""
     GIVE_UP = "give_up"
     """Uncertain even after the second send: a third would be worse than none."""
+    OPTED_OUT = "opted_out"
+    TOO_MANY = "too_many"
+    """This address has got as many within a day as one may."""
 
 
 class MessageId(Value):
@@ -48,9 +54,15 @@ class MessageLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, identity: MessageId, address_hash: str, now: datetime) -> Attempt:
-        """What to do about this message, recorded before it is done."""
-        return await self._database.run(lambda c: _begin(c, identity, address_hash, now.timestamp()))
+    async def begin(
+        self, identity: MessageId, addresses: Sequence[str], now: datetime, at_most: int | None = None
+    ) -> Attempt:
+        """What to do about this message, recorded before it is done.
+
+        ``addresses``: hashes of one address, under each key that has been in use, the present one first.
+        ``at_most``: so many messages may go to it within a day.
+        """
+        return await self._database.run(lambda c: _begin(c, identity, addresses, now.timestamp(), at_most))
 
     async def accepted(self, identity: MessageId, provider_id: str, now: datetime) -> None:
         await self._set(identity, now, **_accepted(provider_id))
@@ -75,18 +87,8 @@ class MessageLedger:
     async def mark_resent(self, identity: MessageId, now: datetime) -> None:
         await self._set(identity, now, state=State.SENDING, resent=True)
 
-    async def sent_today(self, address_hash: str, since: datetime) -> int:
-        """Messages to one address that went out, or may have, since then."""
-        count = select(func.count()).where(
-            messages.c.address_hash == address_hash,
-            messages.c.updated_at >= since.timestamp(),
-            messages.c.state.in_([State.ACCEPTED, State.UNCERTAIN]),
-        )
-        return int(await self._database.run(lambda c: c.execute(count).scalar_one()))
-
     async def _set(self, identity: MessageId, now: datetime, **values: Any) -> None:
-        change = update(messages).where(_is(identity)).values(**values, updated_at=now.timestamp())
-        await self._database.run(lambda c: c.execute(change))
+        await self._database.run(lambda c: _change(c, identity, now.timestamp(), **values))
 
 
 class OptOuts:
@@ -102,40 +104,50 @@ class OptOuts:
 
         await self._database.run(work)
 
-    async def is_opted_out(self, address_hashes: Collection[str], channel: str) -> bool:
-        """``address_hashes``: of one address, under each key that has been in use."""
-        found = select(opt_outs.c.since).where(
-            opt_outs.c.address_hash.in_(address_hashes), opt_outs.c.channel == channel
-        )
-        return await self._database.run(lambda c: c.execute(found).first() is not None)
+
+def _is(identity: MessageId) -> dict[str, str | int]:
+    """Parameters of ``_THIS``. Under a column's own name an update would set it."""
+    return {f"this_{name}": value for name, value in dict(identity).items()}
 
 
-def _is(identity: MessageId) -> Any:
-    return and_(*(messages.c[name] == value for name, value in dict(identity).items()))
+# Statements are put together once: building one anew takes as long as having it done.
+_THIS = and_(*(messages.c[name] == bindparam(f"this_{name}") for name in MessageId.model_fields))
+_FOUND = select(messages).where(_THIS)
+_CHANGE = update(messages).where(_THIS)
+_OPTED_OUT = select(opt_outs.c.since).where(
+    opt_outs.c.address_hash.in_(bindparam("addresses", expanding=True)), opt_outs.c.channel == bindparam("channel")
+)
+_SENT_SINCE = select(func.count()).where(
+    messages.c.address_hash == bindparam("address"),
+    messages.c.updated_at >= bindparam("since"),
+    messages.c.state.in_([State.ACCEPTED, State.UNCERTAIN]),
+)
 
 
-def _begin(c: Connection, identity: MessageId, address_hash: str, now: float) -> Attempt:
-    row = c.execute(select(messages).where(_is(identity))).first()
+def _change(c: Connection, identity: MessageId, now: float, **values: Any) -> None:
+    c.execute(_CHANGE, {**_is(identity), **values, "updated_at": now})
+
+
+def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: float, at_most: int | None) -> Attempt:
+    asked = {"addresses": list(addresses), "channel": identity.channel}
+    if c.execute(_OPTED_OUT, asked).first() is not None:
+        return Attempt(action=Action.OPTED_OUT, key="", first_started_at=datetime.fromtimestamp(now, UTC))
+    row = c.execute(_FOUND, _is(identity)).first()
     if row is None:
         key = secrets.token_hex(16)
-        c.execute(
-            insert(messages).values(
-                **dict(identity),
-                key=key,
-                address_hash=address_hash,
-                state=State.SENDING,
-                attempts=1,
-                resent=False,
-                first_started_at=now,
-                updated_at=now,
-            )
-        )
-        return Attempt(action=Action.SEND, key=key, first_started_at=datetime.fromtimestamp(now, UTC))
-    action = _next(State(row.state), row.resent)
-    if action is Action.SEND:
-        values = {"state": State.SENDING, "attempts": row.attempts + 1, "updated_at": now}
-        c.execute(update(messages).where(_is(identity)).values(**values))
-    return Attempt(action=action, key=row.key, first_started_at=datetime.fromtimestamp(row.first_started_at, UTC))
+        begun = {"key": key, "address_hash": addresses[0], "state": State.SENDING, "attempts": 1, "resent": False}
+        c.execute(insert(messages), {**dict(identity), **begun, "first_started_at": now, "updated_at": now})
+        action, first = Action.SEND, now
+    else:
+        key, first, action = row.key, row.first_started_at, _next(State(row.state), row.resent)
+        if action is Action.SEND:
+            _change(c, identity, now, state=State.SENDING, attempts=row.attempts + 1)
+    if action in (Action.SEND, Action.RECONCILE) and at_most is not None:
+        today = {"address": addresses[0], "since": now - A_DAY.total_seconds()}
+        if c.execute(_SENT_SINCE, today).scalar_one() >= at_most:
+            _change(c, identity, now, state=State.FAILED, code=DAILY_LIMIT)
+            action = Action.TOO_MANY
+    return Attempt(action=action, key=key, first_started_at=datetime.fromtimestamp(first, UTC))
 
 
 def _next(state: State, resent: bool) -> Action:
@@ -147,7 +159,7 @@ def _next(state: State, resent: bool) -> Action:
 
 
 def _recognise(c: Connection, identity: MessageId, provider_ids: Collection[str], now: float) -> bool:
-    mine = c.execute(select(messages).where(_is(identity))).one()
+    mine = c.execute(_FOUND, _is(identity)).one()
     one_at_a_time(c, f"messages to {mine.address_hash}")
     taken = set(c.execute(select(messages.c.provider_id).where(messages.c.provider_id.in_(provider_ids))).scalars())
     free = [provider_id for provider_id in provider_ids if provider_id not in taken]
@@ -158,7 +170,7 @@ def _recognise(c: Connection, identity: MessageId, provider_ids: Collection[str]
     )
     if len(free) < c.execute(in_doubt).scalar_one():
         return False
-    c.execute(update(messages).where(_is(identity)).values(**_accepted(free[0]), updated_at=now))
+    _change(c, identity, now, **_accepted(free[0]))
     return True
 
 

@@ -1,11 +1,10 @@
 """SMS through Twilio's Messages API."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-
-import httpx
 
 from adapters.errors import (
     Misconfigured,
@@ -16,7 +15,7 @@ from adapters.errors import (
     Unavailable,
     Undeliverable,
 )
-from adapters.http import NOT_SENT, http_client, retry_after
+from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
 from adapters.messenger import Channel, OutgoingMessage
 
 UNDELIVERABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
@@ -44,11 +43,12 @@ class TwilioMessenger:
 
     def __init__(self, config: TwilioConfig) -> None:
         self._config = config
-        self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
+        self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
+        self._headers = {"Authorization": _basic(config.api_key_sid, config.api_key_secret)}
         self._messages = f"/2010-04-01/Accounts/{config.account_sid}/Messages.json"
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def send(self, message: OutgoingMessage) -> str:
         form = {
@@ -61,7 +61,7 @@ class TwilioMessenger:
         if message.deliver_before is not None:
             left = int((message.deliver_before - datetime.now(UTC)).total_seconds())
             form["ValidityPeriod"] = str(min(max(left, 6), LONGEST_VALIDITY))
-        body = await self._call("POST", self._messages, data=form)
+        body = await self._call("POST", self._messages, form=form)
         sid = body.get("sid")
         if not sid:
             raise OutcomeUnknown("POST Messages: an answer without sid")
@@ -83,29 +83,32 @@ class TwilioMessenger:
 
     async def _call(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         name = f"{method} {'Messages' if path == self._messages else 'Account'}"
-        auth = (self._config.api_key_sid, self._config.api_key_secret)
         try:
-            response = await self._http.request(method, path, auth=auth, **content)
-        except NOT_SENT:
+            answer = await self._http.request(method, path, headers=self._headers, **content)
+        except NotSent:
             raise Unavailable(f"{name}: no connection") from None
-        except httpx.HTTPError as failure:
-            raise OutcomeUnknown(f"{name}: {type(failure).__name__}") from None
+        except NoAnswer as failure:
+            raise OutcomeUnknown(f"{name}: {failure}") from None
         try:
-            body = response.json()
+            body = answer.json()
         except ValueError:
             body = None
-        if 200 <= response.status_code < 300 and isinstance(body, dict):
+        if 200 <= answer.status < 300 and isinstance(body, dict):
             return body
-        raise _meaning(name, response, body)
+        raise _meaning(name, answer, body)
 
 
-def _meaning(name: str, response: httpx.Response, body: Any) -> OutsideError:
+def _basic(name: str, secret: str) -> str:
+    return f"Basic {b64encode(f'{name}:{secret}'.encode()).decode()}"
+
+
+def _meaning(name: str, answer: Answer, body: Any) -> OutsideError:
     """What a refusal means; Twilio's own message is left out, since it quotes the number."""
-    status = response.status_code
+    status = answer.status
     code = body.get("code") if isinstance(body, dict) else None
     what = f"{name}: {status} code {code}"
     if status == 429 or code in TRY_LATER:
-        return RateLimited(what, retry_after(response))
+        return RateLimited(what, retry_after(answer))
     if status >= 500 or status == 408 or 200 <= status < 300:
         return OutcomeUnknown(what)
     if code in UNDELIVERABLE:

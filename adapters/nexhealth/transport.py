@@ -8,12 +8,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import structlog
 from aiolimiter import AsyncLimiter
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import NOT_SENT, http_client, retry_after, sent_until
+from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
 from adapters.practice_system import Permit
@@ -40,7 +39,7 @@ IGNORED = "parameters are ignored"
 class Transport:
     def __init__(self, config: NexHealthConfig) -> None:
         self._config = config
-        self._http = http_client(config.base_url, config.connect_timeout, config.read_timeout)
+        self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
         self._pace = _limiter(min(config.requests_per_second, FASTEST))
         self._calendar_pace = _limiter(FASTEST_CALENDAR)
         self._token: str | None = None
@@ -48,7 +47,7 @@ class Transport:
         self._refreshing = asyncio.Lock()
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def read(self, path: str, params: Params = (), *, scoped: bool = True) -> Any:
         """What a GET answers. Raises the error family; whatever is unclear is Unavailable."""
@@ -108,37 +107,32 @@ class Transport:
     ) -> Row:
         query = [("subdomain", self._config.subdomain), *params] if scoped else list(params)
         token = await self._current_token()
-        response = await self._send(token, method, path, query, body, permit)
-        if response.status_code == 401:
+        answer = await self._send(token, method, path, query, body, permit)
+        if answer.status == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             token = await self._current_token(instead_of=token)
-            response = await self._send(token, method, path, query, body, permit)
-        return understood(response, f"{method} {_anonymous(path)}")
+            answer = await self._send(token, method, path, query, body, permit)
+        return understood(answer, f"{method} {_anonymous(path)}")
 
     async def _send(
         self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
-    ) -> httpx.Response:
+    ) -> Answer:
         name = f"{method} {_anonymous(path)}"
         if method == "GET" and path == "/appointments":
             await self._calendar_pace.acquire()
         await self._pace.acquire()
-        permitted = sent_until(await permit()) if permit is not None else None
+        until = await permit() if permit is not None else None
         begun = time.monotonic()
         try:
-            response = await self._http.request(
-                method,
-                path,
-                params=httpx.QueryParams(list(query)),
-                json=body,
-                headers=_headers(f"Bearer {token}"),
-                extensions=permitted,
+            answer = await self._http.request(
+                method, path, params=query, content=body, headers=_headers(f"Bearer {token}"), until=until
             )
-        except NOT_SENT:
-            raise Unavailable(f"{name}: no connection") from None
-        except httpx.HTTPError as failure:
-            raise OutcomeUnknown(f"{name}: {type(failure).__name__}") from None
-        log.debug("nexhealth", call=name, status=response.status_code, seconds=round(time.monotonic() - begun, 3))
-        return response
+        except NotSent as failure:
+            raise Unavailable(f"{name}: not sent: {failure}") from None
+        except NoAnswer as failure:
+            raise OutcomeUnknown(f"{name}: {failure}") from None
+        log.debug("nexhealth", call=name, status=answer.status, seconds=round(time.monotonic() - begun, 3))
+        return answer
 
     async def _current_token(self, *, instead_of: str | None = None) -> str:
         async with self._refreshing:
@@ -151,15 +145,15 @@ class Transport:
     async def _new_token(self) -> str:
         name = "POST /authenticates"
         try:
-            response = await self._http.post("/authenticates", headers=_headers(self._config.api_key))
-        except httpx.HTTPError as failure:
-            raise Unavailable(f"{name}: {type(failure).__name__}") from None
-        if response.status_code == 401:
+            answer = await self._http.request("POST", "/authenticates", headers=_headers(self._config.api_key))
+        except (NotSent, NoAnswer) as failure:
+            raise Unavailable(f"{name}: {failure}") from None
+        if answer.status == 401:
             raise NotAuthorized(f"{name}: 401: NEXHEALTH_API_KEY is refused", code="401")
         try:
-            return str(understood(response, name)["data"]["token"])
+            return str(understood(answer, name)["data"]["token"])
         except (KeyError, TypeError):
-            raise Unavailable(f"{name}: {response.status_code} without a token") from None
+            raise Unavailable(f"{name}: {answer.status} without a token") from None
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
@@ -185,17 +179,17 @@ def _headers(authorization: str) -> dict[str, str]:
     }
 
 
-def understood(response: httpx.Response, name: str) -> Row:
+def understood(answer: Answer, name: str) -> Row:
     """The envelope of an answer that says it was done."""
-    status = response.status_code
+    status = answer.status
     if status == 204:
         return {}
     if status == 429:
-        raise RateLimited(f"{name}: 429", retry_after(response))
+        raise RateLimited(f"{name}: 429", retry_after(answer))
     if status == 408 or status >= 500:
         raise OutcomeUnknown(f"{name}: {status}")
     try:
-        body = response.json()
+        body = answer.json()
     except ValueError:
         body = None
     if not isinstance(body, dict):

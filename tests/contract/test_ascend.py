@@ -64,6 +64,24 @@ async def test_every_row_is_read_however_small_the_servers_pages(
         assert len((await ascend.calendar(OAKLAND, DAY)).appointments) == 7
 
 
+async def test_a_day_is_one_call_as_soon_as_the_calendar_holds_more_than_that_day(
+    sandbox: SandboxControl, ascend: AscendSystem
+) -> None:
+    by_desk(sandbox)
+    await ascend.calendar(OAKLAND, DAY)
+    for day in range(1, 4):
+        by_desk(sandbox, NINE + timedelta(days=day))
+    by_desk(sandbox, NINE + timedelta(hours=1))
+
+    async def readings() -> int:
+        before = int(sandbox.state()["calls"]["ascend"]["GET /v1/appointments"])
+        assert len((await ascend.calendar(OAKLAND, DAY)).appointments) == 2
+        return int(sandbox.state()["calls"]["ascend"]["GET /v1/appointments"]) - before
+
+    assert await readings() == 2, "it looks how many rows there are by now"
+    assert await readings() == 1
+
+
 @pytest.mark.parametrize(
     "switches",
     [

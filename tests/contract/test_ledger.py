@@ -193,14 +193,14 @@ async def test_a_lease_has_one_holder(ledger: Ledger) -> None:
 
 async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: Ledger) -> None:
     message = MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms")
-    first = await ledger.messages.begin(message, "address", NOW)
+    first = await ledger.messages.begin(message, ["address"], NOW)
     assert first.action is Action.SEND
-    again = await ledger.messages.begin(message, "address", NOW)
+    again = await ledger.messages.begin(message, ["address"], NOW)
     assert (again.action, again.key) == (Action.RECONCILE, first.key)
     await ledger.messages.mark_resent(message, NOW)
-    assert (await ledger.messages.begin(message, "address", NOW)).action is Action.GIVE_UP
+    assert (await ledger.messages.begin(message, ["address"], NOW)).action is Action.GIVE_UP
     await ledger.messages.accepted(message, "SM1", NOW)
-    assert (await ledger.messages.begin(message, "address", NOW)).action is Action.ALREADY
+    assert (await ledger.messages.begin(message, ["address"], NOW)).action is Action.ALREADY
 
 
 async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it(ledger: Ledger) -> None:
@@ -209,7 +209,7 @@ async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it
         MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms") for _ in range(3)
     )
     for message in (known, one, other):
-        await ledger.messages.begin(message, address, NOW)
+        await ledger.messages.begin(message, [address], NOW)
     await ledger.messages.accepted(known, sent[0], NOW)
     await ledger.messages.uncertain(one, NOW)
     for found in ((), sent[:1], sent[:2]):
@@ -217,7 +217,7 @@ async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it
     both = await asyncio.gather(*(ledger.messages.recognise(message, sent[:3], NOW) for message in (one, other)))
     assert both == [True, True]
     lost = known.model_copy(update={"version": 2})
-    await ledger.messages.begin(lost, address, NOW + timedelta(minutes=1))
+    await ledger.messages.begin(lost, [address], NOW + timedelta(minutes=1))
     assert not await ledger.messages.recognise(lost, sent[:3], NOW), "each is another message's"
     assert await ledger.messages.recognise(lost, sent, NOW)
 
@@ -226,9 +226,28 @@ async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):
         await ledger.consent.opt_out(address, "sms", "provider", NOW)
-    assert await ledger.consent.is_opted_out(["another", address], "sms")
-    assert not await ledger.consent.is_opted_out(["another"], "sms")
-    assert not await ledger.consent.is_opted_out([address], "email")
+
+    async def action(addresses: list[str], channel: str) -> Action:
+        message = MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel=channel)
+        return (await ledger.messages.begin(message, addresses, NOW)).action
+
+    assert await action(["another", address], "sms") is Action.OPTED_OUT
+    assert await action(["another"], "sms") is Action.SEND
+    assert await action([address], "email") is Action.SEND
+
+
+async def test_an_address_gets_so_many_messages_a_day(ledger: Ledger) -> None:
+    address = os.urandom(8).hex()
+
+    async def sent(now: datetime) -> Action:
+        message = MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms")
+        attempt = await ledger.messages.begin(message, [address], now, at_most=2)
+        if attempt.action is Action.SEND:
+            await ledger.messages.accepted(message, os.urandom(8).hex(), now)
+        return attempt.action
+
+    assert [await sent(NOW) for _ in range(3)] == [Action.SEND, Action.SEND, Action.TOO_MANY]
+    assert await sent(NOW + timedelta(days=1, seconds=1)) is Action.SEND
 
 
 async def test_news_of_any_appointment_that_a_booking_wrote_finds_it(ledger: Ledger) -> None:
