@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import httpx
 import structlog
 from aiolimiter import AsyncLimiter
 
@@ -16,7 +17,7 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
 from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class Transport:
     ) -> Any:
         name = f"{method} {_anonymous(path)}"
         answer = await self._send(method, API + path, params, body, at_once, permit)
-        if answer.status == 401:
+        if answer.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             if at_once and method != "GET":
                 raise TokenRefused(f"{name}: 401", code="401")
@@ -96,7 +97,7 @@ class Transport:
         body: Any,
         at_once: bool = False,
         permit: Permit | None = None,
-    ) -> Answer:
+    ) -> httpx.Response:
         if not at_once:
             await self.turn()
         token = self._token
@@ -114,8 +115,8 @@ class Transport:
             raise Unavailable(f"{name}: not sent: {failure}") from None
         except NoAnswer as failure:
             raise OutcomeUnknown(f"{name}: {failure}") from None
-        log.debug("ascend", call=name, status=answer.status, seconds=round(time.monotonic() - begun, 3))
-        if answer.status == 401 and token == self._token:
+        log.debug("ascend", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
+        if answer.status_code == 401 and token == self._token:
             self._token_ends = 0.0
         return answer
 
@@ -135,21 +136,21 @@ class Transport:
             )
         except (NotSent, NoAnswer) as failure:
             raise Unavailable(f"{name}: {failure}") from None
-        if answer.status == 429:
+        if answer.status_code == 429:
             raise RateLimited(f"{name}: 429", retry_after(answer))
-        if answer.status in (400, 401, 403):
-            raise NotAuthorized(f"{name}: {answer.status}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
+        if answer.status_code in (400, 401, 403):
+            raise NotAuthorized(f"{name}: {answer.status_code}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
         try:
             body = answer.json()
             self._token = str(body["access_token"])
             lasts = float(body.get("expires_in") or 3600)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Unavailable(f"{name}: {answer.status} without a token") from None
+            raise Unavailable(f"{name}: {answer.status_code} without a token") from None
         self._token_ends = time.monotonic() + max(lasts - REFRESH_EARLY, lasts / 2)
 
 
-def _raise_for(answer: Answer, name: str) -> None:
-    status = answer.status
+def _raise_for(answer: httpx.Response, name: str) -> None:
+    status = answer.status_code
     if 200 <= status < 300:
         return
     what = f"{name}: {status}{_code(answer)}"
@@ -164,15 +165,15 @@ def _raise_for(answer: Answer, name: str) -> None:
     raise Refused(what, code=str(status))
 
 
-def _decoded(answer: Answer, name: str) -> Any:
+def _decoded(answer: httpx.Response, name: str) -> Any:
     _raise_for(answer, name)
     try:
         return answer.json()
     except ValueError:
-        raise OutcomeUnknown(f"{name}: {answer.status} with an unreadable body") from None
+        raise OutcomeUnknown(f"{name}: {answer.status_code} with an unreadable body") from None
 
 
-def _code(answer: Answer) -> str:
+def _code(answer: httpx.Response) -> str:
     """The vendor's error code, from any of the shapes its errors come in; never a description, which may quote."""
     try:
         body = answer.json()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from sendgrid.helpers.mail import (
     ClickTracking,
     Content,
@@ -24,7 +25,7 @@ from sendgrid.helpers.mail import (
 )
 
 from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused, Unavailable
-from adapters.http import Answer, HttpClient, NoAnswer, NotSent
+from adapters.http import HttpClient, NoAnswer, NotSent
 from adapters.messenger import Channel, OutgoingMessage
 
 
@@ -60,7 +61,7 @@ class SendGridMessenger:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _call(self, method: str, path: str, content: Any = None) -> Answer:
+    async def _call(self, method: str, path: str, content: Any = None) -> httpx.Response:
         name = f"{method} {path}"
         try:
             answer = await self._http.request(method, path, content=content, headers=self._headers)
@@ -68,7 +69,7 @@ class SendGridMessenger:
             raise Unavailable(f"{name}: no connection") from None
         except NoAnswer as failure:
             raise OutcomeUnknown(f"{name}: {failure}") from None
-        if 200 <= answer.status < 300:
+        if 200 <= answer.status_code < 300:
             return answer
         raise _meaning(name, answer)
 
@@ -91,8 +92,8 @@ def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
     return body
 
 
-def _meaning(name: str, answer: Answer) -> OutsideError:
-    status, what = answer.status, f"{name}: {answer.status}"
+def _meaning(name: str, answer: httpx.Response) -> OutsideError:
+    status, what = answer.status_code, f"{name}: {answer.status_code}"
     if status == 429:
         reset = answer.headers.get("X-RateLimit-Reset", "")
         wait = timedelta(seconds=max(0, int(reset) - datetime.now(UTC).timestamp())) if reset.isdecimal() else None

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx
+
 from adapters.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -15,7 +17,7 @@ from adapters.errors import (
     Unavailable,
     Undeliverable,
 )
-from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
 from adapters.messenger import Channel, OutgoingMessage
 
 UNDELIVERABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
@@ -93,7 +95,7 @@ class TwilioMessenger:
             body = answer.json()
         except ValueError:
             body = None
-        if 200 <= answer.status < 300 and isinstance(body, dict):
+        if 200 <= answer.status_code < 300 and isinstance(body, dict):
             return body
         raise _meaning(name, answer, body)
 
@@ -102,9 +104,9 @@ def _basic(name: str, secret: str) -> str:
     return f"Basic {b64encode(f'{name}:{secret}'.encode()).decode()}"
 
 
-def _meaning(name: str, answer: Answer, body: Any) -> OutsideError:
+def _meaning(name: str, answer: httpx.Response, body: Any) -> OutsideError:
     """What a refusal means; Twilio's own message is left out, since it quotes the number."""
-    status = answer.status
+    status = answer.status_code
     code = body.get("code") if isinstance(body, dict) else None
     what = f"{name}: {status} code {code}"
     if status == 429 or code in TRY_LATER:

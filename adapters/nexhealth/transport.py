@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import structlog
 from aiolimiter import AsyncLimiter
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import Answer, HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
 from adapters.practice_system import Permit
@@ -108,7 +109,7 @@ class Transport:
         query = [("subdomain", self._config.subdomain), *params] if scoped else list(params)
         token = await self._current_token()
         answer = await self._send(token, method, path, query, body, permit)
-        if answer.status == 401:
+        if answer.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             token = await self._current_token(instead_of=token)
             answer = await self._send(token, method, path, query, body, permit)
@@ -116,7 +117,7 @@ class Transport:
 
     async def _send(
         self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
-    ) -> Answer:
+    ) -> httpx.Response:
         name = f"{method} {_anonymous(path)}"
         if method == "GET" and path == "/appointments":
             await self._calendar_pace.acquire()
@@ -131,7 +132,7 @@ class Transport:
             raise Unavailable(f"{name}: not sent: {failure}") from None
         except NoAnswer as failure:
             raise OutcomeUnknown(f"{name}: {failure}") from None
-        log.debug("nexhealth", call=name, status=answer.status, seconds=round(time.monotonic() - begun, 3))
+        log.debug("nexhealth", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
         return answer
 
     async def _current_token(self, *, instead_of: str | None = None) -> str:
@@ -148,12 +149,12 @@ class Transport:
             answer = await self._http.request("POST", "/authenticates", headers=_headers(self._config.api_key))
         except (NotSent, NoAnswer) as failure:
             raise Unavailable(f"{name}: {failure}") from None
-        if answer.status == 401:
+        if answer.status_code == 401:
             raise NotAuthorized(f"{name}: 401: NEXHEALTH_API_KEY is refused", code="401")
         try:
             return str(understood(answer, name)["data"]["token"])
         except (KeyError, TypeError):
-            raise Unavailable(f"{name}: {answer.status} without a token") from None
+            raise Unavailable(f"{name}: {answer.status_code} without a token") from None
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
@@ -179,9 +180,9 @@ def _headers(authorization: str) -> dict[str, str]:
     }
 
 
-def understood(answer: Answer, name: str) -> Row:
+def understood(answer: httpx.Response, name: str) -> Row:
     """The envelope of an answer that says it was done."""
-    status = answer.status
+    status = answer.status_code
     if status == 204:
         return {}
     if status == 429:

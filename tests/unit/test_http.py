@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
-from adapters.http import LONGEST_REST, Answer, HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import LONGEST_REST, HttpClient, NoAnswer, NotSent, retry_after
 
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 ELSEWHERE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
@@ -64,8 +65,8 @@ async def test_half_an_answer_is_none() -> None:
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
-    async with server(lambda _: DONE, []) as client:
-        pass
+    async with server(lambda _: DONE, []) as listening:
+        client = HttpClient(listening.base_url, 1, 0.2)
     with pytest.raises(NotSent):
         await client.request("POST", "/")
     await client.close()
@@ -74,7 +75,7 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
 async def test_a_redirect_is_not_followed() -> None:
     seen: list[str] = []
     async with server(lambda _: ELSEWHERE, seen) as client:
-        assert (await client.request("GET", "/here")).status == 302
+        assert (await client.request("GET", "/here")).status_code == 302
     assert seen == ["GET /here"]
 
 
@@ -111,4 +112,4 @@ def in_days(days: int) -> str:
     ],
 )
 def test_we_rest_as_long_as_we_are_asked_to_but_never_more_than_an_hour(header: str, rest: timedelta | None) -> None:
-    assert retry_after(Answer(429, {"retry-after": header}, b"")) == rest
+    assert retry_after(httpx.Response(429, headers={"retry-after": header}, content=b"")) == rest

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from adapters.errors import (
@@ -22,7 +23,6 @@ from adapters.errors import (
     SlotTaken,
     Unavailable,
 )
-from adapters.http import Answer
 from adapters.nexhealth import wire
 from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
@@ -111,9 +111,9 @@ def test_a_move_to_another_provider_needs_a_new_appointment() -> None:
     assert not can.can_move(slot, slot.model_copy(update={"provider": "202"}))
 
 
-def answered(status: int, **body: Any) -> Answer:
+def answered(status: int, **body: Any) -> httpx.Response:
     envelope = {"code": status < 300, "description": None, "error": None, "data": {}, **body}
-    return Answer(status, {}, json.dumps(envelope).encode())
+    return httpx.Response(status, headers={}, content=json.dumps(envelope).encode())
 
 
 SAID = [
@@ -161,14 +161,14 @@ def test_a_write_that_must_wait_for_the_office_may_be_tried_again_but_not_at_onc
         (answered(403, error=["You don't have access"]), NotAuthorized),
         (answered(400, error=["something new"]), Refused),
         (answered(200, code=False, error=None), Refused),
-        (Answer(403, {}, b"<title>1010</title>"), Unavailable),
-        (Answer(429, {}, b"Retry later"), RateLimited),
-        (Answer(500, {}, b"oops"), OutcomeUnknown),
-        (Answer(502, {}, b"<h1>Bad gateway"), OutcomeUnknown),
-        (Answer(201, {}, b"{"), OutcomeUnknown),
+        (httpx.Response(403, headers={}, content=b"<title>1010</title>"), Unavailable),
+        (httpx.Response(429, headers={}, content=b"Retry later"), RateLimited),
+        (httpx.Response(500, headers={}, content=b"oops"), OutcomeUnknown),
+        (httpx.Response(502, headers={}, content=b"<h1>Bad gateway"), OutcomeUnknown),
+        (httpx.Response(201, headers={}, content=b"{"), OutcomeUnknown),
     ],
 )
-def test_what_each_answer_means(answer: Answer, kind: type[OutsideError]) -> None:
+def test_what_each_answer_means(answer: httpx.Response, kind: type[OutsideError]) -> None:
     with pytest.raises(OutsideError) as failure:
         understood(answer, "POST /x")
     assert type(failure.value) is kind
