@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.ledger import Ledger, LedgerUnavailable
+from adapters.ledger import Action, Ledger, LedgerUnavailable, MessageId
 from domain.keyed_hash import KeyedHash
 from tests.faults.ledger import SECRET, opt_out, read_only
 
@@ -15,9 +15,10 @@ async def test_a_stop_is_found_under_the_workers_own_key(postgres: str) -> None:
     ledger = Ledger(postgres)
     await ledger.migrate()
     address = KeyedHash(SECRET)("address", f"sms:{TO}")
-    assert not await ledger.consent.is_opted_out([address], "sms")
+    before, after = (MessageId(reference="bk_stop", kind="held", version=n, channel="sms") for n in (1, 2))
+    assert (await ledger.messages.begin(before, [address], datetime.now(UTC))).action is Action.SEND
     await opt_out(postgres, "sms", TO)
-    assert await ledger.consent.is_opted_out([address], "sms")
+    assert (await ledger.messages.begin(after, [address], datetime.now(UTC))).action is Action.OPTED_OUT
     await ledger.close()
 
 
