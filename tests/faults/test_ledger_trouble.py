@@ -15,10 +15,10 @@ async def test_a_stop_is_found_under_the_workers_own_key(postgres: str) -> None:
     ledger = Ledger(postgres)
     await ledger.migrate()
     address = KeyedHash(SECRET)("address", f"sms:{TO}")
-    first, second = (MessageId(reference=r, kind="confirmed", version=1, channel="sms") for r in ("bk_1", "bk_2"))
-    assert (await ledger.messages.begin(first, [address], datetime.now(UTC))).action is Action.SEND
+    before, after = (MessageId(reference="bk_stop", kind="held", version=n, channel="sms") for n in (1, 2))
+    assert (await ledger.messages.begin(before, [address], datetime.now(UTC))).action is Action.SEND
     await opt_out(postgres, "sms", TO)
-    assert (await ledger.messages.begin(second, [address], datetime.now(UTC))).action is Action.OPTED_OUT
+    assert (await ledger.messages.begin(after, [address], datetime.now(UTC))).action is Action.OPTED_OUT
     await ledger.close()
 
 

@@ -6,9 +6,11 @@
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import worker
+from activities.connections import Site
 from activities.holds import HoldActivities
 from adapters.ascend import AscendSystem
 from adapters.ledger import Action, Attempt, ClaimLost, Claims, MessageLedger
@@ -55,6 +57,7 @@ def without(guard: str) -> None:
         HoldActivities._read_back = _believed  # type: ignore[method-assign, assignment]
     elif guard == "fence":
         Claims.begin_write = _waved_through  # type: ignore[method-assign, assignment]
+        Site.send_within = timedelta(hours=1)  # type: ignore[method-assign, assignment]
     else:
         MessageLedger.begin = _never_begun  # type: ignore[method-assign, assignment]
 
