@@ -24,7 +24,7 @@ class HoldToWithdraw(Value):
     leave: tuple[str, ...] = ()
     """What stays, whatever it is now."""
     taken_back: tuple[str, ...] = ()
-    """What we took back earlier: where it stands confirmed again, a late write of ours has brought it back."""
+    """What we took back earlier: where it stands confirmed again, it is not the desk's doing, and goes again."""
     twice: tuple[str, ...] = ()
     """What we took back more than once: where it still stands, a person must see to it."""
     confirmed: bool = False

@@ -59,15 +59,16 @@ class Desk:
     async def takes_care_of(self, need: NeedsStaff) -> bool:
         """Something that must not stand does. What a person says is settled is left to them; else it is tried again."""
         state = self._state
-        if await self.asked(need) is ResolutionKind.APPROVE:
-            state.left += need.standing
+        if await self.asked(need) is not ResolutionKind.APPROVE:
+            state.taken_back = tuple(dict.fromkeys(state.taken_back))
+            state.next_sweep = workflow.now()
+            return False
+        state.left += need.standing
+        if state.late_until is not None and state.late_until <= workflow.now():
             state.late_until = None
-            if not need.standing:
-                state.next_sweep = None
-            return True
-        state.taken_back = tuple(dict.fromkeys(state.taken_back))
-        state.next_sweep = workflow.now()
-        return False
+        if not need.standing:
+            state.next_sweep = None
+        return True
 
     async def asked(self, need: NeedsStaff) -> ResolutionKind:
         """Something beside the booking's own course needs a person: whether it was done by hand or is tried again."""

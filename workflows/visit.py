@@ -67,7 +67,7 @@ class Visit:
     async def _see_to_it(self) -> NeedsStaff | None:
         """What a person must settle."""
         state, told = self._state, self._state.told
-        found = await self._read()
+        found = await self._read("Does the practice's own system have it?")
         state.looked_into(told)
         if found is None or not found.status.occupies_chair:
             state.vouched = False  # the visit's outcome will say so
@@ -94,7 +94,7 @@ class Visit:
         A visit that the desk moved meanwhile is followed to its new end.
         """
         while not await self._taken_back_before(self._outcome_known_at()):
-            found = await self._read()
+            found = await self._read("How did the visit go?")
             if found is None:
                 return Status.CANCELLED
             self._state.appointment = found
@@ -110,14 +110,14 @@ class Visit:
         assert self._state.appointment is not None
         return self._state.appointment.time.end + OUTCOME_KNOWN_AFTER
 
-    async def _read(self) -> Appointment | None:
+    async def _read(self, question: str) -> Appointment | None:
         """As the practice system has it now; where it does not say, as a person says it was kept."""
         state = self._state
         assert state.appointment is not None
         given = AppointmentToRead(location=state.given.policy.location, appointment_id=state.appointment.id)
         while True:
             try:
-                return await self._steps.cleanup(HoldActivities.read_outcome, given, "How did the visit go?")
+                return await self._steps.cleanup(HoldActivities.read_outcome, given, question)
             except NeedsStaff as need:
                 if await self._desk.asked(need) is ResolutionKind.APPROVE:
                     return state.appointment
