@@ -20,7 +20,7 @@ from domain.slot import Cause, Conflict, Slot
 
 log = structlog.get_logger(__name__)
 
-SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=5)
 """So long an attempt waits by itself; a longer wait is left to the next attempt."""
 LOOKS_APART = timedelta(seconds=5)
 """At least; ever further, the longer ago it was sent."""

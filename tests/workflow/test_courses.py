@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 
 from activities.holds import HoldWritten
 from activities.slots import SlotCheck
@@ -219,6 +220,20 @@ async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
     await confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
     await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+async def test_a_write_that_never_shows_is_for_a_person_at_once(hand: ByHand) -> None:
+    never = ApplicationError("what was written does not show", type="NeverShown", non_retryable=True)
+    hand.answers["write_hold"] = never
+    handle = await hand.start()
+    await waiting(handle, Reason.NOT_LANDED)
+    assert len(hand.made("write_hold")) == 1
+    await decide(handle, RETRY)
+    await until(lambda: len(hand.made("write_hold")) == 2)
+    assert hand.made("write_hold")[1].look_first
+    await waiting(handle, Reason.NOT_LANDED)
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
 
 
 async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHand) -> None:
