@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.ledger import Ledger, LedgerUnavailable
+from adapters.ledger import Action, Ledger, LedgerUnavailable, MessageId
 from domain.keyed_hash import KeyedHash
+from domain.reference import new_reference
 from tests.faults.ledger import SECRET, opt_out, read_only
 
 TO = "+15105550199"
@@ -15,9 +16,10 @@ async def test_a_stop_is_found_under_the_workers_own_key(postgres: str) -> None:
     ledger = Ledger(postgres)
     await ledger.migrate()
     address = KeyedHash(SECRET)("address", f"sms:{TO}")
-    assert not await ledger.consent.is_opted_out([address], "sms")
+    text = MessageId(reference=new_reference(), kind="confirmed", version=1, channel="sms")
+    assert (await ledger.messages.begin(text, [address], datetime.now(UTC))).action is Action.SEND
     await opt_out(postgres, "sms", TO)
-    assert await ledger.consent.is_opted_out([address], "sms")
+    assert (await ledger.messages.begin(text, [address], datetime.now(UTC))).action is Action.OPTED_OUT
     await ledger.close()
 
 
