@@ -61,7 +61,12 @@ SURELY_WITHIN = timedelta(seconds=20)
 ASKED_AT_ONCE = 10
 ASKED_TIMES = 2
 """The same update, asked again under its id, is done once; those who wait have left room for it by then."""
-OVERLOADED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
+UNANSWERED = (
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,  # the call's own timeout
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+)
 
 
 class NoSuchBooking(LookupError):
@@ -234,7 +239,7 @@ class BookingClient:
         try:
             return await self.show(request_id)
         except RPCError as error:
-            if error.status not in OVERLOADED:
+            if error.status not in UNANSWERED:
                 raise
             return None
 
@@ -277,7 +282,7 @@ class BookingClient:
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     raise NotPossible(_closed(await self.show(request_id))) from error
-                if error.status not in OVERLOADED:
+                if error.status not in UNANSWERED:
                     raise  # whether it arrived is not known
                 await asyncio.sleep(1)
         raise NoAnswer("the booking does not answer; whether it is done can be seen later")
