@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.codec import Keyring
@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     nexhealth_api_key: SecretStr = SecretStr("")
     nexhealth_subdomain: str = ""
     nexhealth_webhook_secret: SecretStr = SecretStr("")
+    nexhealth_processes: PositiveInt = 1
+    """Workers and receivers of webhooks that use the key at the same time: each keeps to its part of the pace."""
     nexhealth_connect_timeout: float = 5
     nexhealth_read_timeout: float = 15
     sendgrid_base_url: str = "https://api.sendgrid.com"

@@ -176,10 +176,14 @@ def check(as_json: Json = False) -> None:
 
 @app.command()
 def subscribe(
-    connection: Annotated[str, typer.Argument(help="Name of a connection through NexHealth.")], as_json: Json = False
+    connection: Annotated[str, typer.Argument(help="Name of a connection through NexHealth.")],
+    rotate: Annotated[bool, typer.Option("--rotate", help="Change the secret: once to begin, once to finish.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Have NexHealth tell us when a booking lands. Prints the new signing secret once: keep it."""
-    done = _run(lambda session: subscribing.subscribe(session, connection), as_json, needs_temporal=False)
+    done = _run(
+        lambda session: subscribing.subscribe(session, connection, rotate=rotate), as_json, needs_temporal=False
+    )
     if as_json:
         _emit(done.model_dump(mode="json"))
     else:

@@ -4,11 +4,12 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
+from pydantic import AwareDatetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.connections import Connections, Site, utc_now
-from adapters.errors import NotFound, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
+from adapters.errors import NotFound, OfficeOff, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.ledger import ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
 from domain.base import Value
@@ -19,6 +20,9 @@ from domain.schedule import overlapping
 from domain.slot import Cause, Conflict, Slot
 
 log = structlog.get_logger(__name__)
+
+WHILE_OFF = timedelta(minutes=15)
+"""What must be confirmed in an office that is off is tried again after so long."""
 
 SOON = timedelta(seconds=5)
 """So long an attempt waits by itself; a longer wait is left to the next attempt."""
@@ -85,18 +89,28 @@ class HoldWritten(Value):
     """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
     patient: str | None = None
     """Whose it was, where the slot was lost."""
+    office_off: bool = False
+    """Nothing was looked at: the practice's own system takes nothing in now."""
 
 
 class HoldToConfirm(HoldToWrite):
     appointment_id: str
     promised: bool = False
     """The patient was told of it: it gives way to nothing."""
+    ask_first: bool = False
+    """The practice's own system was off at the last try."""
+    on_since: AwareDatetime | None = None
+    """It is said to be on again since then: what was read of it before does not count."""
 
 
 class LandingToCheck(HoldToWrite):
     appointment_id: str
     told: LandingState | None = None
     """What the partner says became of the write; only a hint where it can be looked up."""
+    ask_first: bool = True
+    """Where the practice's own system is off, no look at the appointment is worth its cost."""
+    on_since: AwareDatetime | None = None
+    """It is said to be on again since then: what was read of it before does not count."""
 
 
 class HoldConfirmed(Value):
@@ -106,6 +120,8 @@ class HoldConfirmed(Value):
     """What has the chair instead."""
     ambiguous: bool = False
     """Some attempt's outcome was unknown: the same may be written once more, late."""
+    office_off: bool = False
+    """Not done: the practice's own system takes nothing in now."""
 
 
 class AppointmentToRead(Value):
@@ -158,17 +174,22 @@ class HoldActivities:
         conflicts in the answer: somebody took it out.
         """
         site = self._connections.site(given.location)
+        if given.told is None and await _is_off(site, given):
+            return HoldWritten(office_off=True)
         try:
             seen = await site.system.get_appointment(given.appointment_id)
         except NotFound:
             seen = None
-        if seen is None or not _is_under(given.reference, seen):
+        told = given.told if given.told is not LandingState.LANDED else None
+        ours = seen if seen is not None and seen.reference == given.reference else None
+        if ours is not None and ours.landing is not LandingState.LANDED and told is not None:
+            return HoldWritten(appointment=ours.model_copy(update={"landing": told}))  # the partner may cancel it then
+        if ours is None or not ours.status.occupies_chair:
             await self._connections.ledger.claims.release(given.reference)
             return HoldWritten()
-        if seen.landing is LandingState.LANDED:
-            return await self._settle(site, given, seen, ambiguous=False)
-        told = given.told if given.told is not LandingState.LANDED else None
-        return HoldWritten(appointment=seen.model_copy(update={"landing": told or seen.landing}))
+        if ours.landing is LandingState.LANDED:
+            return await self._settle(site, given, ours, ambiguous=False)
+        return HoldWritten(appointment=ours)
 
     @activity.defn
     async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
@@ -179,12 +200,18 @@ class HoldActivities:
         site = self._connections.site(given.location)
         ambiguous = activity.info().attempt > 1
         try:
+            if await _is_off(site, given):
+                raise OfficeOff("the practice's own system is off", WHILE_OFF)
             day = await site.live_day(given.slot.time.start, self._rule(given))
             held = next((a for a in day.appointments if a.id == given.appointment_id), None)
             rivals = () if held is None or given.promised else await self._give_way(site, given, held, day)
             if held is None or not rivals or held.slot not in given.slots:
                 confirmed = await self._confirm(site, given, given.appointment_id, held)
                 return HoldConfirmed(appointment=confirmed, ambiguous=ambiguous)
+        except OfficeOff:
+            if given.promised:  # a step that is tried until it is done
+                raise
+            return HoldConfirmed(office_off=True, ambiguous=ambiguous)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
@@ -386,6 +413,10 @@ class HoldActivities:
 
 def _is_under(reference: str, found: Appointment) -> bool:
     return found.reference == reference and found.status.occupies_chair
+
+
+async def _is_off(site: Site, given: LandingToCheck | HoldToConfirm) -> bool:
+    return given.ask_first and not await site.system.takes_writes(site.id, since=given.on_since)
 
 
 def _under(reference: str, day: Calendar) -> list[Appointment]:

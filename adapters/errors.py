@@ -9,6 +9,7 @@ OutsideError
 │       └── NotAuthorized
 ├── RateLimited       not processed; may be repeated after ``retry_after``
 ├── Unavailable       certainly not processed; may be repeated, where it says so after ``retry_after``
+│   └── OfficeOff     the partner answers, but the practice's own system is off: to be repeated when it is back
 └── OutcomeUnknown    may or may not have been processed: never repeat before looking
 
 Messages of these errors name calls, statuses and codes, never a person or a request body.
@@ -60,6 +61,10 @@ class Unavailable(OutsideError):
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class OfficeOff(Unavailable):
+    """The practice's own system takes nothing in now."""
 
 
 class OutcomeUnknown(OutsideError):

@@ -40,6 +40,8 @@ class Capabilities(Value):
     """Lunch and other breaks come as blocks; otherwise the practice file's hours must leave them out."""
     sends_at_most: int = 8
     """How often one appointment is written while it stays unknown what became of it; then a person is asked."""
+    attaches_procedures: bool = True
+    """``Hold.procedures`` go into the practice's own system; otherwise they are left out."""
     books_for_dependents: bool = False
     """``Hold.dependent`` is understood."""
 
@@ -153,6 +155,13 @@ class PracticeSystem(Protocol):
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         """One cheap call, and how to learn whether a queued write has landed. Raises NotFound when it was deleted."""
+        ...
+
+    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+        """Whether the practice's own system takes in now what is queued for it, as far as known.
+
+        Cheap to ask: the answer may be minutes old, but no older than ``since``.
+        """
         ...
 
     async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:

@@ -1,6 +1,7 @@
 """Bookings as a web backend sees them: submit, show, list, resolve, cancel."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -184,6 +185,28 @@ class BookingClient:
                 return False
             raise
         return True
+
+    async def office_is_back(self, locations: Collection[str]) -> int:
+        """Tell what may wait for these locations' own systems, oldest first; how many there are.
+
+        Raises RPCError where the server can't be asked.
+        """
+        if not locations:
+            return 0
+        names = ", ".join(f"'{location}'" for location in locations)
+        waiting = f"BookingLocation IN ({names}) AND BookingStatus IN ('received', 'held', 'needs_staff')"
+        query = f"WorkflowType = 'BookingWorkflow' AND ExecutionStatus = 'Running' AND {waiting}"
+        listed = sorted(
+            [found async for found in self._client.list_workflows(query)], key=lambda found: found.start_time
+        )
+        for found in listed:
+            handle = self._client.get_workflow_handle_for(BookingWorkflow.run, found.id)
+            try:
+                await handle.signal(BookingWorkflow.office_is_back, rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+        return len(listed)
 
     async def _start_and_ask(self, given: BookingInput) -> Answer:
         start = WithStartWorkflowOperation(BookingWorkflow.run, given, **self._start_options(given))

@@ -39,10 +39,23 @@ async def run_checks() -> list[Finding]:
         Finding("settings", True),
         Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
     ]
+    if settings.public_base_url:
+        found += _findings("webhooks", unbelieved(settings, practice))
     found += await _practice_systems(settings, practice)
     found += await _channels(settings, practice)
     found.append(await _temporal(settings))
     return found
+
+
+def unbelieved(settings: Settings, practice: Practice) -> list[str]:
+    """Without its secret nothing that NexHealth tells us is believed, and whatever it would tell is looked up."""
+    told = [connection.name for connection in practice.connections if connection.kind == "nexhealth"]
+    if not told or settings.nexhealth_webhook_secrets:
+        return []
+    return [
+        "NEXHEALTH_WEBHOOK_SECRET: is missing; nothing that NexHealth tells us is believed, and every landing costs "
+        f"calls; `starter.py subscribe {told[0]}` prints it"
+    ]
 
 
 async def _practice_systems(settings: Settings, practice: Practice) -> list[Finding]:
@@ -88,16 +101,24 @@ async def _unknown_ids(name: str, system: PracticeSystem, practice: Practice) ->
 
 def out_of_reach(name: str, capabilities: Capabilities, practice: Practice) -> list[str]:
     """Rules that this practice system gives no ground for."""
-    if capabilities.syncs_hours:
-        return []
-    return [
-        f"{location.id}: {service} is offered only_in_windows, but {capabilities.system} shows no schedule here: "
-        "it is never offered; set its hours in the practice file"
+    problems = []
+    rules = [
+        (location.id, service, found.rule)
         for location in practice.locations
         if location.connection == name
         for service, found in practice.services[location.id].items()
-        if found.rule.only_in_windows
     ]
+    for location, service, rule in rules:
+        if rule.only_in_windows and not capabilities.syncs_hours:
+            problems.append(
+                f"{location}: {service} is offered only_in_windows, but {capabilities.system} shows no schedule here: "
+                "it is never offered; set its hours in the practice file"
+            )
+        if rule.procedures and not capabilities.attaches_procedures:
+            problems.append(
+                f"{location}: procedures of {service} cannot be attached in {capabilities.system} here; leave them out"
+            )
+    return problems
 
 
 async def _channels(settings: Settings, practice: Practice) -> list[Finding]:

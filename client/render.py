@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from adapters.nexhealth.subscriptions import Subscribed
 from client.check import Finding
@@ -40,6 +41,8 @@ def booking(console: Console, view: BookingView) -> None:
     if view.appointment_id:
         table.add_row("appointment", view.appointment_id)
     table.add_row("reference", view.reference)
+    if view.note:
+        table.add_row("the patient wrote", Text(view.note))
     if view.patient_candidates:
         table.add_row("charts that fit", ", ".join(view.patient_candidates))
     if view.alternatives:
@@ -94,5 +97,5 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
 def subscribed(console: Console, done: Subscribed) -> None:
     console.print(f"told from now on: {', '.join(done.added)}" if done.added else "everything was told already")
     if done.secret is not None:
-        console.print("set NEXHEALTH_WEBHOOK_SECRET to this; it is not shown again:")
+        console.print("set NEXHEALTH_WEBHOOK_SECRET to this, or add it while it replaces another; keep it:")
         console.print(done.secret, markup=False, highlight=False)

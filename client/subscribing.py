@@ -7,7 +7,7 @@ from runtime.build import nexhealth
 from settings import ConfigurationError
 
 
-async def subscribe(session: Session, connection: str) -> Subscribed:
+async def subscribe(session: Session, connection: str, *, rotate: bool = False) -> Subscribed:
     """Raises UnknownName, ConfigurationError and the errors of the adapters."""
     practice, settings = session.practice, session.settings
     found = practice.connection(connection)
@@ -17,6 +17,6 @@ async def subscribe(session: Session, connection: str) -> Subscribed:
         raise ConfigurationError(["PUBLIC_BASE_URL: is missing; it is where NexHealth calls us"])
     system = nexhealth(found, practice, settings)
     try:
-        return await system.subscribe()
+        return await (system.rotate_secret(settings.nexhealth_webhook_secrets) if rotate else system.subscribe())
     finally:
         await system.close()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.base import Value
 from domain.slot import Slot
@@ -65,9 +65,15 @@ class Reason(StrEnum):
     """The practice system has not answered for a while; it is tried on."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
     NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
+    NOT_CONFIRMED = "not_confirmed"
+    """Approved and in the calendar; the practice's own system was off too long to mark it as confirmed."""
     # waits for no person
     AWAITING_OFFICE = "awaiting_office"
     """Accepted, and on its way to the practice's own system."""
+    OFFICE_OFF = "office_off"
+    """The same, and the practice's own system is off."""
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """Approved and in the calendar; to be confirmed when the practice's own system is back."""
     # declined
     CALL_ONLY = "call_only"
     OUTSIDE_RULES = "outside_rules"
@@ -114,4 +120,6 @@ class BookingView(Value):
     deadline: AwareDatetime | None = None
     """When the open exception is escalated or the hold expires."""
     messages: tuple[MessageState, ...] = ()
+    note: str = Field(default="", repr=False)
+    """What the patient wrote, whole: the practice's own system may have room only for its beginning."""
     updated_at: datetime

@@ -122,3 +122,12 @@ class CalendarEvent(Value):
     landing: LandingState | None = None
     key: str
     """The same for every delivery of the same news."""
+
+
+class OfficeBack(Value):
+    """Practices' own systems take writes in again."""
+
+    account: str
+    locations: tuple[str, ...] = ()
+    """Practice-system ids; none: it is not said which."""
+    key: str

@@ -14,6 +14,7 @@ SMS_LENGTH = 160
 
 class Kind(StrEnum):
     RECEIVED = "received"
+    REQUESTED = "requested"
     HELD = "held"
     CONFIRMED = "confirmed"
     DECLINED = "declined"
@@ -114,6 +115,8 @@ _MONTHS_ES = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oc
 _SMS = {
     "en": {
         Kind.RECEIVED: "{practice}: we have your request for {when}. We will contact you. Questions? {phone}",
+        Kind.REQUESTED: "{practice}: {when} is requested, not booked yet: our office system is offline. "
+        "We will tell you when it is in. {phone}",
         Kind.HELD: "{practice}: {when} is held for you; we will confirm it soon. Questions? {phone}",
         Kind.CONFIRMED: "{practice}: your appointment is {when}. Questions? {phone}. Reply STOP to opt out",
         Kind.DECLINED: "{practice}: we could not book your request. Please call us: {phone}",
@@ -122,6 +125,8 @@ _SMS = {
     },
     "es": {
         Kind.RECEIVED: "{practice}: tenemos su solicitud para {when}. Le contactaremos. Preguntas: {phone}",
+        Kind.REQUESTED: "{practice}: {when} solicitado, aun no reservado: nuestro sistema no responde. "
+        "Le avisaremos cuando se reserve. {phone}",
         Kind.HELD: "{practice}: {when} queda reservado; pronto lo confirmaremos. Preguntas: {phone}",
         Kind.CONFIRMED: "{practice}: su cita es {when}. Preguntas: {phone}. Responda STOP para no recibir mas",
         Kind.DECLINED: "{practice}: no pudimos reservar su solicitud. Por favor llame: {phone}",
@@ -151,11 +156,15 @@ _EMAIL = {
 }
 _DETAILS = {
     "en": {
+        Kind.REQUESTED: "Our office's system cannot be reached right now. {when} is requested, but not booked yet; "
+        "you will hear from us as soon as it is in.",
         Kind.CONFIRMED: "Your appointment is {when}.",
         Kind.HELD: "{when} is held for you; we will confirm it soon.",
         Kind.CANCELLED: "Your request for {when} is cancelled.",
     },
     "es": {
+        Kind.REQUESTED: "El sistema de nuestra oficina no responde en este momento. {when} queda solicitado, pero "
+        "aún no reservado; le avisaremos en cuanto lo esté.",
         Kind.CONFIRMED: "Su cita es {when}.",
         Kind.HELD: "{when} queda reservado; pronto lo confirmaremos.",
         Kind.CANCELLED: "Su solicitud para {when} queda anulada.",
@@ -185,6 +194,11 @@ _REASONS = {
     Reason.LANDING_UNCLEAR: "The office's own system may or may not have the appointment: look there, then "
     "approve it or pick another time.",
     Reason.AWAITING_OFFICE: "Sent to the office's own system, which has not taken it in yet; nothing to do now.",
+    Reason.OFFICE_OFF: "The office's own system is off; it takes the appointment in when it is back. Nothing to do.",
+    Reason.AWAITING_CONFIRMATION: "Approved and in the calendar. The office's own system is off; the appointment is "
+    "confirmed when it is back. Nothing to do now.",
+    Reason.NOT_CONFIRMED: "Approved and in the calendar, but the office's own system has been off, so that it could "
+    "not be marked as confirmed. Mark it there, then approve.",
     Reason.TOO_MANY_OPEN: "This contact already has several open requests.",
     Reason.NOT_REACHED: "The patient could not be told what became of the booking: please call.",
     Reason.NOT_TAKEN_BACK: "What was called off may still be in the calendar: look there. We go on trying.",
@@ -205,6 +219,11 @@ def public_status(status: Status, reason: Reason | None) -> str:
         return "This time is no longer free. Pick another, or we will contact you."
     if status is Status.DECLINED and reason in (Reason.CALL_ONLY, Reason.OUTSIDE_RULES):
         return plain_reason(reason)
+    if status is Status.RECEIVED and reason is Reason.OFFICE_OFF:
+        return (
+            "The practice's own system cannot be reached right now. Your time is requested, but not booked yet; "
+            "you will hear from us as soon as it is in."
+        )
     return _PUBLIC[status]
 
 

@@ -8,7 +8,7 @@ from adapters.ledger import Ledger
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import Channel, Messenger
-from adapters.nexhealth import NexHealthConfig, NexHealthSystem
+from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.practice_system import PracticeSystem
 from domain.practice import Connection, Practice
 from settings import CONNECTION_VARIABLES, ConfigurationError, Settings, email_is_on, sms_is_on
@@ -24,8 +24,9 @@ async def connections(
         stack.push_async_callback(ledger.close)
         await ledger.migrate()
         systems: dict[str, PracticeSystem] = {}
+        account = Account(settings.nexhealth_processes)
         for connection in practice.connections:
-            system = _practice_system(connection, practice, settings)
+            system = _practice_system(connection, practice, settings, account)
             stack.push_async_callback(system.close)
             systems[connection.name] = system
         yield systems, ledger
@@ -45,15 +46,19 @@ async def messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapp
         yield channels
 
 
-def _practice_system(connection: Connection, practice: Practice, settings: Settings) -> PracticeSystem:
+def _practice_system(
+    connection: Connection, practice: Practice, settings: Settings, account: Account
+) -> PracticeSystem:
     if connection.kind == "nexhealth":
-        return nexhealth(connection, practice, settings)
+        return nexhealth(connection, practice, settings, account)
     if not settings.reaches_ascend:
         raise _missing("the Ascend connection", connection)
     return _ascend(connection, settings)
 
 
-def nexhealth(connection: Connection, practice: Practice, settings: Settings) -> NexHealthSystem:
+def nexhealth(
+    connection: Connection, practice: Practice, settings: Settings, account: Account | None = None
+) -> NexHealthSystem:
     """One practice system behind NexHealth. Raises ConfigurationError."""
     if not settings.reaches_nexhealth:
         raise _missing("the NexHealth connection", connection)
@@ -70,7 +75,9 @@ def nexhealth(connection: Connection, practice: Practice, settings: Settings) ->
             page_size=connection.page_size,
             requests_per_second=connection.requests_per_second,
             longest_appointment=connection.longest_appointment,
-        )
+            office_status_for=connection.landing.look_while_off / 4,
+        ),
+        account,
     )
 
 

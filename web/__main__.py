@@ -1,6 +1,7 @@
 """``python -m web``: receives webhooks at WEB_ADDRESS until told to stop."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 import structlog
@@ -9,12 +10,13 @@ from temporalio.service import RPCError
 from adapters.errors import Unavailable
 from adapters.practice_file import read_practice
 from client.bookings import BookingClient
+from client.check import unbelieved
 from runtime.build import connections
 from runtime.client import connect
 from runtime.ops import serve
 from runtime.plugin import holdfast_plugin
 from runtime.process import run_until_told
-from settings import Settings
+from settings import ConfigurationError, Settings
 from web.news import NewsDesk
 from web.webhooks import webhooks_app
 from workflows.contracts import CalendarNews
@@ -23,8 +25,10 @@ log = structlog.get_logger("web")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set."""
+    """Serve until ``stop`` is set. Raises ConfigurationError."""
     practice = read_practice(settings.practice_file)
+    if settings.is_production and (problems := unbelieved(settings, practice)):
+        raise ConfigurationError(problems)
     plugin = holdfast_plugin(
         settings.payload_keyring, settings.temporal_namespace, require_encrypted=settings.is_production
     )
@@ -38,8 +42,19 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             except RPCError as failure:
                 raise Unavailable(f"Temporal: {failure.status.name}") from None
 
+        async def wake(offices: Collection[str]) -> int:
+            waiting = [
+                place.id
+                for place in practice.locations
+                if place.connection in reached and (not offices or place.practice_system_id in offices)
+            ]
+            try:
+                return await bookings.office_is_back(waiting)
+            except RPCError as failure:
+                raise Unavailable(f"Temporal: {failure.status.name}") from None
+
         reached = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
-        desk = NewsDesk(settings.nexhealth_subdomain, reached, ledger, tell)
+        desk = NewsDesk(settings.nexhealth_subdomain, reached, ledger, tell, wake)
         app = webhooks_app(desk, settings.nexhealth_webhook_secrets)
         await stack.enter_async_context(serve(app, settings.web_address))
         log.info("web ready", address=settings.web_address)

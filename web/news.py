@@ -1,6 +1,6 @@
 """From a delivery of NexHealth's to the booking that it concerns."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -8,34 +8,47 @@ import structlog
 from adapters.errors import NotFound
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
-from domain.calendar import CalendarEvent, EventKind
+from domain.calendar import CalendarEvent, EventKind, OfficeBack
 from workflows.contracts import CalendarNews
 
 log = structlog.get_logger("news")
 
 Tell = Callable[[str, CalendarNews], Awaitable[bool]]
+Wake = Callable[[Collection[str]], Awaitable[int]]
 
 
 class NewsDesk:
     """Passes each piece of news on once. Twice does no harm: a booking looks before it acts."""
 
-    def __init__(self, account: str, systems: Mapping[str, PracticeSystem], ledger: Ledger, tell: Tell) -> None:
-        """``systems``: those at this account, by connection name; ``tell``: whether the booking is still open."""
+    def __init__(
+        self, account: str, systems: Mapping[str, PracticeSystem], ledger: Ledger, tell: Tell, wake: Wake
+    ) -> None:
+        """``systems``: those at this account, by connection name; ``tell``: whether the booking is still open.
+
+        ``wake``: the bookings that wait for these offices (practice-system ids; none: for any); how many.
+        """
         self._account = account
         self._systems = systems
         self._news = ledger.news
         self._tell = tell
+        self._wake = wake
 
-    async def pass_on(self, event: CalendarEvent) -> None:
+    async def pass_on(self, event: CalendarEvent | OfficeBack) -> None:
         """Raises the errors of the adapters where it must come again: then nothing is remembered of it."""
         if event.account != self._account or await self._news.is_passed_on(event.key):
             return
+        if isinstance(event, OfficeBack):
+            log.info("an office is back", bookings=await self._wake(event.locations))
+        else:
+            await self._pass_on(event)
+        await self._news.passed_on(event.key, datetime.now(UTC))
+
+    async def _pass_on(self, event: CalendarEvent) -> None:
         booking = await self._booking(event)
         if booking is not None:
             news = CalendarNews(kind=event.kind, appointment_id=event.appointment_id, landing=event.landing)
             is_open = await self._tell(booking, news)
             log.info("news", kind=event.kind, booking=booking, booking_is_open=is_open)
-        await self._news.passed_on(event.key, datetime.now(UTC))
 
     async def _booking(self, event: CalendarEvent) -> str | None:
         if event.reference is not None:

@@ -48,7 +48,9 @@ class BookingWorkflow:
         )
         self._taking_back = TakingBack(given, self._state, self._steps)
         self._landing = Landing(given, self._state, self._steps, self._taking_back)
-        self._office = Office(given.policy.landing, self._state, self._landing, self._taking_back, self._notices)
+        self._office = Office(
+            given.policy.landing, self._state, self._landing, self._taking_back, self._notices, self._listing
+        )
         self._desk = Desk(self._state, self._landing, self._taking_back, self._office, self._notices, self._listing)
         self._visit = Visit(self._state, self._steps, self._landing, self._desk, self._notices, self._listing)
         self._undoing = Undoing(self._state, self._taking_back, self._desk)
@@ -92,8 +94,11 @@ class BookingWorkflow:
                 if state.need is not None:
                     await self._desk.decides(state.need)
                 if state.on_its_way and not state.moving:
-                    self._listing.become(Status.RECEIVED, Reason.AWAITING_OFFICE)
                     await self._office.takes_it()
+                elif state.awaits_confirmation:
+                    await self._office.is_back()
+                    if state.withdrawn:
+                        raise Withdrawn
                 await self._landing.book()
                 if state.withdrawn:
                     raise Withdrawn
@@ -202,6 +207,11 @@ class BookingWorkflow:
     def schedule_changed(self, news: CalendarNews) -> None:
         """The practice system says that something happened to an appointment of this booking."""
         self._state.hear(news, workflow.now())
+
+    @workflow.signal
+    def office_is_back(self) -> None:
+        """The practice's own system takes in again what waits for it."""
+        self._state.office_is_back(workflow.now())
 
     @workflow.update
     async def reschedule(self, time: NewTime) -> BookingView:

@@ -117,6 +117,9 @@ class Desk:
                 if not state.on_its_way:
                     return
             elif now >= state.start:
+                if state.need is not None and state.need.reason is Reason.NOT_CONFIRMED:
+                    state.confirmed = True  # approved and in the calendar: it takes place
+                    return
                 self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
                 raise Declined(Reason.EXPIRED)
             elif expires is not None and now >= expires:
@@ -129,9 +132,12 @@ class Desk:
     async def _somebody_acts_before_deadline(self) -> bool:
         state = self._state
         assert state.deadline is not None
-        look_at = state.look_at if state.on_its_way and state.look_at is not None else state.deadline
+        planned = state.look_at
+        look_at = planned if state.on_its_way and planned is not None else state.deadline
         await happens_before(
-            min(state.deadline, look_at), lambda: state.acted or self._office.look_is_due(), "Waiting for a person"
+            min(state.deadline, look_at),
+            lambda: state.acted or self._office.look_is_due() or state.look_at != planned,
+            "Waiting for a person",
         )
         return state.acted
 

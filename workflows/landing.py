@@ -200,9 +200,10 @@ class Landing:
             self._taking_back.expect_late_commit()
         return written
 
-    async def look(self) -> None:
+    async def look(self, *, surely: bool = False) -> None:
         """See whether the practice's own system has taken the hold in; see to it that the chair is ours.
 
+        While it is off there is nothing to see; ``surely``: look all the same.
         Raises NeedsStaff where it was refused, lost or is not to be found out.
         """
         state = self._state
@@ -214,10 +215,19 @@ class Landing:
         state.plan_look(workflow.now())
         seen = await self._and_confirm(
             HoldActivities.await_landing,
-            LandingToCheck(**dict(given), appointment_id=state.appointment.id, told=told),
+            LandingToCheck(
+                **dict(given),
+                appointment_id=state.appointment.id,
+                told=told,
+                ask_first=not surely,
+                on_since=state.office_back_at,
+            ),
             "Has the practice's own system taken it in?",
         )
         state.looked_into(news)
+        if seen.office_off:
+            return state.office_is_off(workflow.now())
+        state.office_off = False
         self._landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
         if seen.appointment is None:
             raise await self._lost(seen.conflicts)
@@ -268,8 +278,19 @@ class Landing:
         assert state.appointment is not None
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
-        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id)
+        news = state.told
+        given = HoldToConfirm(
+            **dict(hold),
+            appointment_id=state.appointment.id,
+            ask_first=state.office_off,
+            on_since=state.office_back_at,
+        )
         confirmed = await self._write(HoldActivities.confirm_hold, given, "Confirm the hold")
+        if confirmed.office_off:
+            state.looked_into(news)
+            state.office_is_off(workflow.now())
+            raise OnItsWay
+        state.office_off = False
         if confirmed.appointment is None:
             raise await self._lost(confirmed.conflicts)
         state.appointment, state.slot = confirmed.appointment, confirmed.appointment.slot
@@ -280,7 +301,7 @@ class Landing:
         state = self._state
         assert state.appointment is not None
         hold = self._hold_to_write(state.appointment.patient)
-        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id, promised=True)
+        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id, promised=True, ask_first=True)
         confirmed = await self._steps.cleanup(HoldActivities.confirm_hold, given, "Confirm the visit once more")
         state.appointment = confirmed.appointment or state.appointment
 

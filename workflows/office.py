@@ -1,21 +1,19 @@
 """Waiting for a practice's own system to take in what was written: told by news, looked up now and then."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from domain.booking import Reason
+    from domain.booking import Reason, Status
     from domain.messages import Kind
     from domain.policy import LandingPolicy
     from workflows.landing import Landing
+    from workflows.listing import Listing
     from workflows.notices import Notices
     from workflows.state import BookingState, NeedsStaff
     from workflows.taking_back import TakingBack
     from workflows.waiting import beside, happens_before
-
-AT_LEAST = timedelta(minutes=5)
-"""However soon the visit is, an office gets so long before a person is asked."""
 
 
 class Office:
@@ -26,12 +24,14 @@ class Office:
         landing: Landing,
         taking_back: TakingBack,
         notices: Notices,
+        listing: Listing,
     ) -> None:
         self._policy = policy
         self._state = state
         self._landing = landing
         self._taking_back = taking_back
         self._notices = notices
+        self._listing = listing
 
     async def takes_it(self) -> None:
         """Returns when the hold has landed or is not wanted any more.
@@ -43,13 +43,15 @@ class Office:
 
     async def _takes_it(self) -> None:
         state, begun = self._state, workflow.now()
-        ask_at = max(min(begun + self._policy.patience, state.start - self._policy.margin), begun + AT_LEAST)
         tell_at: datetime | None = begun + self._policy.tell_patient_after
         while state.on_its_way and not state.withdrawn:
-            next_at = min(at for at in (state.look_at, ask_at, tell_at) if at is not None)
-            await happens_before(
-                next_at, lambda: self.look_is_due() or state.withdrawn, "Until the practice's own system has it"
-            )
+            was_off = state.office_off
+            self._listing.become(Status.RECEIVED, Reason.OFFICE_OFF if was_off else Reason.AWAITING_OFFICE)
+            if was_off:
+                self._notices.tell_patient(Kind.REQUESTED)
+                tell_at = None
+            ask_at = self._ask_at(begun)
+            await self._next(min(at for at in (state.look_at, ask_at, tell_at) if at is not None))
             if state.withdrawn:
                 return
             if self.look_is_due():
@@ -58,7 +60,23 @@ class Office:
                 tell_at = None
                 self._notices.tell_patient(Kind.RECEIVED)
             elif workflow.now() >= ask_at:
-                raise NeedsStaff(Reason.NOT_LANDED)
+                await self._landing.look(surely=True)
+                if state.on_its_way:
+                    raise NeedsStaff(Reason.NOT_LANDED)
+            if was_off and not state.office_off:
+                begun = workflow.now()
+
+    async def is_back(self) -> None:
+        """Returns when the confirmation that could not be written may be tried again, or is not wanted any more.
+
+        Raises NeedsStaff where that would be too late for a person to act.
+        """
+        state, ask_at = self._state, self._ask_at(workflow.now())
+        self._listing.become(Status.HELD, Reason.AWAITING_CONFIRMATION)
+        self._notices.tell_patient(Kind.HELD)
+        await self._next(min(ask_at, state.look_at or ask_at))
+        if state.office_off and not state.withdrawn and workflow.now() >= ask_at:
+            raise NeedsStaff(Reason.NOT_CONFIRMED)
 
     def look_is_due(self) -> bool:
         state = self._state
@@ -73,3 +91,16 @@ class Office:
                 await self._taking_back.undo_late_commits()
         except NeedsStaff as need:
             self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+
+    async def _next(self, at: datetime) -> None:
+        state, planned = self._state, self._state.look_at
+        await happens_before(
+            at, lambda: state.withdrawn or state.look_at != planned, "Until the practice's own system has it"
+        )
+
+    def _ask_at(self, begun: datetime) -> datetime:
+        """In time for a person to act before the visit; an office that is off is not waited for in vain."""
+        in_time = self._state.start - self._policy.margin
+        if not self._state.office_off:
+            in_time = min(begun + self._policy.patience, in_time)
+        return max(in_time, begun + self._policy.at_least)

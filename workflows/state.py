@@ -61,7 +61,7 @@ class Withdrawn(Exception):
 
 
 class OnItsWay(Exception):
-    """Written, but the practice's own system has not taken it in yet."""
+    """Written, the hold or its confirmation, but the practice's own system has not taken it in yet."""
 
 
 @dataclass
@@ -98,6 +98,10 @@ class BookingState:
     looks: int = 0
     """At whether the hold has landed."""
     look_at: datetime | None = None
+    office_off: bool = False
+    """The practice's own system took nothing in when last asked."""
+    office_back_at: datetime | None = None
+    """It was said to be on again, then."""
     news: dict[str, CalendarNews] = field(default_factory=dict)
     """By appointment id, the loudest that was not looked into yet."""
     vouched: bool = False
@@ -146,11 +150,16 @@ class BookingState:
     @property
     def answered(self) -> bool:
         """There is nothing more to say soon."""
-        return self.decided or self.on_its_way
+        return self.decided or self.on_its_way or self.awaits_confirmation
 
     @property
     def acted(self) -> bool:
-        return self.resolution is not None or self.withdrawn
+        return self.resolution is not None or self.withdrawn or self._may_be_confirmed
+
+    @property
+    def _may_be_confirmed(self) -> bool:
+        """The only thing that was in the way is not any more."""
+        return self.need is not None and self.need.reason is Reason.NOT_CONFIRMED and not self.office_off
 
     @property
     def is_held(self) -> bool:
@@ -159,6 +168,11 @@ class BookingState:
     @property
     def on_its_way(self) -> bool:
         return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """All else is done; the practice's own system could not be told."""
+        return self.is_held and self.office_off and not self.confirmed
 
     @property
     def write_begun(self) -> bool:
@@ -179,6 +193,17 @@ class BookingState:
     def plan_look(self, now: datetime) -> None:
         waits = self.given.policy.landing.look_after
         self.look_at = now + waits[min(self.looks, len(waits) - 1)]
+
+    def office_is_off(self, now: datetime) -> None:
+        self.office_off, self.looks = True, 0
+        if self.told is None:
+            self.look_at = now + self.given.policy.landing.look_while_off
+
+    def office_is_back(self, now: datetime) -> None:
+        """It has its writes soon; a look before that would be wasted."""
+        self.office_off, self.office_back_at, self.looks = False, now, 0
+        if self.told is None:
+            self.plan_look(now)
 
     def hear(self, news: CalendarNews, now: datetime) -> None:
         """A hint that something about one of our appointments is worth a look now."""
@@ -239,11 +264,11 @@ class BookingState:
 
     def apply(self, decision: Resolution) -> None:
         """Take a person's decision over; raises Declined when it is no."""
-        match, by_staff = self.match, decision.by != BY_PATIENT
+        match, by_staff, need = self.match, decision.by != BY_PATIENT, self.need
         if decision.kind is ResolutionKind.DECLINE:
             raise Declined(Reason.DECLINED_BY_STAFF)
-        is_there = self.need is not None and self.need.reason is Reason.LANDING_UNCLEAR
         self.close_exception()
+        self.office_off = False  # whoever decides may know better
         self.attended = by_staff
         self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
         if decision.kind is ResolutionKind.PATIENT:
@@ -261,8 +286,9 @@ class BookingState:
             self.match = match if match is not None and match.verdict is Verdict.MATCHED else None
         else:
             self._accept_as_it_stands()
-            if is_there:
+            if need is not None and need.reason is Reason.LANDING_UNCLEAR:
                 self._is_there()
+            self.confirmed |= need is not None and need.reason is Reason.NOT_CONFIRMED  # by hand, in their own system
         if self.appointment is None:
             self.slot = None  # it may have been taken while nobody looked
 
@@ -292,7 +318,10 @@ class BookingState:
         return resolution
 
     def hold_expires(self) -> datetime | None:
+        """What is approved, by a person or by the rules, stands."""
         if self.appointment is None or self.held_at is None or self.status is Status.CONFIRMED:
+            return None
+        if self.approved or self.confirm_begun:
             return None
         return self.held_at + self.given.policy.hold_expiry
 
@@ -344,6 +373,7 @@ class BookingState:
             resolutions=self.resolutions(),
             deadline=self.deadline,
             messages=tuple(self.messages),
+            note=self.given.request.note,
             updated_at=self.updated_at,
         )
 

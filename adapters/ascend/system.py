@@ -125,6 +125,10 @@ class AscendSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return wire.appointment(await self._edits.read(appointment_id))
 
+    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+        """Nothing is queued: what cannot be written is refused."""
+        return True
+
     async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         if hold.dependent is not None:
             raise Refused("Ascend books for a patient who has a chart", code="dependent")

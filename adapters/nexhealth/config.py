@@ -27,6 +27,8 @@ class NexHealthConfig:
     """Appointments that began so long before a span are looked at too."""
     reference_data_for: timedelta = timedelta(hours=1)
     """Locations, providers, operatories and working hours are read again after so long."""
+    office_status_for: timedelta = timedelta(minutes=15)
+    """Whether the offices take writes in is asked at most so often, however many bookings wait for one."""
 
     @property
     def webhook_url(self) -> str:

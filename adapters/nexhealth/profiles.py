@@ -57,6 +57,7 @@ class Profile(Value):
             reads_notes=self.reads_notes is Support.YES,
             syncs_hours=self.syncs_hours is Support.YES,
             sees_lunch=self.lunch_blocks is Support.YES,
+            attaches_procedures=self.descriptors is Support.YES,
             books_for_dependents=True,
             sends_at_most=SENDS_AT_MOST,
         )

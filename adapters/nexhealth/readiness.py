@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from adapters.nexhealth import subscriptions
 from adapters.nexhealth.config import NexHealthConfig
+from adapters.nexhealth.office_status import SYNC_STATUS, places_of
 from adapters.nexhealth.profiles import PROFILES, Profile
 from adapters.nexhealth.transport import Row, Transport
 
@@ -13,11 +14,9 @@ async def problems(
     config: NexHealthConfig, profile: Profile, transport: Transport, places: Mapping[str, Row]
 ) -> list[str]:
     found = [text for location in config.locations if location in places for text in _flags(places[location])]
-    found += _sync(config, profile, await transport.read("/sync_status") or [])
-    if config.webhook_url and profile.capabilities.tells_landing:
-        untold = await subscriptions.missing(transport, config.webhook_url)
-        if untold:
-            found.append(f"{', '.join(untold)}: not told to us; run `starter.py subscribe`")
+    found += _sync(config, profile, await transport.read(SYNC_STATUS) or [])
+    if config.webhook_url:
+        found += await subscriptions.problems(transport, config.webhook_url)
     return found
 
 
@@ -35,8 +34,7 @@ def _sync(config: NexHealthConfig, profile: Profile, sources: list[Row]) -> list
     """What the office's connection says; a practice that was only seeded for trying has none."""
     found = []
     for source in sources:
-        here = [str(place.get("id")) for place in source.get("locations") or []]
-        ours = [location for location in config.locations if location in here]
+        ours = [location for location in config.locations if location in places_of(source)]
         if not ours:
             continue
         names = ", ".join(ours)

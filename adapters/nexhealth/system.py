@@ -1,7 +1,7 @@
 """A practice system behind NexHealth."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable
 from adapters.kept import Kept
 from adapters.nexhealth import subscriptions, wire
+from adapters.nexhealth.account import Account
 from adapters.nexhealth.config import NexHealthConfig
+from adapters.nexhealth.office_status import OfficeStatus
 from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.readiness import problems
 from adapters.nexhealth.refusals import NOT_LANDED, DuplicatePatient
@@ -41,12 +43,14 @@ REFERENCE_WITHIN = timedelta(hours=36)
 
 
 class NexHealthSystem:
-    def __init__(self, config: NexHealthConfig) -> None:
+    def __init__(self, config: NexHealthConfig, account: Account | None = None) -> None:
+        """``account``: shared by all that use the same key in this process."""
         self._config = config
         self._profile = PROFILES[config.system]
-        self._transport = Transport(config)
+        self._transport = Transport(config, account or Account())
         self._days: SharedReads[list[Row]] = SharedReads()
         self._kept = Kept(config.reference_data_for)
+        self._offices = OfficeStatus(self._transport, config.office_status_for)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -104,10 +108,15 @@ class NexHealthSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return self._appointment(await self._item(APPOINTMENTS, appointment_id))
 
+    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+        return await self._offices.takes_writes(location, since)
+
     async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         place = await self._location(hold.location)
         if place.get("insert_appt_client") is False:
             raise Misconfigured("NexHealth does not write this location's appointments to the practice's system")
+        if not self.capabilities.attaches_procedures:
+            hold = hold.model_copy(update={"procedures": ()})
         body = wire.new_appointment(hold, self._config.public_url)
         params = [*_at(hold.location), ("notify_patient", "false")]
         try:
@@ -178,6 +187,10 @@ class NexHealthSystem:
     async def subscribe(self) -> Subscribed:
         """Have NexHealth tell us of landings and changes at ``webhook_url``. Idempotent."""
         return await subscriptions.subscribe(self._transport, self._config.webhook_url)
+
+    async def rotate_secret(self, accepted: Collection[str]) -> Subscribed:
+        """Half of a change of the secret that signs what we are told; the other half the next time."""
+        return await subscriptions.rotate(self._transport, self._config.webhook_url, accepted)
 
     def _appointment(self, row: Row) -> Appointment:
         return wire.appointment(row, reads_notes=self.capabilities.reads_notes)

@@ -1,19 +1,15 @@
 """Calls to NexHealth: token, headers, pace, pages, and what each answer means."""
 
-import asyncio
-import base64
-import binascii
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import structlog
-from aiolimiter import AsyncLimiter
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
 from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
+from adapters.nexhealth.account import Account, limiter
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
 from adapters.practice_system import Permit
@@ -26,26 +22,15 @@ Params = Sequence[tuple[str, str]]
 VERSION = "v3.0.0"
 USER_AGENT = "Holdfast/0.1"
 """The vendor's edge refuses the default names of HTTP libraries."""
-FASTEST = 15.0
-"""Calls a second: patients and appointments are limited to 1,000 a minute, everything together to 100 a second."""
-FASTEST_CALENDAR = 10.0
-"""Readings of appointments a second, at most."""
-BURST = 0.25
-"""Seconds' worth of calls that may be made at once."""
-REFRESH_EARLY, TOKEN_FOR = 300.0, 3000.0
-"""Seconds: a token is replaced so long before its end, and at the latest after so long."""
 IGNORED = "parameters are ignored"
 
 
 class Transport:
-    def __init__(self, config: NexHealthConfig) -> None:
+    def __init__(self, config: NexHealthConfig, account: Account) -> None:
         self._config = config
+        self._account = account
         self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
-        self._pace = _limiter(min(config.requests_per_second, FASTEST))
-        self._calendar_pace = _limiter(FASTEST_CALENDAR)
-        self._token: str | None = None
-        self._token_ends = 0.0
-        self._refreshing = asyncio.Lock()
+        self._pace = limiter(config.requests_per_second)
 
     async def close(self) -> None:
         await self._http.close()
@@ -119,9 +104,10 @@ class Transport:
         self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
     ) -> httpx.Response:
         name = f"{method} {_anonymous(path)}"
-        if method == "GET" and path == "/appointments":
-            await self._calendar_pace.acquire()
         await self._pace.acquire()
+        await self._account.pace.acquire()
+        if method == "GET" and path == "/appointments":
+            await self._account.calendar_pace.acquire()
         until = await permit() if permit is not None else None
         begun = time.monotonic()
         try:
@@ -136,12 +122,7 @@ class Transport:
         return answer
 
     async def _current_token(self, *, instead_of: str | None = None) -> str:
-        async with self._refreshing:
-            if self._token in (None, instead_of) or time.monotonic() > self._token_ends:
-                self._token = await self._new_token()
-                self._token_ends = time.monotonic() + lasts(self._token)
-            assert self._token is not None
-            return self._token
+        return await self._account.token(self._new_token, instead_of=instead_of)
 
     async def _new_token(self) -> str:
         name = "POST /authenticates"
@@ -163,12 +144,6 @@ def rows_of(data: Any, path: str) -> list[Row]:
     if not isinstance(data, list) or any(not isinstance(row, dict) or "id" not in row for row in data):
         raise Unavailable(f"GET {_anonymous(path)}: an answer without rows")
     return data
-
-
-def _limiter(per_second: float) -> AsyncLimiter:
-    """Never more than ``per_second`` in any one second, the first burst included."""
-    steady = per_second / (1 + BURST)
-    return AsyncLimiter(max(1.0, steady * BURST), BURST) if steady * BURST >= 1 else AsyncLimiter(1, 1 / steady)
 
 
 def _headers(authorization: str) -> dict[str, str]:
@@ -215,17 +190,6 @@ def _ignored(body: Row) -> str:
         return ""
     names = said.partition(IGNORED)[2]
     return "".join(c for c in names if c.isascii() and (c.isalnum() or c in "_[], ")).strip()[:100] or "unnamed"
-
-
-def lasts(token: str) -> float:
-    """Seconds for which a token is to be used, from its own claims: no clock of ours against theirs."""
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        lasts = float(claims["exp"]) - float(claims["iat"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
-        return TOKEN_FOR
-    return min(max(lasts - REFRESH_EARLY, lasts / 2), TOKEN_FOR)
 
 
 def _anonymous(path: str) -> str:

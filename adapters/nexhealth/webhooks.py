@@ -7,10 +7,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from domain.calendar import CalendarEvent, EventKind, LandingState
+from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeBack
 from domain.reference import reference_in
 
-SUBSCRIPTIONS = (("Appointment", "appointment_insertion"), ("Appointment", "appointment_updated"))
+OFFICE_BACK = "sync_status_write_change"
+"""Told when an office takes writes in again, never when it stops."""
+SUBSCRIPTIONS = (
+    ("Appointment", "appointment_insertion"),
+    ("Appointment", "appointment_updated"),
+    ("SyncStatus", OFFICE_BACK),
+)
 """(resource, event) we want to be told of; the outcome is a suffix of the event's name when it is delivered."""
 
 _NEWS: dict[str, tuple[EventKind, LandingState | None]] = {
@@ -52,17 +58,35 @@ def _signature(secret: str, timestamp: str, text: bytes) -> bytes:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + text, hashlib.sha256).hexdigest().encode()
 
 
-def events(raw: bytes) -> tuple[CalendarEvent, ...]:
-    """The news in a delivery; none where it is of a kind we have no use for. Raises NotAnEvent."""
+def events(raw: bytes) -> tuple[CalendarEvent | OfficeBack, ...]:
+    """The news in a delivery; none where it is of a kind we have no use for, whatever else it holds.
+
+    Raises NotAnEvent where it should be of use, and cannot be read.
+    """
     try:
         body = json.loads(raw)
-        name, account, data = str(body["event_name"]), str(body["subdomain"]), body["data"]
-        rows = [data["appointment"]] if "appointment" in data else data.get("appointments", [])
+        name = str(body["event_name"])
+        if name == OFFICE_BACK:
+            return _office_back(str(body["subdomain"]), body.get("data"), raw)
         if name not in _NEWS:
             return ()
+        account, data = str(body["subdomain"]), body["data"]
+        rows = [data["appointment"]] if "appointment" in data else data["appointments"]
         return tuple(_event(name, account, row, raw) for row in rows)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise NotAnEvent("a delivery that cannot be read") from None
+
+
+def _office_back(account: str, data: Any, raw: bytes) -> tuple[OfficeBack, ...]:
+    """What the data looks like is not documented: where no locations are found, it may be any."""
+    for nested in ("sync_status", "sync_statuses"):
+        data = data.get(nested, data) if isinstance(data, dict) else data
+    sources = [row for row in (data if isinstance(data, list) else [data]) if isinstance(row, dict)]
+    green = [row for row in sources if row.get("write_status") != "red"]
+    if sources and not green:
+        return ()
+    named = [str(place["id"]) for row in green for place in row.get("locations") or ()]
+    return (OfficeBack(account=account, locations=tuple(named), key=hashlib.sha256(raw).hexdigest()),)
 
 
 def _event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:

@@ -1,6 +1,7 @@
 """NexHealth's rows, read tolerantly, and ours, written as the vendor wants them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,8 @@ UNPUBLISHED = "https://holdfast.invalid"
 NOWHERE = ""
 """The operatory or provider of an appointment that has none."""
 _GENDERS = {Sex.FEMALE: "Female", Sex.MALE: "Male", Sex.OTHER: "Other", None: "Other"}
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
+"""What comes of a row that is not as the vendor documents it."""
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Row = dict[str, Any]
@@ -211,6 +214,7 @@ def _phone(person: Person) -> str:
 def windows(rows: Sequence[Row], around: Interval, tz: ZoneInfo, operatories: Sequence[str]) -> list[Window]:
     """Working hours as the windows they open within a span. Hours of no operatory open every one.
 
+    Hours that cannot be read open nothing.
     On a date for which a provider's hours are set apart, only those count.
     """
     found: list[Window] = []
@@ -220,14 +224,14 @@ def windows(rows: Sequence[Row], around: Interval, tz: ZoneInfo, operatories: Se
         apart = {row.get("provider_id") for row in today if row.get("specific_date")}
         for row in today:
             if row.get("specific_date") or row.get("provider_id") not in apart:
-                found += _opened(row, day, tz, operatories)
+                with suppress(*UNREADABLE):
+                    found += list(_opened(row, day, tz, operatories))
         day += timedelta(days=1)
     return found
 
 
 def _opened(row: Row, day: date, tz: ZoneInfo, operatories: Sequence[str]) -> Iterator[Window]:
-    begins, ends = time.fromisoformat(str(row["begin_time"])), time.fromisoformat(str(row["end_time"]))
-    opened = Interval(start=instant(day, begins, tz), end=instant(day, ends, tz))
+    opened = Interval(start=_clock(day, str(row["begin_time"]), tz), end=_clock(day, str(row["end_time"]), tz))
     own, provider = _id(row, "operatory_id"), _id(row, "provider_id")
     for operatory in operatories if own is None else (own,):
         yield Window(
@@ -238,7 +242,21 @@ def _opened(row: Row, day: date, tz: ZoneInfo, operatories: Sequence[str]) -> It
         )
 
 
+def _clock(day: date, text: str, tz: ZoneInfo) -> datetime:
+    """A time of day; midnight at its end is "24:00"."""
+    if text.startswith("24:00"):
+        return instant(day + timedelta(days=1), time(0), tz)
+    return instant(day, time.fromisoformat(text), tz)
+
+
 def _applies(row: Row, day: date) -> bool:
+    try:
+        return _recurs(row, day)
+    except UNREADABLE:
+        return False
+
+
+def _recurs(row: Row, day: date) -> bool:
     if row.get("specific_date"):
         return _date_or_none(row["specific_date"]) == day
     recurrence = row.get("custom_recurrence")

@@ -163,6 +163,7 @@ class ConnectionKeys(Keys):
     resend_after: Duration | None = None
     late_commit: Duration = timedelta(seconds=60)
     look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
+    look_while_off: Length = LandingPolicy().look_while_off
     tell_patient_after: Duration = LandingPolicy().tell_patient_after
     landing_patience: Length = LandingPolicy().patience
     landing_margin: Duration = LandingPolicy().margin

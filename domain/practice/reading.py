@@ -64,6 +64,7 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
 def _connection(keys: ConnectionKeys) -> Connection:
     landing = LandingPolicy(
         look_after=keys.look_after,
+        look_while_off=keys.look_while_off,
         tell_patient_after=keys.tell_patient_after,
         patience=keys.landing_patience,
         margin=keys.landing_margin,

@@ -33,6 +33,8 @@ class Switches:
     ascend_reschedule: str = "refused"
     slots_lag: float = 0.0
     signature_in_lines: bool = False
+    deliveries: str = "sparse"
+    """Of an appointment only what the vendor's sample shows; ``whole``: the row."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Refused, SlotTaken, Unavailable
-from adapters.nexhealth import NexHealthConfig, NexHealthSystem
+from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
@@ -53,8 +53,11 @@ async def each(sandbox: SandboxControl, request: pytest.FixtureRequest) -> Async
 
 
 def config(at: Bench, **changes: Any) -> NexHealthConfig:
-    system = nexhealth(at.sandbox, at.system.capabilities.system, **changes)
-    return system._config
+    return config_of(at.sandbox, at.system.capabilities.system, **changes)
+
+
+def config_of(sandbox: SandboxControl, system: str, **changes: Any) -> NexHealthConfig:
+    return nexhealth(sandbox, system, **changes)._config
 
 
 def new(at: Bench, person: Person = NOVA) -> NewChart:
@@ -125,7 +128,7 @@ async def test_a_practice_out_of_the_keys_reach_is_refused(dentrix: Bench) -> No
 
 
 async def test_a_filter_that_is_ignored_is_a_defect_never_an_answer(dentrix: Bench) -> None:
-    transport = Transport(config(dentrix))
+    transport = Transport(config(dentrix), Account())
     with pytest.raises(Misconfigured, match="search") as ignored:
         await transport.rows("/patients", [("location_id", "101"), ("search", "Sampleton")])
     assert ignored.value.code == "ignored_parameters"
@@ -141,12 +144,27 @@ async def test_readings_of_the_calendar_keep_to_ten_a_second(dentrix: Bench) -> 
     assert dentrix.sandbox.state()["calls"]["nexhealth"]["GET /appointments"] == 14
 
 
+async def test_connections_under_one_key_share_its_pace_and_its_token(sandbox: SandboxControl) -> None:
+    account = Account()
+    offices = [NexHealthSystem(config_of(sandbox, system), account) for system in ("dentrix", "eaglesoft")]
+    spans = [Interval(start=DAY.start + n * HOURS, end=DAY.end + n * HOURS) for n in range(9)]
+    places = list(zip(offices, ("101", "103"), strict=True))
+    for office, place in places:  # what is kept afterwards is read, and the lines are open
+        await office.calendar(place, DAY)
+    await asyncio.sleep(1)
+    await asyncio.gather(*(office.calendar(place, span) for office, place in places for span in spans))
+    calls = sandbox.state()["calls"]["nexhealth"]
+    assert (calls["GET /appointments"], calls["POST /authenticates"]) == (20, 1)
+    for office in offices:
+        await office.close()
+
+
 async def test_a_rate_limit_without_a_time_is_told_without_one(dentrix: Bench) -> None:
     dentrix.sandbox.nexhealth(retry_after=None)
-    transport = Transport(config(dentrix))
+    transport = Transport(config(dentrix), Account())
     for _ in range(10):
         await transport.read("/locations")
-    crowd = [Transport(config(dentrix)) for _ in range(4)]
+    crowd = [Transport(config(dentrix), Account()) for _ in range(4)]
     asked = [t.rows("/appointments", _any_day()) for t in crowd for _ in range(5)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     limited = [a for a in answers if isinstance(a, RateLimited)]
@@ -296,6 +314,12 @@ async def test_the_office_gets_the_visit_with_our_reference_in_the_note(each: Be
     assert reference_in(visit["note"]) == wanted.reference
     assert len(visit["note"]) == 128
     assert (visit["operatory"], visit["provider"]) == (int(each.chairs[0]), int(each.providers[0]))
+
+
+async def test_procedures_are_attached_only_where_the_system_takes_them_all(each: Bench) -> None:
+    await each.system.place_hold(each.hold(procedures=("12",)), at_any_time)
+    (row,) = shown(each, "appointments")
+    assert row["_descriptors"] == ([12] if each.system.capabilities.attaches_procedures else [])
 
 
 async def test_our_visit_is_known_again_after_the_office_was_read(each: Bench) -> None:
@@ -465,6 +489,58 @@ async def test_events_are_subscribed_once_and_again_after_they_were_switched_off
         await one.close()
 
 
+async def test_an_address_that_was_switched_off_is_named_and_switched_on_again(dentrix: Bench) -> None:
+    system = nexhealth(dentrix.sandbox, public_url="https://book.practice.example")
+    await system.subscribe()
+    (endpoint,) = shown(dentrix, "endpoints")
+    transport = Transport(config(dentrix), Account())
+    await transport.write("PATCH", f"/webhook_endpoints/{endpoint['id']}", {"active": False}, scoped=False)
+    (problem,) = await system.check()
+    assert "switched off" in problem
+    assert (await system.subscribe()).added == ()
+    assert await system.check() == []
+    await transport.close()
+    await system.close()
+
+
+async def test_a_secret_is_changed_without_a_delivery_lost(dentrix: Bench, heard: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+    with pytest.raises(Misconfigured, match="subscribe first"):
+        await system.rotate_secret([])
+    old = (await system.subscribe()).secret or ""
+    new = (await system.rotate_secret([old])).secret or ""
+    assert new not in ("", old)
+    assert any("--rotate" in problem for problem in await system.check())
+    for too_few in ([], [old], [new], [old, "another"]):
+        with pytest.raises(Misconfigured, match="both"):
+            await system.rotate_secret(too_few)
+    await system.place_hold(dentrix.hold(), at_any_time)
+    dentrix.settle()
+    assert [event.landing for event in believed(heard, old)] == [LandingState.LANDED]
+    assert (await system.rotate_secret([new, old])).added == tuple(event for _, event in SUBSCRIPTIONS)
+    assert await system.check() == []
+    heard.deliveries.clear()
+    await system.place_hold(dentrix.hold(NINE + 2 * HOURS), at_any_time)
+    dentrix.settle()
+    assert [event.landing for event in believed(heard, new)] == [LandingState.LANDED]
+    assert [row["secret_key"] for row in shown(dentrix, "endpoints")] == [new]
+    await system.close()
+
+
+async def test_an_address_where_others_are_told_something_is_not_taken_away(dentrix: Bench, heard: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+    old = (await system.subscribe()).secret or ""
+    (endpoint,) = shown(dentrix, "endpoints")
+    new = (await system.rotate_secret([old])).secret or ""
+    other = Transport(config(dentrix), Account())
+    event = {"resource_type": "Patient", "event": "patient_created", "active": True}
+    await other.write("POST", f"/webhook_endpoints/{endpoint['id']}/webhook_subscriptions", event)
+    await system.rotate_secret([new, old])
+    assert len(shown(dentrix, "endpoints")) == 2
+    await other.close()
+    await system.close()
+
+
 # Webhooks and the budget of calls
 
 
@@ -478,7 +554,7 @@ def believed(heard: Receiver, secret: str) -> list[CalendarEvent]:
         for headers, raw in heard.deliveries
         if is_signed(raw, headers["timestamp"], headers["signature"], ["other", secret])
     ]
-    return [event for raw in signed for event in events(raw)]
+    return [event for raw in signed for event in events(raw) if isinstance(event, CalendarEvent)]
 
 
 @pytest.fixture
@@ -496,9 +572,11 @@ def heard() -> Iterator[Receiver]:
         ("incomplete", LandingState.INCOMPLETE),
     ],
 )
+@pytest.mark.parametrize("deliveries", ["sparse", "whole"])
 async def test_how_a_write_ended_is_told(
-    dentrix: Bench, heard: Receiver, fault: str | None, landing: LandingState
+    dentrix: Bench, heard: Receiver, fault: str | None, landing: LandingState, deliveries: str
 ) -> None:
+    dentrix.sandbox.nexhealth(deliveries=deliveries)
     system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
     secret = (await system.subscribe()).secret or ""
     if fault:
@@ -507,7 +585,8 @@ async def test_how_a_write_ended_is_told(
     placed = await system.place_hold(wanted, at_any_time)
     dentrix.settle()
     (event,) = [e for e in believed(heard, secret) if e.kind is EventKind.LANDING]
-    assert (event.appointment_id, event.landing, event.reference) == (placed.id, landing, wanted.reference)
+    assert (event.appointment_id, event.landing) == (placed.id, landing)
+    assert event.reference == (wanted.reference if deliveries == "whole" else None)
     assert event.account == "bright-harbor"
     await system.close()
 

@@ -12,13 +12,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections, utc_now
-from activities.holds import LOOKS_APART, HoldActivities, HoldToWrite
+from activities.holds import LOOKS_APART, HoldActivities, HoldToConfirm, HoldToWrite, LandingToCheck
 from activities.patients import ChartToCreate, PatientActivities
 from activities.slots import SlotActivities, SlotWanted
 from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
-from domain.calendar import LandingState
+from domain.calendar import AppointmentStatus, LandingState
 from domain.keyed_hash import KeyedHash
 from domain.matching import Verdict
 from domain.practice import Practice
@@ -194,3 +194,93 @@ async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps) -> None
     in_time = WANTED.model_copy(update={"attended": True})
     assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
     assert "GET /working_hours" not in steps.at.sandbox.state()["calls"]["nexhealth"]
+
+
+@pytest.mark.parametrize("policy", ["kept", "cancelled"])
+async def test_what_the_office_refused_is_known_by_what_is_told_whatever_the_partner_does_with_its_row(
+    steps: Steps, policy: str
+) -> None:
+    steps.at.sandbox.nexhealth(failed_rows=policy)
+    given = await steps.claimed()
+    placed = (await steps.run(steps.holds.write_hold, given)).appointment
+    assert placed is not None
+    steps.at.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
+    steps.at.settle()
+    told = LandingToCheck(**dict(given), appointment_id=placed.id, told=LandingState.REFUSED)
+    seen = (await steps.run(steps.holds.await_landing, told)).appointment
+    assert seen is not None
+    assert (seen.id, seen.landing) == (placed.id, LandingState.REFUSED)
+
+
+# An office that is off
+
+
+def calls(at: Bench) -> dict[str, int]:
+    return dict(at.sandbox.state()["calls"]["nexhealth"])
+
+
+async def test_a_look_at_an_office_that_is_off_costs_one_call_for_all(steps: Steps) -> None:
+    given = await steps.claimed()
+    placed = (await steps.run(steps.holds.write_hold, given)).appointment
+    assert placed is not None
+    steps.at.sandbox.office(101, online=False)
+    before = calls(steps.at)
+    look = LandingToCheck(**dict(given), appointment_id=placed.id)
+    for _ in range(5):
+        assert (await steps.run(steps.holds.await_landing, look)).office_off
+    made = {call: n - before.get(call, 0) for call, n in calls(steps.at).items() if n > before.get(call, 0)}
+    assert made == {"GET /sync_status": 1}
+    seen = await steps.run(steps.holds.await_landing, look.model_copy(update={"ask_first": False}))
+    assert seen.appointment is not None
+    assert seen.appointment.landing is LandingState.ACCEPTED
+
+
+async def test_who_heard_that_the_office_is_back_is_not_answered_from_memory(steps: Steps) -> None:
+    given = await steps.claimed()
+    placed = (await steps.run(steps.holds.write_hold, given)).appointment
+    assert placed is not None
+    steps.at.sandbox.office(101, online=False)
+    look = LandingToCheck(**dict(given), appointment_id=placed.id)
+    assert (await steps.run(steps.holds.await_landing, look)).office_off
+    steps.at.sandbox.office(101, online=True)
+    steps.at.settle()
+    assert (await steps.run(steps.holds.await_landing, look)).office_off
+    heard = look.model_copy(update={"on_since": utc_now()})
+    seen = await steps.run(steps.holds.await_landing, heard)
+    assert seen.appointment is not None
+    assert seen.appointment.landing is LandingState.LANDED
+
+
+async def test_a_confirmation_waits_for_an_office_that_is_off_and_is_not_tried_in_vain(steps: Steps) -> None:
+    given = await steps.claimed()
+    placed = (await steps.run(steps.holds.write_hold, given)).appointment
+    assert placed is not None
+    steps.at.settle()
+    steps.at.sandbox.office(101, online=False)
+    confirm = HoldToConfirm(**dict(given), appointment_id=placed.id)
+    first = await steps.run(steps.holds.confirm_hold, confirm)
+    assert (first.office_off, first.appointment) == (True, None)
+    before = calls(steps.at)
+    again = confirm.model_copy(update={"ask_first": True})
+    for _ in range(3):
+        assert (await steps.run(steps.holds.confirm_hold, again)).office_off
+    made = {call: n - before.get(call, 0) for call, n in calls(steps.at).items() if n > before.get(call, 0)}
+    assert made == {"GET /sync_status": 1}
+    steps.at.sandbox.office(101, online=True)
+    done = await steps.run(steps.holds.confirm_hold, again.model_copy(update={"on_since": utc_now()}))
+    assert done.appointment is not None
+    assert done.appointment.status is AppointmentStatus.CONFIRMED
+
+
+async def test_a_status_that_cannot_be_read_says_nothing_against_the_office(steps: Steps) -> None:
+    steps.at.sandbox.fault(system="nexhealth", path="/sync_status", kind="status_before")
+    assert await steps.at.system.takes_writes("101")
+    assert await steps.at.system.takes_writes("101")
+    assert calls(steps.at)["GET /sync_status"] == 1
+
+
+async def test_only_the_office_that_is_off_is_off(steps: Steps) -> None:
+    steps.at.sandbox.office(102, online=False)
+    assert await steps.at.system.takes_writes("101")
+    assert not await steps.at.system.takes_writes("102")
+    assert await steps.at.system.takes_writes("999")

@@ -23,7 +23,7 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
     for booking in evidence.bookings:
         if booking.open and not booking.queued:
             yield Violation("lost", booking.request_id, f"{booking.status} waits for a person and is not in the queue")
-        elif booking.reason == "awaiting_office" and booking.reference in evidence.untold:
+        elif booking.reason in ("awaiting_office", "office_off") and booking.reference in evidence.untold:
             continue  # it is waited for with patience, then a person is asked
         elif booking.status not in ("confirmed", *FINAL) and not booking.open:
             yield Violation("lost", booking.request_id, f"ends {booking.status}, and nobody is asked to act")

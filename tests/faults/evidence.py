@@ -68,7 +68,7 @@ async def _at_rest(stack: FaultStack, client: Client, bookings: BookingClient, r
         if await _timer_due_soon(client, request_id):
             return False
         view = await bookings.show(request_id)
-        if view.reason is not Reason.AWAITING_OFFICE:
+        if view.reason not in (Reason.AWAITING_OFFICE, Reason.OFFICE_OFF):
             return True
         return view.reference in stack.practice.untold(await stack.control("state"))
     except RPCError as error:

@@ -257,6 +257,9 @@ class MemoryCalendar:
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
         raise NotImplementedError
 
+    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+        raise NotImplementedError
+
     async def reference_data(self) -> ReferenceData:
         raise NotImplementedError
 

@@ -58,6 +58,7 @@ def test_every_reason_is_a_plain_sentence(reason: Reason) -> None:
 
 SAY_WHY = {
     Status.NEEDS_STAFF: {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED},
+    Status.RECEIVED: {Reason.OFFICE_OFF},
     Status.DECLINED: {Reason.CALL_ONLY, Reason.OUTSIDE_RULES},
 }
 """What does not depend on who asks."""

@@ -24,15 +24,16 @@ from adapters.errors import (
     Unavailable,
 )
 from adapters.nexhealth import wire
+from adapters.nexhealth.account import lasts
 from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
-from adapters.nexhealth.transport import lasts, understood
+from adapters.nexhealth.transport import understood
 from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold, NewChart
 from client.check import out_of_reach
 from demo.stack import ROOT
-from domain.calendar import EventKind, LandingState
+from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeBack
 from domain.interval import Interval, span
 from domain.patient import Address
 from domain.reference import new_reference, reference_in
@@ -102,6 +103,7 @@ def test_what_is_not_certain_counts_as_not_possible() -> None:
     assert [s for s in SYSTEMS if not can[s].syncs_hours] == ["dentrix", "ascend"]
     assert [s for s in SYSTEMS if not can[s].sees_lunch] == ["dentrix-enterprise", "ascend"]
     assert [s for s in SYSTEMS if not can[s].reads_notes] == ["ascend"]
+    assert [s for s in SYSTEMS if not can[s].attaches_procedures] == ["ascend"]
 
 
 def test_a_move_to_another_provider_needs_a_new_appointment() -> None:
@@ -231,6 +233,18 @@ def test_services_that_would_never_be_offered_are_named(tmp_path: Path) -> None:
     assert "oakland: cleaning is offered only_in_windows" in told[0]
 
 
+def test_procedures_that_would_not_be_attached_are_named(tmp_path: Path) -> None:
+    text = (
+        (ROOT / "practice.toml").read_text().replace('label = "Cleaning"', 'label = "Cleaning"\nprocedures = ["7"]', 1)
+    )
+    (tmp_path / "practice.toml").write_text(text)
+    practice = read_practice(tmp_path / "practice.toml")
+    (name, *_) = [connection.name for connection in practice.connections]
+    assert out_of_reach(name, PROFILES["dentrix"].capabilities, practice) == []
+    (problem,) = out_of_reach(name, PROFILES["ascend"].capabilities, practice)
+    assert "procedures of cleaning" in problem
+
+
 def hours(**given: Any) -> dict[str, Any]:
     row = {"id": 1, "provider_id": 7, "operatory_id": 301, "begin_time": "08:00", "end_time": "12:00", "active": True}
     return {**row, "days": [], "specific_date": None, "custom_recurrence": None, **given}
@@ -276,6 +290,30 @@ def test_hours_that_recur_otherwise(num: int, unit: str, ref: str, opens: bool) 
     assert bool(opened(row)) is opens
 
 
+def test_midnight_at_the_end_of_a_day_is_the_days_end() -> None:
+    tz = ZoneInfo("America/New_York")
+    around = Interval(start=datetime(2027, 1, 12, tzinfo=tz), end=datetime(2027, 1, 12, 23, tzinfo=tz))
+    (window,) = wire.windows([hours(days=["Tuesday"], end_time="24:00")], around, tz, [])
+    assert window.time.end == datetime(2027, 1, 13, tzinfo=tz)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"begin_time": "25:00"},
+        {"begin_time": None},
+        {"end_time": "07:00"},
+        {"days": 3},
+        {"days": [], "custom_recurrence": {"ref": "2027-01-12", "num": "two", "unit": "day"}},
+        {"days": [], "custom_recurrence": "weekly"},
+        {"appointment_types": ["cleaning"]},
+    ],
+)
+def test_hours_that_cannot_be_read_open_nothing_and_hide_no_others(wrong: dict[str, Any]) -> None:
+    others = hours(days=["Tuesday"], provider_id=8, operatory_id=302)
+    assert opened(hours(**{"days": ["Tuesday"], **wrong}), others) == [(13, "302")]
+
+
 SECRETS = ("new-secret", "old-secret")
 
 
@@ -311,6 +349,10 @@ def delivery(name: str, data: dict[str, Any]) -> bytes:
     return json.dumps({"resource_type": "Appointment", "event_name": name, "subdomain": "demo", "data": data}).encode()
 
 
+def news(raw: bytes) -> list[CalendarEvent]:
+    return [event for event in events(raw) if isinstance(event, CalendarEvent)]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "landing"),
     [
@@ -327,7 +369,7 @@ def delivery(name: str, data: dict[str, Any]) -> bytes:
 def test_news_of_one_appointment(name: str, kind: EventKind, landing: LandingState | None) -> None:
     reference = new_reference()
     row = {"id": 1822, "foreign_id": "94", "cancelled": False, "note": f"ref:{reference} Online booking"}
-    (event,) = events(delivery(name, {"appointment": row}))
+    (event,) = news(delivery(name, {"appointment": row}))
     assert (event.kind, event.landing, event.account) == (kind, landing, "demo")
     assert (event.appointment_id, event.reference) == ("1822", reference)
 
@@ -343,9 +385,38 @@ def test_the_same_news_has_the_same_key_and_other_news_another() -> None:
 
 
 def test_lists_and_other_resources_and_nonsense() -> None:
-    found = events(delivery("appointment_created", {"appointments": [{"id": 1}, {"id": 2}]}))
+    found = news(delivery("appointment_created", {"appointments": [{"id": 1}, {"id": 2}]}))
     assert [(e.kind, e.appointment_id) for e in found] == [(EventKind.CREATED, "1"), (EventKind.CREATED, "2")]
-    assert events(delivery("sync_status_write_change", {"sync_status": {}})) == ()
     for raw in (b"", b"[]", b"{}", b"\xff", delivery("appointment_updated", {"appointment": {"id": "x"}})):
         with pytest.raises(NotAnEvent):
             events(raw)
+
+
+@pytest.mark.parametrize("data", [None, [], [{"id": 7}], "x", {"appointment": {"id": "x"}}])
+@pytest.mark.parametrize("name", ["patient_created", "sync_status_read_change", "colour_changed"])
+def test_what_is_of_no_use_need_not_be_readable(name: str, data: Any) -> None:
+    assert events(delivery(name, data)) == ()
+
+
+GREEN = {"write_status": "green", "locations": [{"id": 101, "name": "Portland"}]}
+
+
+@pytest.mark.parametrize(
+    ("data", "locations"),
+    [
+        ({"sync_status": GREEN}, ("101",)),
+        ({"sync_statuses": [GREEN, GREEN | {"write_status": "red", "locations": [{"id": 102}]}]}, ("101",)),
+        ([GREEN], ("101",)),
+        (GREEN, ("101",)),
+        ({}, ()),
+        (None, ()),
+    ],
+)
+def test_an_office_that_is_back_is_told_whatever_the_form(data: Any, locations: tuple[str, ...]) -> None:
+    (event,) = events(delivery("sync_status_write_change", data))
+    assert isinstance(event, OfficeBack)
+    assert (event.account, event.locations) == ("demo", locations)
+
+
+def test_an_office_that_is_off_is_not_back() -> None:
+    assert events(delivery("sync_status_write_change", {"sync_status": GREEN | {"write_status": "red"}})) == ()

@@ -1,11 +1,14 @@
 """Settings are judged together, and secrets are never shown."""
 
+import asyncio
 import base64
 from pathlib import Path
 
 import pytest
 
+from demo.stack import ROOT
 from settings import ConfigurationError, load_settings
+from web.__main__ import run
 
 KEY = "k1:" + base64.b64encode(b"x" * 32).decode()
 GOOD = {
@@ -83,14 +86,26 @@ def test_a_practice_that_is_reached_through_nexhealth_needs_no_ascend(monkeypatc
     assert "new-one" not in repr(settings)
 
 
+PRODUCTION = {
+    "APP_ENV": "production",
+    "PAYLOAD_KEYS": KEY,
+    "LINK_KEYS": KEY,
+    "LEDGER_URL": "postgresql://db/holdfast",
+    "PUBLIC_BASE_URL": "https://book.practice.example",
+}
+
+
 def test_production_starts_with_everything_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {
-        "APP_ENV": "production",
-        "PAYLOAD_KEYS": KEY,
-        "LINK_KEYS": KEY,
-        "LEDGER_URL": "postgresql://db/holdfast",
-        "PUBLIC_BASE_URL": "https://book.practice.example",
-    }
-    for name, value in given.items():
+    for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
     assert load_settings().is_production
+
+
+async def test_the_receiver_of_webhooks_does_not_start_in_production_where_it_could_believe_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"PRACTICE_FILE": str(ROOT / "practice.toml"), "NEXHEALTH_WEBHOOK_SECRET": " , "}
+    for name, value in (PRODUCTION | given).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="NEXHEALTH_WEBHOOK_SECRET: is missing"):
+        await run(load_settings(), asyncio.Event())

@@ -182,6 +182,38 @@ async def test_an_office_that_is_off_over_night_gets_its_bookings_in_the_morning
         await confirmed(bookings, view)
 
 
+async def test_an_office_that_is_off_is_said_to_be_and_told_when_it_is_back(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    """News of the landing itself is lost: only that of the office's return is there to wake the booking."""
+    control.fault(system="webhook", kind="lost", path="appointment_insertion", times=None)
+    await asyncio.sleep(5)  # as long as an earlier test's reading may be kept
+    control.office(103, online=False)
+    sent = await book(bookings, "boston", a_start("boston"))
+    view = await until(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFF)
+    assert view.status is Status.RECEIVED
+    view = await until(bookings, view, lambda seen: bool(seen.messages))
+    assert {message.kind for message in view.messages} == {"requested"}
+    control.office(103, online=True)
+    view = await until(bookings, view, lambda seen: seen.status is Status.CONFIRMED, seconds=12)
+    assert len(await settled_in_office(control, view)) == 1
+
+
+async def test_what_was_approved_while_the_office_was_off_is_confirmed_when_it_is_back(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    sent = await book(bookings, "portland", a_start("portland"), note="Please call first.")
+    view = await until(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    assert view.note == "Please call first."
+    control.office(101, online=False)
+    await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
+    view = await until(bookings, view, lambda seen: seen.reason is Reason.AWAITING_CONFIRMATION)
+    assert [row["confirmed"] for row in in_office(control, view)] == [False]
+    control.office(101, online=True)
+    view = await confirmed(bookings, view)
+    assert [row["confirmed"] for row in await settled_in_office(control, view)] == [True]
+
+
 async def test_a_visit_that_the_desk_entered_meanwhile_stays_and_ours_is_taken_back(
     bookings: BookingClient, control: SandboxControl
 ) -> None:

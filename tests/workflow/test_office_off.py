@@ -1,0 +1,221 @@
+"""Bookings that wait for an office that is known to be off."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+
+from activities.holds import HoldConfirmed, HoldWritten
+from client.bookings import BookingClient
+from domain.booking import BookingView, Reason, Status
+from domain.calendar import AppointmentStatus, EventKind, LandingState
+from domain.policy import LandingPolicy
+from domain.rules import Confirmation
+from tests.support.by_hand import ByHand, by_hand, hour
+from workflows.booking import BookingWorkflow
+from workflows.contracts import CalendarNews, Resolution, ResolutionKind
+
+Booking = WorkflowHandle[BookingWorkflow, BookingView]
+SOON = timedelta(seconds=0.2)
+FAR = timedelta(days=30)
+APPROVE = Resolution(kind=ResolutionKind.APPROVE)
+
+
+def landing(**changes: Any) -> LandingPolicy:
+    return LandingPolicy(**{"look_after": (SOON,), "at_least": timedelta(0), **changes})
+
+
+@pytest.fixture
+async def hand(client: Client) -> AsyncIterator[ByHand]:
+    async with by_hand(client) as found:
+        found.answers["write_hold"] = lambda _: on_its_way(found)
+        found.answers["await_landing"] = HoldWritten(office_off=True)
+        yield found
+
+
+def on_its_way(hand: ByHand) -> HoldWritten:
+    accepted = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
+    return HoldWritten(appointment=accepted)
+
+
+def on(hand: ByHand) -> HoldWritten:
+    return HoldWritten(appointment=hand.visit(), confirmed=True)
+
+
+async def until(booking: Booking, true: Callable[[BookingView], bool], seconds: float = 10) -> BookingView:
+    for _ in range(int(seconds * 20)):
+        view = await booking.query(BookingWorkflow.view)
+        if true(view):
+            return view
+        await asyncio.sleep(0.05)
+    pytest.fail(f"still {view.status} {view.reason}")
+
+
+async def confirmed(booking: Booking) -> BookingView:
+    return await until(booking, lambda view: view.status is Status.CONFIRMED)
+
+
+async def test_the_patient_hears_at_once_that_nothing_is_booked_yet_and_nobody_looks_in_vain(hand: ByHand) -> None:
+    booking = await hand.start(landing=landing(tell_patient_after=2 * SOON))
+    view = await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    await asyncio.sleep(1)
+    assert view.status is Status.RECEIVED
+    assert (hand.told(), hand.desk_told()) == (["requested"], [])
+    assert len(hand.made("await_landing")) == 1
+
+
+async def test_an_office_that_is_said_to_be_back_is_looked_at_and_not_judged_by_what_was_read_before(
+    hand: ByHand,
+) -> None:
+    booking = await hand.start(landing=landing())
+    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    hand.answers["await_landing"] = on(hand)
+    await booking.signal(BookingWorkflow.office_is_back)
+    await confirmed(booking)
+    first, second = hand.made("await_landing")
+    assert (first.on_since, second.on_since is not None) == (None, True)
+    assert hand.told() == ["requested", "confirmed"]
+
+
+async def test_an_office_whose_return_nobody_tells_is_asked_now_and_then(hand: ByHand) -> None:
+    booking = await hand.start(landing=landing(look_while_off=timedelta(seconds=1)))
+    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    hand.answers["await_landing"] = on(hand)
+    await confirmed(booking)
+
+
+async def test_patience_begins_when_the_office_is_back(hand: ByHand) -> None:
+    patience = timedelta(seconds=2)
+    booking = await hand.start(landing=landing(patience=patience))
+    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    await asyncio.sleep(3)
+    assert hand.desk_told() == []
+    hand.answers["await_landing"] = on_its_way(hand)
+    await booking.signal(BookingWorkflow.office_is_back)
+    view = await until(booking, lambda view: view.reason is Reason.AWAITING_OFFICE)
+    view = await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    assert view.reason is Reason.NOT_LANDED
+
+
+async def test_the_desk_is_asked_in_good_time_and_not_without_a_look(hand: ByHand) -> None:
+    in_time = timedelta(days=3) - timedelta(seconds=2)
+    hand.answers["await_landing"] = lambda given: HoldWritten(office_off=True) if given.ask_first else on_its_way(hand)
+    booking = await hand.start(landing=landing(margin=in_time))
+    view = await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    assert view.reason is Reason.NOT_LANDED
+    assert [given.ask_first for given in hand.made("await_landing")] == [True, False]
+
+
+async def test_the_desk_is_relieved_where_the_office_is_back_in_time(hand: ByHand) -> None:
+    hand.answers["await_landing"] = lambda given: HoldWritten(office_off=True) if given.ask_first else on_its_way(hand)
+    booking = await hand.start(landing=landing(margin=FAR, at_least=2 * SOON))
+    await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    await asyncio.sleep(2 * SOON.total_seconds())  # and it is looked at once more, and found off
+    hand.answers["await_landing"] = on(hand)
+    await booking.signal(BookingWorkflow.office_is_back)
+    await confirmed(booking)
+
+
+async def test_what_landed_while_the_office_was_thought_to_be_off_is_found_before_anybody_is_asked(
+    hand: ByHand,
+) -> None:
+    hand.answers["await_landing"] = lambda given: HoldWritten(office_off=True) if given.ask_first else on(hand)
+    booking = await hand.start(landing=landing(margin=timedelta(days=3) - timedelta(seconds=2)))
+    await confirmed(booking)
+    assert hand.desk_told() == []
+
+
+# The confirmation
+
+
+async def approved(hand: ByHand, bookings: BookingClient, **policy: Any) -> Booking:
+    """Landed, approved by a person, and the office is off by then."""
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
+    hand.answers["confirm_hold"] = HoldConfirmed(office_off=True)
+    booking = await hand.start(confirmation=Confirmation.STAFF, **policy)
+    await until(booking, lambda view: view.reason is Reason.APPROVAL)
+    view = await bookings.resolve(booking.id, APPROVE)
+    assert view.status is Status.HELD
+    assert view.reason is Reason.AWAITING_CONFIRMATION
+    return booking
+
+
+async def test_what_a_person_approved_waits_for_the_office_and_does_not_expire(
+    hand: ByHand, bookings: BookingClient
+) -> None:
+    booking = await approved(hand, bookings, hold_expiry=timedelta(seconds=2))
+    await asyncio.sleep(3)
+    assert (hand.made("withdraw_hold"), hand.told()) == ([], ["held"])
+    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit())
+    await booking.signal(BookingWorkflow.office_is_back)
+    await confirmed(booking)
+    assert [given.ask_first for given in hand.made("confirm_hold")] == [False, False]
+    assert hand.told() == ["held", "confirmed"]
+
+
+async def test_a_confirmation_is_tried_now_and_then_and_only_where_the_office_is_back(
+    hand: ByHand, bookings: BookingClient
+) -> None:
+    booking = await approved(hand, bookings, landing=landing(look_while_off=timedelta(seconds=1)))
+    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit())
+    await confirmed(booking)
+    assert [given.ask_first for given in hand.made("confirm_hold")] == [False, True]
+
+
+async def test_other_news_does_not_have_the_confirmation_tried_again_and_again(
+    hand: ByHand, bookings: BookingClient
+) -> None:
+    booking = await approved(hand, bookings)
+    changed = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    await booking.signal(BookingWorkflow.schedule_changed, changed)
+    await asyncio.sleep(1)
+    assert len(hand.made("confirm_hold")) == 2
+
+
+async def not_confirmed(hand: ByHand, bookings: BookingClient, **policy: Any) -> Booking:
+    booking = await approved(hand, bookings, landing=landing(margin=FAR, at_least=SOON), **policy)
+    view = await until(booking, lambda view: view.reason is Reason.NOT_CONFIRMED)
+    assert view.status is Status.NEEDS_STAFF
+    assert hand.desk_told() == ["desk_exception", "desk_exception"]
+    return booking
+
+
+async def test_what_a_person_marked_in_the_office_by_hand_is_confirmed(hand: ByHand, bookings: BookingClient) -> None:
+    booking = await not_confirmed(hand, bookings)
+    view = await bookings.resolve(booking.id, APPROVE)
+    assert view.status is Status.CONFIRMED
+    assert len(hand.made("confirm_hold")) == 1
+
+
+async def test_nobody_needs_to_act_any_more_where_the_office_is_back(hand: ByHand, bookings: BookingClient) -> None:
+    booking = await not_confirmed(hand, bookings, hold_expiry=timedelta(seconds=1))
+    await asyncio.sleep(1.5)
+    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit())
+    await booking.signal(BookingWorkflow.office_is_back)
+    await confirmed(booking)
+    assert hand.made("withdraw_hold") == []
+
+
+async def test_who_tries_again_is_not_made_to_wait_for_the_office(hand: ByHand, bookings: BookingClient) -> None:
+    booking = await not_confirmed(hand, bookings)
+    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit())
+    view = await bookings.resolve(booking.id, Resolution(kind=ResolutionKind.RETRY))
+    assert view.status is Status.CONFIRMED
+
+
+async def test_a_visit_that_could_not_be_marked_takes_place(hand: ByHand, bookings: BookingClient) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + timedelta(seconds=4))})
+    booking = await not_confirmed(hand, bookings)
+    await confirmed(booking)
+    assert hand.made("withdraw_hold") == []
+
+
+async def test_what_waits_for_the_office_can_be_taken_back(hand: ByHand, bookings: BookingClient) -> None:
+    booking = await approved(hand, bookings)
+    view = await bookings.cancel(booking.id)
+    assert view.status is Status.CANCELLED
+    assert await booking.result()
+    assert hand.made("withdraw_hold")
