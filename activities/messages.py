@@ -28,6 +28,7 @@ NOT_NOW = {
     Action.GIVE_UP: "uncertain",
     Action.OPTED_OUT: "opted_out",
     Action.TOO_MANY: "daily_limit",
+    Action.OVERTAKEN: "overtaken",
 }
 """Nothing is to be sent: how the message stands."""
 

@@ -35,6 +35,8 @@ class Action(StrEnum):
     OPTED_OUT = "opted_out"
     TOO_MANY = "too_many"
     """This address has got as many within a day as one may."""
+    OVERTAKEN = "overtaken"
+    """A later word of this booking to this address has begun: who slept on the older one keeps it to himself."""
 
 
 class MessageId(Value):
@@ -122,6 +124,10 @@ _SENT_SINCE = select(func.count()).where(
     messages.c.updated_at >= bindparam("since"),
     messages.c.state.in_([State.ACCEPTED, State.UNCERTAIN]),
 )
+_LATER = select(messages.c.id).where(
+    *(messages.c[name] == bindparam(name) for name in ("reference", "channel", "address_hash")),
+    messages.c.first_started_at > bindparam("first"),
+)
 
 
 def _change(c: Connection, identity: MessageId, now: float, **values: Any) -> None:
@@ -140,6 +146,8 @@ def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: fl
         action, first = Action.SEND, now
     else:
         key, first, action = row.key, row.first_started_at, _next(State(row.state), row.resent)
+        if action in (Action.SEND, Action.RECONCILE) and _is_overtaken(c, row):
+            action = Action.OVERTAKEN
         if action is Action.SEND:
             _change(c, identity, now, state=State.SENDING, attempts=row.attempts + 1)
     if action in (Action.SEND, Action.RECONCILE) and at_most is not None:
@@ -148,6 +156,11 @@ def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: fl
             _change(c, identity, now, state=State.FAILED, code=DAILY_LIMIT)
             action = Action.TOO_MANY
     return Attempt(action=action, key=key, first_started_at=datetime.fromtimestamp(first, UTC))
+
+
+def _is_overtaken(c: Connection, row: Any) -> bool:
+    here = {name: getattr(row, name) for name in ("reference", "channel", "address_hash")}
+    return c.execute(_LATER, {**here, "first": row.first_started_at}).first() is not None
 
 
 def _next(state: State, resent: bool) -> Action:

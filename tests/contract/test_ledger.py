@@ -222,6 +222,23 @@ async def test_a_lost_message_is_recognised_only_where_no_other_can_have_been_it
     assert await ledger.messages.recognise(lost, sent, NOW)
 
 
+async def test_an_older_word_is_not_said_after_a_newer_one_has_begun(ledger: Ledger) -> None:
+    reference, address = os.urandom(8).hex(), os.urandom(8).hex()
+    held, cancelled, to_desk = (
+        MessageId(reference=reference, kind=kind, version=1, channel="email")
+        for kind in ("held", "cancelled", "desk_exception")
+    )
+    await ledger.messages.begin(held, [address], NOW)
+    await ledger.messages.not_sent(held, NOW)
+    await ledger.messages.begin(to_desk, ["the desk's"], NOW + timedelta(seconds=1))
+    assert (await ledger.messages.begin(held, [address], NOW + timedelta(seconds=2))).action is Action.SEND
+    await ledger.messages.uncertain(held, NOW)
+    await ledger.messages.begin(cancelled, [address], NOW + timedelta(seconds=3))
+    assert (await ledger.messages.begin(held, [address], NOW + timedelta(seconds=4))).action is Action.OVERTAKEN
+    await ledger.messages.not_sent(cancelled, NOW)
+    assert (await ledger.messages.begin(cancelled, [address], NOW + timedelta(seconds=5))).action is Action.SEND
+
+
 async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):
