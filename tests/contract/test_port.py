@@ -116,7 +116,7 @@ async def test_permission_is_asked_when_nothing_else_is_left_to_wait_for(at: Ben
 async def test_a_write_for_which_there_was_no_connection_was_not_sent(at: Bench) -> None:
     await at.system.place_hold(at.hold(), at_any_time)  # the token is known from then on
     transport: Any = vars(at.system)["_transport"]
-    vars(transport)["_http"].base_url = f"http://127.0.0.1:{free_port(0)}"
+    vars(transport)["_http"]._http.base_url = f"http://127.0.0.1:{free_port(0)}"
     with pytest.raises(Unavailable):
         await at.system.place_hold(at.hold(NINE + timedelta(hours=2)), at_any_time)
 
