@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgres import running_postgres
 from tests.support.sandbox import SandboxControl, running_sandbox
 
+settings.register_profile("always the same", derandomize=True)
+settings.register_profile("freely", max_examples=2000)
+settings.load_profile("freely" if os.environ.get("EXPLORE") else "always the same")
 _exit_status = 0
 
 

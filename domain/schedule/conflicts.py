@@ -102,7 +102,8 @@ def hours_on(day: date, rule: ServiceRule) -> tuple[HoursSpan, ...]:
 
 def opening_interval(day: date, span: HoursSpan, rule: ServiceRule) -> Interval:
     closing_day = day + timedelta(days=1) if span.close == time(0) else day
-    return Interval(start=instant(day, span.open, rule.tz), end=instant(closing_day, span.close, rule.tz))
+    opens = instant(day, span.open, rule.tz)
+    return Interval(start=opens, end=max(opens, instant(closing_day, span.close, rule.tz)))
 
 
 def _opening_around(visit: Interval, rule: ServiceRule) -> HoursSpan | None:

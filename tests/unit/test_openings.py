@@ -10,6 +10,7 @@ from domain.interval import Interval, span
 from domain.local_time import local_day
 from domain.rules import HoursSpan, ServiceRule
 from domain.schedule import Facts, alternatives, candidates, conflicts, openings
+from domain.schedule.conflicts import opening_interval
 from domain.slot import Slot
 
 DAYS = {
@@ -165,3 +166,23 @@ def test_an_opening_inside_a_clock_change_lies_within_the_hours() -> None:
     facts = Facts(rule=rule, calendar=Calendar(span=local_day(day, rule.tz)), now=datetime(2027, 3, 13, tzinfo=UTC))
     clocks = [f"{slot.time.start.astimezone(rule.tz):%H:%M}" for slot in openings(facts, day, 1)]
     assert clocks == ["03:30", "04:00", "04:30"]
+
+
+def test_hours_that_a_clock_change_swallows_offer_nothing() -> None:
+    """In Cairo the day begins at one o'clock: who opens at ten past midnight and closes at one has no hours then."""
+    day = date(2027, 4, 30)
+    hours = HoursSpan(open=time(0, 10), close=time(1))
+    rule = ServiceRule(
+        location="here",
+        service="cleaning",
+        label="Cleaning",
+        zone="Africa/Cairo",
+        duration=timedelta(minutes=10),
+        providers=PROVIDERS,
+        operatories=OPERATORIES,
+        hours={day.isoweekday(): (hours,)},
+    )
+    opened = opening_interval(day, hours, rule)
+    assert opened.start == opened.end
+    known = Calendar(span=local_day(day, rule.tz))
+    assert list(openings(Facts(rule=rule, calendar=known, now=known.span.start - timedelta(days=2)), day, 1)) == []
