@@ -237,10 +237,14 @@ class BookingState:
         return self.sweep_at != planned
 
     def plan_sweep(self, now: datetime, *, anew: bool = False) -> None:
-        """What goes through a queue is looked for ever more rarely, and once more when the visit would begin."""
+        """What goes through a queue is looked for ever more rarely, and once more when the visit would begin.
+
+        ``anew``: something was taken back just now; what was to be looked for sooner still is.
+        """
         self.sweeps = 0 if anew else self.sweeps + 1
         end = max((write.slot.time.start for write in self.writes), default=now)
-        self.next_sweep = min(now + self.rarely(self.sweeps), end) if self.queued and now < end else None
+        sooner = self.next_sweep if anew and self.next_sweep is not None else end
+        self.next_sweep = min(now + self.rarely(self.sweeps), sooner, end) if self.queued and now < end else None
 
     def rarely(self, times: int) -> timedelta:
         """As often as for a landing at first, then each wait twice as long as the one before."""

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.holds import HoldConfirmed, HoldWritten
 from activities.withdrawals import HoldWithdrawn
-from adapters.errors import NotAuthorized
+from adapters.errors import NotAuthorized, OutcomeUnknown
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.matching import Verdict
@@ -181,14 +181,34 @@ async def test_what_nobody_tells_is_found_by_looking_ever_more_rarely(hand: ByHa
 
 
 async def test_what_has_ended_is_watched_until_the_visit_would_have_begun(hand: ByHand) -> None:
+    """Nothing was known of the write: that it goes through a queue shows as it is taken back."""
+    hand.answers["write_hold"] = OutcomeUnknown("lost")
     hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("11",), queued=True)
-    handle = await start(hand, LandingPolicy(look_after=(timedelta(days=2),)))
+    handle = await start(hand, SELDOM)
+    await until(lambda: hand.made("write_hold"))
+    await handle.execute_update(BookingWorkflow.cancel)
+    await until(lambda: hand.made("sweep_twins"))
+    await asyncio.sleep(0.5)
+    await tell(handle, EventKind.CHANGE_FAILED)
+    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    assert (await handle.describe()).close_time is None
+
+
+async def test_what_the_office_refuses_before_we_know_that_we_took_it_back_is_looked_for_at_once(hand: ByHand) -> None:
+    told = asyncio.Event()
+
+    async def refused(_: Any) -> Any:
+        await told.wait()
+        return HoldWithdrawn(taken=("11",), queued=True)
+
+    hand.answers["withdraw_hold"] = refused
+    handle = await start(hand, SELDOM)
     await until(lambda: hand.made("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
     await until(lambda: hand.made("withdraw_hold"))
     await tell(handle, EventKind.CHANGE_FAILED)
+    told.set()
     await until(lambda: hand.made("sweep_twins"))
-    assert (await handle.describe()).close_time is None
 
 
 async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_person_is_asked(hand: ByHand) -> None:
@@ -206,18 +226,20 @@ async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_p
 
 
 async def test_a_sweep_does_not_make_up_for_a_write_that_was_begun_after_it(hand: ByHand) -> None:
-    swept = hand.answers["sweep_twins"]
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand), ambiguous=True)
-    lands = hand.answers["await_landing"]
-    hand.answers["await_landing"] = lambda given: lands(given).model_copy(update={"ambiguous": True})
+    hand.answers["await_landing"] = NotAuthorized("no")
 
     async def slowly(_: Any) -> Any:
-        await asyncio.sleep(1)
-        return swept
+        await asyncio.sleep(2)
+        return HoldWithdrawn()
 
     hand.answers["sweep_twins"] = slowly
-    handle = await start(hand, confirmation=STAFF, late_commit=timedelta(seconds=0.1))
-    await waiting(handle, Reason.APPROVAL)
+    looks = LandingPolicy(look_after=(timedelta(seconds=0.3), timedelta(minutes=30)))
+    handle = await start(hand, looks, late_commit=timedelta(seconds=0.1))
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await until(lambda: hand.made("sweep_twins"))
+    await tell(handle, EventKind.LANDING, landing=LandingState.LANDED)
+    await until(lambda: len(hand.made("await_landing")) == 2)
+    assert len(hand.made("sweep_twins")) == 1
     await until(lambda: len(hand.made("sweep_twins")) == 2)
 
 
