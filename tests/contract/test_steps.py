@@ -15,7 +15,7 @@ from activities.connections import Connections, utc_now
 from activities.holds import LOOKS_APART, HoldActivities, HoldToConfirm, HoldToWrite, LandingToCheck
 from activities.patients import ChartToCreate, PatientActivities
 from activities.slots import SlotActivities, SlotWanted
-from adapters.errors import OutcomeUnknown, Unavailable
+from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
 from domain.calendar import AppointmentStatus, LandingState
@@ -57,6 +57,7 @@ class Steps:
     def __init__(self, at: Bench, practice: Practice, ledger: Ledger) -> None:
         self.at, self._ledger = at, ledger
         connections = Connections(practice=practice, systems={"portland": at.system}, ledger=ledger)
+        self.connections = connections
         self.holds = HoldActivities(connections)
         portland = practice.connection("portland").model_copy(update={"resend_after": timedelta(minutes=2)})
         patiently = practice.model_copy(update={"connections": (portland,)})
@@ -189,11 +190,17 @@ async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: San
     await ledger.close()
 
 
-async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps) -> None:
-    steps.at.sandbox.fault(system="nexhealth", path="working_hours", kind="forbidden", times=None)
-    in_time = WANTED.model_copy(update={"attended": True})
-    assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
-    assert "GET /working_hours" not in steps.at.sandbox.state()["calls"]["nexhealth"]
+async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps, sandbox: SandboxControl) -> None:
+    sandbox.fault(system="ascend", path="scheduletemplates", kind="forbidden", times=None)
+    practice = steps.connections.practice
+    rule = practice.rule("portland", "cleaning")
+    with bench(sandbox, "ascend") as at:
+        place = practice.location("portland").model_copy(update={"practice_system_id": at.location})
+        site = replace(steps.connections.site("portland"), location=place, system=at.system)
+        assert (await site.live_day(NINE, rule)).windows is None
+        with pytest.raises(NotAuthorized):
+            await site.live_day(NINE, rule.model_copy(update={"only_in_windows": True}))
+        await at.system.close()
 
 
 @pytest.mark.parametrize("policy", ["kept", "cancelled"])
