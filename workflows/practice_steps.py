@@ -76,8 +76,8 @@ class PracticeSteps:
         self._running[handle] = None
         try:
             return await _outcome(handle)
-        except (ActivityError, NeedsStaff) as failure:
-            if self._withdrawn:
+        except (ActivityError, NeedsStaff, asyncio.CancelledError) as failure:
+            if self._withdrawn and not _is_cancelled():
                 raise Withdrawn from failure
             raise
         finally:
@@ -140,6 +140,11 @@ async def _outcome(step: Awaitable[Result]) -> Result:
         refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
         raise NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED) from failure
     finally:
-        waiting = asyncio.current_task()
-        if waiting is not None and waiting.cancelling():
+        if _is_cancelled():
             raise asyncio.CancelledError
+
+
+def _is_cancelled() -> bool:
+    """Whether whoever waits is to end; a step that had ended when it was stopped is cancelled by itself."""
+    waiting = asyncio.current_task()
+    return waiting is not None and waiting.cancelling() > 0
