@@ -292,7 +292,7 @@ async def test_a_hold_that_the_desk_deleted_goes_to_a_person_and_can_be_booked_a
     changed = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
     assert changed.reason is Reason.HOLD_CHANGED
     again = Resolution(kind=ResolutionKind.START, start=at(day, 10))
-    done = await bookings.resolve(view.request_id, again)
+    done = await settled(bookings, await bookings.resolve(view.request_id, again))
     assert done.status is Status.CONFIRMED
     (row,) = written(control, done)
     assert datetime.fromisoformat(row["start"]) == at(day, 10)
