@@ -245,10 +245,10 @@ class Landing:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
 
     def _landed_under(self, chart: str | None, wrote_for: str) -> None:
-        """A new patient's chart gets another id with the first appointment; what was written for goes."""
+        """A new patient's chart gets another id with the first appointment, and a dependent one of its own."""
         match = self._state.match
-        if match is not None and match.chart == wrote_for and chart:
-            self._state.match = match.model_copy(update={"chart": chart})
+        if match is not None and match.chart == wrote_for and chart and chart != wrote_for:
+            self._state.match = match.model_copy(update={"chart": chart, "dependent": False})
 
     async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff:
         """We took the hold back for what has its chair; or somebody took it out, and may put it back."""

@@ -266,6 +266,8 @@ async def test_a_refusal_is_not_lost_on_what_is_told_after_it_nor_on_a_look_that
 async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_that_the_office_made(
     hand: ByHand,
 ) -> None:
+    """On a parent's chart at first; by then the child has one of its own."""
+    hand.answers["match_patient"] = hand.answers["match_patient"].model_copy(update={"dependent": True})
     hand.answers["await_landing"] = HoldWritten(conflicts=TAKEN, patient="8")
     hand.answers["nearest_openings"] = lambda _: hand.answers["recheck_slot"](_)
     handle = await start(hand)
@@ -274,6 +276,7 @@ async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_t
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.start))
     await until(lambda: len(hand.made("write_hold")) == 2)
     assert [given.patient for given in hand.made("write_hold")] == ["7", "8"]
+    assert [given.dependent is not None for given in hand.made("write_hold")] == [True, False]
 
 
 async def test_a_hold_that_stands_elsewhere_is_confirmed_and_told_there(hand: ByHand) -> None:
