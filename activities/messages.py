@@ -142,20 +142,21 @@ class MessageActivities:
         if attempt.action in NOT_NOW:
             return NOT_NOW[attempt.action]
         message = OutgoingMessage(key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before)
-        if attempt.action is Action.RECONCILE and await self._was_sent(messenger, identity, message, attempt):
-            return "accepted"
+        if attempt.action is Action.RECONCILE:
+            if await self._was_sent(messenger, identity, message, attempt):
+                return "accepted"
+            again = await ledger.messages.resend(identity, addresses, utc_now())
+            if again in NOT_NOW:
+                return NOT_NOW[again]
         return await self._send(messenger, identity, addresses[0], message)
 
     async def _was_sent(
         self, messenger: Messenger, identity: MessageId, message: OutgoingMessage, attempt: Attempt
     ) -> bool:
-        """An earlier attempt may have gone out: ask the provider; where it cannot tell, one more send is due."""
+        """An earlier attempt may have gone out: ask the provider."""
         await asyncio.sleep(self._ambiguous_wait.total_seconds())
         sent = await messenger.find_sent(message, attempt.first_started_at)
-        if await self._connections.ledger.messages.recognise(identity, sent, utc_now()):
-            return True
-        await self._connections.ledger.messages.mark_resent(identity, utc_now())
-        return False
+        return await self._connections.ledger.messages.recognise(identity, sent, utc_now())
 
     async def _send(self, messenger: Messenger, identity: MessageId, address: str, message: OutgoingMessage) -> str:
         ledger = self._connections.ledger

@@ -86,8 +86,12 @@ class MessageLedger:
     async def uncertain(self, identity: MessageId, now: datetime) -> None:
         await self._set(identity, now, state=State.UNCERTAIN)
 
-    async def mark_resent(self, identity: MessageId, now: datetime) -> None:
-        await self._set(identity, now, state=State.SENDING, resent=True)
+    async def resend(self, identity: MessageId, addresses: Sequence[str], now: datetime) -> Action:
+        """It was not found to have gone out: whether it may be sent once more, recorded before it is.
+
+        Since the doubt began the address may have opted out, or a later word have begun.
+        """
+        return await self._database.run(lambda c: _resend(c, identity, addresses, now.timestamp()))
 
     async def _set(self, identity: MessageId, now: datetime, **values: Any) -> None:
         await self._database.run(lambda c: _change(c, identity, now.timestamp(), **values))
@@ -135,8 +139,7 @@ def _change(c: Connection, identity: MessageId, now: float, **values: Any) -> No
 
 
 def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: float, at_most: int | None) -> Attempt:
-    asked = {"addresses": list(addresses), "channel": identity.channel}
-    if c.execute(_OPTED_OUT, asked).first() is not None:
+    if _is_opted_out(c, identity, addresses):
         return Attempt(action=Action.OPTED_OUT, key="", first_started_at=datetime.fromtimestamp(now, UTC))
     row = c.execute(_FOUND, _is(identity)).first()
     if row is None:
@@ -156,6 +159,20 @@ def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: fl
             _change(c, identity, now, state=State.FAILED, code=DAILY_LIMIT)
             action = Action.TOO_MANY
     return Attempt(action=action, key=key, first_started_at=datetime.fromtimestamp(first, UTC))
+
+
+def _resend(c: Connection, identity: MessageId, addresses: Sequence[str], now: float) -> Action:
+    if _is_opted_out(c, identity, addresses):
+        return Action.OPTED_OUT
+    if _is_overtaken(c, c.execute(_FOUND, _is(identity)).one()):
+        return Action.OVERTAKEN
+    _change(c, identity, now, state=State.SENDING, resent=True)
+    return Action.SEND
+
+
+def _is_opted_out(c: Connection, identity: MessageId, addresses: Sequence[str]) -> bool:
+    asked = {"addresses": list(addresses), "channel": identity.channel}
+    return c.execute(_OPTED_OUT, asked).first() is not None
 
 
 def _is_overtaken(c: Connection, row: Any) -> bool:

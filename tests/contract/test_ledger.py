@@ -197,7 +197,7 @@ async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: 
     assert first.action is Action.SEND
     again = await ledger.messages.begin(message, ["address"], NOW)
     assert (again.action, again.key) == (Action.RECONCILE, first.key)
-    await ledger.messages.mark_resent(message, NOW)
+    assert await ledger.messages.resend(message, ["address"], NOW) is Action.SEND
     assert (await ledger.messages.begin(message, ["address"], NOW)).action is Action.GIVE_UP
     await ledger.messages.accepted(message, "SM1", NOW)
     assert (await ledger.messages.begin(message, ["address"], NOW)).action is Action.ALREADY
@@ -235,6 +235,7 @@ async def test_an_older_word_is_not_said_after_a_newer_one_has_begun(ledger: Led
     await ledger.messages.uncertain(held, NOW)
     await ledger.messages.begin(cancelled, [address], NOW + timedelta(seconds=3))
     assert (await ledger.messages.begin(held, [address], NOW + timedelta(seconds=4))).action is Action.OVERTAKEN
+    assert await ledger.messages.resend(held, [address], NOW + timedelta(seconds=4)) is Action.OVERTAKEN
     await ledger.messages.not_sent(cancelled, NOW)
     assert (await ledger.messages.begin(cancelled, [address], NOW + timedelta(seconds=5))).action is Action.SEND
 
@@ -249,6 +250,9 @@ async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
         return (await ledger.messages.begin(message, addresses, NOW)).action
 
     assert await action(["another", address], "sms") is Action.OPTED_OUT
+    doubtful = MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms")
+    assert (await ledger.messages.begin(doubtful, ["another"], NOW)).action is Action.SEND
+    assert await ledger.messages.resend(doubtful, ["another", address], NOW) is Action.OPTED_OUT
     assert await action(["another"], "sms") is Action.SEND
     assert await action([address], "email") is Action.SEND
 

@@ -93,6 +93,15 @@ class ByHand:
     def desk_told(self) -> list[str]:
         return [str(given.kind) for given in self.made("tell_desk")]
 
+    async def has_told(self, *kinds: str) -> None:
+        """Messages go out beside the booking: wait until the patient has been sent these, and no others."""
+        await _until(lambda: self.told() == list(kinds))
+        assert self.told() == list(kinds)
+
+    async def has_told_desk(self, *kinds: str) -> None:
+        await _until(lambda: self.desk_told() == list(kinds))
+        assert self.desk_told() == list(kinds)
+
     async def start(
         self,
         *,
@@ -192,6 +201,12 @@ async def by_hand(client: Client, remembered: int = 1000) -> AsyncIterator[ByHan
             yield hand
         finally:
             await hand.end()
+
+
+async def _until(true: Callable[[], bool], seconds: float = 8) -> None:
+    end = asyncio.get_running_loop().time() + seconds
+    while not true() and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.05)
 
 
 def hour(start: datetime) -> Interval:

@@ -24,9 +24,13 @@ CANARIES = [
 ] + [b"wheelchair"]
 
 
+OUTSIDE = dict(os.environ)
+"""As it is before other tests bring up a stack with a practice of its own."""
+
+
 def demo(state_dir: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "starter.py", "demo", "--once", "--json"]
-    environment = {**os.environ, "STATE_DIR": str(state_dir)}
+    environment = {**OUTSIDE, "STATE_DIR": str(state_dir)}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

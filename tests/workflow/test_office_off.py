@@ -77,7 +77,7 @@ async def test_an_office_that_is_said_to_be_back_is_looked_at_and_not_judged_by_
     await confirmed(booking)
     first, second = hand.made("await_landing")
     assert (first.on_since, second.on_since is not None) == (None, True)
-    assert hand.told() == ["requested", "confirmed"]
+    await hand.has_told("requested", "confirmed")
 
 
 async def test_an_office_whose_return_nobody_tells_is_asked_now_and_then(hand: ByHand) -> None:
@@ -155,7 +155,7 @@ async def test_what_a_person_approved_waits_for_the_office_and_does_not_expire(
     await booking.signal(BookingWorkflow.office_is_back)
     await confirmed(booking)
     assert [given.ask_first for given in hand.made("confirm_hold")] == [False, False]
-    assert hand.told() == ["held", "confirmed"]
+    await hand.has_told("held", "confirmed")
 
 
 async def test_a_confirmation_is_tried_now_and_then_and_only_where_the_office_is_back(
@@ -181,7 +181,7 @@ async def not_confirmed(hand: ByHand, bookings: BookingClient, **policy: Any) ->
     booking = await approved(hand, bookings, landing=landing(margin=FAR, at_least=SOON), **policy)
     view = await until(booking, lambda view: view.reason is Reason.NOT_CONFIRMED)
     assert view.status is Status.NEEDS_STAFF
-    assert hand.desk_told() == ["desk_exception", "desk_exception"]
+    await hand.has_told_desk("desk_exception", "desk_exception")
     return booking
 
 

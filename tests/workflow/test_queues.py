@@ -66,7 +66,7 @@ async def test_what_a_person_chose_to_keep_is_not_touched_nor_asked_about_again(
     await decide(handle, APPROVE)
     await until(lambda: len(hand.made("sweep_twins")) > 1)
     assert {(given.leave, given.taken_back) for given in hand.made("sweep_twins")} == {(("11",), ())}
-    assert hand.desk_told() == ["desk_exception"] * 2
+    await hand.has_told_desk("desk_exception", "desk_exception")
 
 
 async def test_what_somebody_took_out_is_looked_for_before_it_is_written_again(hand: ByHand) -> None:
