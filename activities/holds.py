@@ -237,7 +237,7 @@ class HoldActivities:
             await self._connections.ledger.claims.release(given.reference, fence)
             return HoldWritten(ambiguous=True)
         moved = kept.slot != given.slot
-        if rivals and not moved:
+        if rivals and kept.slot in given.slots:  # where we wrote it, it has given way
             await self._connections.ledger.claims.release(given.reference, fence)
             return HoldWritten(conflicts=rivals, ambiguous=ambiguous, patient=kept.patient)
         if given.confirm and not moved:

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import holds
 from activities.connections import Connections
-from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, Write
+from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, LandingToCheck, Write
 from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
 from adapters.ascend import AscendSystem
 from adapters.errors import Unavailable
@@ -217,3 +217,23 @@ async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections,
     given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), twice=(placed.id,))
     swept = await ActivityEnvironment().run(WithdrawalActivities(parts).sweep_twins, given)
     assert ([kept.id for kept in swept.kept], swept.taken) == ([placed.id], ())
+
+
+async def test_a_hold_that_gives_way_at_an_earlier_time_is_not_said_to_stand(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    """Another time was chosen and could not be written; then the desk books over the hold that still stood."""
+    reference = new_reference()
+    earlier = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
+    where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
+    theirs = sandbox.desk(do="book", start=slot(0).time.start.isoformat(), **where)
+    wanted = slot(0, NINE + timedelta(hours=3))
+    writes = tuple(Write(slot=where, patient=PATIENT) for where in (slot(0), wanted))
+    given = to_write(reference, wanted).model_copy(update={"writes": writes, "replaces": placed.id})
+    seen = await ActivityEnvironment().run(
+        HoldActivities(parts).await_landing, LandingToCheck(**dict(given), appointment_id=placed.id)
+    )
+    assert seen.appointment is None
+    assert [conflict.appointment for conflict in seen.conflicts] == [theirs["id"]]
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]

@@ -4,17 +4,15 @@ import asyncio
 import itertools
 import os
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from client.bookings import BookingClient, NotPossible
 from client.edge import BadRequest, request_from
-from demo.stack import ROOT
 from domain.booking import BookingView, Reason, Status
 from domain.request import BookingRequest
 from runtime.codec import Keyring
@@ -23,7 +21,6 @@ from tests.support.sandbox import SandboxControl
 from workflows.booking import BookingWorkflow
 from workflows.contracts import NewTime, Resolution, ResolutionKind, workflow_id
 
-HISTORIES = ROOT / "tests" / "replay" / "histories"
 TESS = ("Tess", "Sampleton", "1980-01-15", "tess@patients.example", "+15105550111")
 NOVA = ("Nova", "Newcomer", "1991-04-02", "nova@patients.example", "+15105550121")
 _days = itertools.count(4)
@@ -416,31 +413,6 @@ async def test_history_to_confirmed_stays_short_and_replays(
     await _replayer(client).replay_workflow(history)
 
 
-async def test_saved_histories_replay(client: Client) -> None:
-    await _record_if_asked(client)
-    saved = sorted(HISTORIES.glob("*.json"))
-    assert saved
-    for path in saved:
-        await _replayer(client).replay_workflow(WorkflowHistory.from_json(f"booking-{path.stem}", path.read_text()))
-
-
 def _replayer(client: Client) -> Replayer:
     keys = Keyring({"test": b"holdfast tests, not a secret key"})
     return Replayer(workflows=[BookingWorkflow], plugins=[holdfast_plugin(keys, client.namespace)])
-
-
-async def _record_if_asked(client: Client) -> None:
-    """``RECORD_HISTORIES=1`` saves what this session ran, a history for each way a booking went."""
-    if not os.environ.get("RECORD_HISTORIES"):
-        return
-    HISTORIES.mkdir(exist_ok=True)
-    for path in HISTORIES.glob("*.json"):
-        path.unlink()
-    seen: dict[str, int] = {}
-    async for execution in client.list_workflows("WorkflowType = 'BookingWorkflow'"):
-        view = await client.get_workflow_handle(execution.id).query(BookingWorkflow.view)
-        name = f"{view.service}-{view.status}-{view.reason or 'plain'}"
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] == 1:
-            history = await client.get_workflow_handle(execution.id).fetch_history()
-            Path(HISTORIES / f"{name}.json").write_text(history.to_json())
