@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from client.bookings import BookingClient, NoSuchBooking, NotPossible
 from client.edge import BadRequest, request_from
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Reason, Status
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import Wish
 from tests.faults.practice import Place
@@ -120,6 +120,8 @@ class Clients:
             await self._call(wish.request_id, "reschedule", lambda: self._bookings.reschedule(wish.request_id, time))
             return
         kind = ResolutionKind(wish.then)
+        if view.reason is Reason.LANDING_UNCLEAR and kind is ResolutionKind.APPROVE:
+            kind = ResolutionKind.RETRY  # the desk vouches for nothing that it has not seen
         await self.resolve(wish.request_id, Resolution(kind=kind, start=free if kind is ResolutionKind.START else None))
 
     async def resolve(self, request_id: str, decision: Resolution) -> None:
