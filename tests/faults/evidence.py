@@ -35,6 +35,7 @@ KINDS_OF_TEXT = {
     "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. Questions"),
     "held": re.compile(r": (?P<when>.+?) is held for you"),
     "received": re.compile(r"we have your request for (?P<when>.+?)\. We will"),
+    "requested": re.compile(r": (?P<when>.+?) is requested, not booked yet"),
     "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
     "declined": re.compile(r"we could not book your request"),
     "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),

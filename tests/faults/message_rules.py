@@ -146,8 +146,8 @@ def _fitting(booking: Booking) -> tuple[str, ...]:
     if booking.status in FINAL:
         return OUTCOMES
     if booking.status == "needs_staff" and booking.appointment_id is not None:
-        return "held", "received"
-    return "received", "expired"
+        return "held", "received", "requested"
+    return "received", "requested", "expired"
 
 
 def _is(booking: Booking) -> str:
