@@ -101,7 +101,10 @@ def opt_outs(evidence: Evidence) -> Iterator[Violation]:
 
 
 def knows_the_end(evidence: Evidence, booking: Booking) -> bool:
-    """Whether somebody heard how a booking ended: the patient, by message or from the answer; else the desk."""
+    """Whether somebody heard how a booking ended: the patient, by message or from the answer; else the desk.
+
+    Who took it back, agreed to no message and did not wait for the answer, ended it all the same.
+    """
     if booking.status in ("completed", "no_show"):
         return True
     if any(note.told and (note.reference, note.kind) == (booking.reference, booking.status) for note in evidence.noted):
@@ -110,11 +113,12 @@ def knows_the_end(evidence: Evidence, booking: Booking) -> bool:
         return True
     channels = _asked(evidence, booking).addresses
     silent = all(_may_be_silent(evidence, booking, channel, to) for channel, to in channels.items())
+    of_it = [event for event in evidence.history if event.request_id == booking.request_id]
+    if silent and booking.status == "cancelled" and any(event.call == "cancel" for event in of_it):
+        return True
     return any(
-        event.request_id == booking.request_id
-        and (event.outcome, event.detail) == (OK, booking.status)
-        and (silent or event.call in BY_PATIENT)
-        for event in evidence.history
+        (event.outcome, event.detail) == (OK, booking.status) and (silent or event.call in BY_PATIENT)
+        for event in of_it
     )
 
 

@@ -386,3 +386,10 @@ def test_what_was_lost_or_decided_anew_may_be_written_again() -> None:
 def test_a_visit_that_is_called_off_goes_though_the_desk_has_moved_it() -> None:
     moved = wrote(6, visit(start=LATER.start), by_us=False)
     assert judge(replace(GOOD, **ends("cancelled", changes=[*GOOD.changes, moved, wrote(8, None)]))) == []  # type: ignore[arg-type]
+
+
+def test_who_took_it_back_and_agreed_to_no_message_ended_it_whatever_they_heard() -> None:
+    taken_back = [*SUBMITTED, Event(2, "r1", "cancel", INVOKED), Event(9, "r1", "cancel", UNKNOWN, "NoAnswer")]
+    ended = ends("cancelled", history=taken_back, asked={"r1": SILENT}, sent=[], noted=[])
+    assert judge(replace(GOOD, **ended)) == []  # type: ignore[arg-type]
+    assert rules(replace(GOOD, **ended | {"history": SUBMITTED})) == {"lost"}  # type: ignore[arg-type]
