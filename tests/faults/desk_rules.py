@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.faults.calendar_rules import FINAL, active_by_reference, emptied_by_desk, undone, with_before
+from tests.faults.calendar_rules import active_by_reference, emptied_by_desk, undone, with_before
 from tests.faults.facts import Booking, Evidence, Violation
 from tests.faults.history import INVOKED, OK
 from tests.faults.practice import Change, Visit
@@ -53,13 +53,13 @@ def written_again(evidence: Evidence) -> Iterator[Violation]:
 
 
 def stays(evidence: Evidence) -> Iterator[Violation]:
-    """What the desk said stays, though the booking has ended, is still there."""
+    """What the desk said stays, though it has declined the request, is still there."""
     active = active_by_reference(evidence.visits)
     emptied = emptied_by_desk(evidence.changes)
     kept = {
         event.request_id
         for event in evidence.history
-        if event.call == "resolve:approve" and event.outcome == OK and event.detail in FINAL
+        if (event.call, event.outcome, event.detail) == ("resolve:approve", OK, "declined")
     }
     for booking in evidence.bookings:
         if booking.request_id in kept and not active[booking.reference] and booking.reference not in emptied:
