@@ -20,7 +20,7 @@ def existence(evidence: Evidence) -> Iterator[Violation]:
     emptied = emptied_by_desk(evidence.changes)
     for booking in evidence.bookings:
         says_so = booking.appointment_id is not None and booking.status in ("held", "needs_staff")
-        expected = booking.status == "confirmed" or (says_so and booking.reason != "landing_unclear")
+        expected = booking.status == "confirmed" or (says_so and booking.reason not in UNSURE)
         excused = booking.appointment_id in taken or booking.reference in emptied
         if expected and not active[booking.reference] and not excused:
             yield Violation("lost", booking.request_id, f"is {booking.status} and has no appointment")

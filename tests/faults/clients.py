@@ -120,8 +120,8 @@ class Clients:
             await self._call(wish.request_id, "reschedule", lambda: self._bookings.reschedule(wish.request_id, time))
             return
         kind = ResolutionKind(wish.then)
-        if view.reason is Reason.LANDING_UNCLEAR and kind is ResolutionKind.APPROVE:
-            kind = ResolutionKind.RETRY  # the desk vouches for nothing that it has not seen
+        if view.reason is Reason.LANDING_UNCLEAR and kind in (ResolutionKind.APPROVE, ResolutionKind.RETRY):
+            kind = ResolutionKind.DECLINE  # the desk vouches for nothing that it has not seen
         await self.resolve(wish.request_id, Resolution(kind=kind, start=free if kind is ResolutionKind.START else None))
 
     async def resolve(self, request_id: str, decision: Resolution) -> None:
