@@ -18,9 +18,11 @@ def existence(evidence: Evidence) -> Iterator[Violation]:
     active = active_by_reference(evidence.visits)
     taken = _removed_by_desk(evidence.changes)
     emptied = emptied_by_desk(evidence.changes)
+    stood = {change.visit.reference for change in evidence.changes if change.visit is not None}
     for booking in evidence.bookings:
         says_so = booking.appointment_id is not None and booking.status in ("held", "needs_staff")
-        expected = booking.status == "confirmed" or (says_so and booking.reason not in UNSURE)
+        unsure = booking.reason in UNSURE and (booking.reason == "landing_unclear" or booking.reference not in stood)
+        expected = booking.status == "confirmed" or (says_so and not unsure)
         excused = booking.appointment_id in taken or booking.reference in emptied
         if expected and not active[booking.reference] and not excused:
             yield Violation("lost", booking.request_id, f"is {booking.status} and has no appointment")

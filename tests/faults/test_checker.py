@@ -393,3 +393,10 @@ def test_who_took_it_back_and_agreed_to_no_message_ended_it_whatever_they_heard(
     ended = ends("cancelled", history=taken_back, asked={"r1": SILENT}, sent=[], noted=[])
     assert judge(replace(GOOD, **ended)) == []  # type: ignore[arg-type]
     assert rules(replace(GOOD, **ended | {"history": SUBMITTED})) == {"lost"}  # type: ignore[arg-type]
+
+
+def test_a_hold_that_never_landed_may_be_missing_while_a_person_looks_and_one_that_stood_may_not() -> None:
+    asked = replace(BOOKED, status="needs_staff", reason="refused_by_system", open=True, queued=True)
+    missing = replace(GOOD, bookings=[asked], visits=[], sent=[], noted=[DESK_NOTE])
+    assert "lost" not in rules(replace(missing, changes=[]))
+    assert "lost" in rules(missing)
