@@ -11,7 +11,7 @@ demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
 
 test: setup-dev lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 faults: setup-dev
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)

@@ -4,20 +4,25 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
-from pydantic import AwareDatetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.chair import give_way, take_place, under, until_visible
 from activities.connections import Connections, Site, utc_now
+from activities.hold_contracts import (
+    AppointmentToRead,
+    HoldConfirmed,
+    HoldToConfirm,
+    HoldToWrite,
+    HoldWritten,
+    LandingToCheck,
+)
 from adapters.errors import NotFound, OfficeOff, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.ledger import ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
-from domain.base import Value
-from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState
-from domain.request import Person
+from domain.calendar import Appointment, AppointmentStatus, LandingState
 from domain.rules import ServiceRule
-from domain.schedule import overlapping
-from domain.slot import Cause, Conflict, Slot
+from domain.slot import Cause, Conflict
 
 log = structlog.get_logger(__name__)
 
@@ -28,105 +33,6 @@ SOON = timedelta(seconds=5)
 """So long an attempt waits by itself; a longer wait is left to the next attempt."""
 LOOKS_APART = timedelta(seconds=5)
 """At least; ever further, the longer ago it was sent."""
-
-
-class Write(Value):
-    """One write that was begun, whatever became of it."""
-
-    slot: Slot
-    patient: str
-
-
-class HoldToWrite(Value):
-    reference: str
-    location: str
-    service: str
-    slot: Slot
-    patient: str
-    new_patient: bool = False
-    dependent: Person | None = None
-    """Whom the visit is for, where ``patient`` is the guardian's chart."""
-    note: str = ""
-    confirm: bool = False
-    """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
-    look_first: bool = False
-    """An earlier write of this booking may have been committed."""
-    not_these: tuple[str, ...] = ()
-    """Appointments that this booking has already taken back; a slow calendar may still show them."""
-    writes: tuple[Write, ...] = ()
-    """All that this booking has begun so far, this one included."""
-    replaces: str | None = None
-    """The hold at another time, which stands until this one has its chair."""
-
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """Where this booking has written."""
-        return tuple(write.slot for write in self.writes) or (self.slot,)
-
-    @property
-    def starts(self) -> tuple[datetime, ...]:
-        return tuple(slot.time.start for slot in (self.slot, *self.slots))
-
-    def is_met_by(self, found: Appointment) -> bool:
-        """Whether this is the hold: where we want it, or where we never wrote, so that the desk must have moved it."""
-        if found.id in (*self.not_these, self.replaces):
-            return False
-        return found.slot == self.slot or found.slot not in self.slots
-
-    def is_outlived_by(self, found: Appointment) -> bool:
-        """Whether an earlier write left this at a time that is not wanted any more."""
-        return found.id != self.replaces and not self.is_met_by(found)
-
-
-class HoldWritten(Value):
-    appointment: Appointment | None = None
-    """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given. With causes: the
-    desk has moved it over something."""
-    confirmed: bool = False
-    """Finalized already."""
-    conflicts: tuple[Conflict, ...] = ()
-    ambiguous: bool = False
-    """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
-    patient: str | None = None
-    """Whose it was, where the slot was lost."""
-    office_off: bool = False
-    """Nothing was looked at: the practice's own system takes nothing in now."""
-
-
-class HoldToConfirm(HoldToWrite):
-    appointment_id: str
-    promised: bool = False
-    """The patient was told of it: it gives way to nothing."""
-    ask_first: bool = False
-    """The practice's own system was off at the last try."""
-    on_since: AwareDatetime | None = None
-    """It is said to be on again since then: what was read of it before does not count."""
-
-
-class LandingToCheck(HoldToWrite):
-    appointment_id: str
-    told: LandingState | None = None
-    """What the partner says became of the write; only a hint where it can be looked up."""
-    ask_first: bool = True
-    """Where the practice's own system is off, no look at the appointment is worth its cost."""
-    on_since: AwareDatetime | None = None
-    """It is said to be on again since then: what was read of it before does not count."""
-
-
-class HoldConfirmed(Value):
-    appointment: Appointment | None = None
-    """As the practice system has it now; ``None``: somebody deleted or broke it, or it lost its chair."""
-    conflicts: tuple[Conflict, ...] = ()
-    """What has the chair instead."""
-    ambiguous: bool = False
-    """Some attempt's outcome was unknown: the same may be written once more, late."""
-    office_off: bool = False
-    """Not done: the practice's own system takes nothing in now."""
-
-
-class AppointmentToRead(Value):
-    location: str
-    appointment_id: str
 
 
 class HoldActivities:
@@ -204,7 +110,7 @@ class HoldActivities:
                 raise OfficeOff("the practice's own system is off", WHILE_OFF)
             day = await site.live_day(given.slot.time.start, self._rule(given))
             held = next((a for a in day.appointments if a.id == given.appointment_id), None)
-            rivals = () if held is None or given.promised else await self._give_way(site, given, held, day)
+            rivals = () if held is None or given.promised else await give_way(site, given, held, day)
             if held is None or not rivals or held.slot not in given.slots:
                 confirmed = await self._confirm(site, given, given.appointment_id, held)
                 return HoldConfirmed(appointment=confirmed, ambiguous=ambiguous)
@@ -360,74 +266,18 @@ class HoldActivities:
 
         ``None``: somebody has taken it out already, or made it their own; it is not written again.
         """
-        day, mine = await self._until_visible(site, given, placed)
+        day, mine = await until_visible(site, given, self._rule(given), placed)
         if not mine:
             return None, ()
         kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
-        rivals = await self._give_way(site, given, kept, day)
-        for twin in _under(given.reference, day):
+        rivals = await give_way(site, given, kept, day)
+        for twin in under(given.reference, day):
             if twin.id not in (kept.id, given.replaces):  # written twice, or late for a slot that was lost since
                 await site.system.withdraw(twin.id, given.reference, wrote=given.slots)
         if given.replaces is not None and (not rivals or kept.slot != given.slot):
-            await self._take_place(site, given, kept)
+            await take_place(site, given, kept)
         return kept, rivals
-
-    async def _give_way(self, site: Site, given: HoldToWrite, kept: Appointment, day: Calendar) -> tuple[Conflict, ...]:
-        """What overlaps ours with an older right to the chair; ours is taken back for it where we wrote it.
-
-        Where the desk has confirmed ours, what lies over it came later, or is meant to. Where the desk has moved it,
-        that is for a person to judge.
-        """
-        if kept.status is not AppointmentStatus.TENTATIVE:
-            return ()
-        rivals = _rivals(kept, day, frozenset(a.id for a in _under(given.reference, day)))
-        if rivals and kept.slot in given.slots:
-            taken = await site.system.withdraw(kept.id, given.reference, wrote=given.slots)
-            return rivals if taken is TakenBack.DONE else ()
-        return rivals
-
-    async def _take_place(self, site: Site, given: HoldToWrite, kept: Appointment) -> None:
-        """A person chose the new time: what stands at an earlier one goes, whatever the desk has done with it."""
-        found = await site.ours(given.reference, given.starts)
-        for earlier in sorted({*(a.id for a in found), given.replaces or kept.id} - {kept.id}):
-            if await site.system.withdraw(earlier, given.reference) is TakenBack.KEPT:
-                await site.system.cancel(earlier, given.reference, "Moved to another time")
-
-    async def _until_visible(
-        self, site: Site, given: HoldToWrite, placed: Appointment
-    ) -> tuple[Calendar, list[Appointment]]:
-        """The day around it and all of ours that is there, once it shows; then what its id says."""
-        rule = self._rule(given)
-        for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
-            await asyncio.sleep(wait)
-            day = await site.live_day(placed.time.start, rule)
-            mine = [a for a in _under(given.reference, day) if a.id == placed.id or given.is_met_by(a)]
-            if mine:
-                return day, mine
-        try:
-            current = await site.system.get_appointment(placed.id)
-        except NotFound:
-            return day, []
-        return day, [current] if _is_under(given.reference, current) else []
-
-
-def _is_under(reference: str, found: Appointment) -> bool:
-    return found.reference == reference and found.status.occupies_chair
 
 
 async def _is_off(site: Site, given: LandingToCheck | HoldToConfirm) -> bool:
     return given.ask_first and not await site.system.takes_writes(site.id, since=given.on_since)
-
-
-def _under(reference: str, day: Calendar) -> list[Appointment]:
-    return [a for a in day.appointments if _is_under(reference, a)]
-
-
-def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
-    """Overlaps that win against ours: all that the desk put or confirmed there, and holds of ours written before it."""
-    younger = {
-        a.id
-        for a in day.appointments
-        if a.reference is not None and a.status is AppointmentStatus.TENTATIVE and a.order() > kept.order()
-    }
-    return overlapping(kept.slot, day, ignoring=mine | younger)

@@ -7,15 +7,8 @@ from typing import TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import (
-        HoldActivities,
-        HoldConfirmed,
-        HoldToConfirm,
-        HoldToWrite,
-        HoldWritten,
-        LandingToCheck,
-        Write,
-    )
+    from activities.hold_contracts import HoldConfirmed, HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
+    from activities.holds import HoldActivities
     from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
     from activities.slots import SlotActivities, SlotWanted
     from domain.booking import Reason

@@ -61,18 +61,7 @@ class PracticeSteps:
         """A step on the way to the answer. Raises NeedsStaff when it can't be done, Withdrawn when not wanted."""
         if self._withdrawn:
             raise Withdrawn
-        handle = workflow.start_activity_method(
-            step,
-            given,
-            task_queue=self._queue,
-            start_to_close_timeout=ONE_ATTEMPT,
-            schedule_to_close_timeout=LANDING_DEADLINE,
-            heartbeat_timeout=SILENCE,
-            retry_policy=BRISKLY,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=self._priority(URGENT),
-            summary=summary,
-        )
+        handle = self._started(step, given, summary, LANDING_DEADLINE, BRISKLY, URGENT)
         self._running[handle] = None
         try:
             return await _outcome(handle)
@@ -107,6 +96,18 @@ class PracticeSteps:
     def _in_the_end(
         self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str, within: timedelta | None
     ) -> ActivityHandle[Result]:
+        return self._started(step, given, summary, within, PATIENTLY, IN_THE_BACKGROUND)
+
+    def _started(
+        self,
+        step: Callable[[Any, Given], Awaitable[Result]],
+        given: Given,
+        summary: str,
+        within: timedelta | None,
+        retries: RetryPolicy,
+        priority: int,
+    ) -> ActivityHandle[Result]:
+        """Locations take turns, so that a rush at one does not make the others wait."""
         return workflow.start_activity_method(
             step,
             given,
@@ -114,15 +115,11 @@ class PracticeSteps:
             start_to_close_timeout=ONE_ATTEMPT,
             schedule_to_close_timeout=within,
             heartbeat_timeout=SILENCE,
-            retry_policy=PATIENTLY,
+            retry_policy=retries,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=self._priority(IN_THE_BACKGROUND),
+            priority=Priority(priority_key=priority, fairness_key=self._location),
             summary=summary,
         )
-
-    def _priority(self, key: int) -> Priority:
-        """Locations take turns, so that a rush at one does not make the others wait."""
-        return Priority(priority_key=key, fairness_key=self._location)
 
 
 def _patience(before: datetime | None) -> timedelta:
@@ -133,15 +130,17 @@ def _patience(before: datetime | None) -> timedelta:
 async def _outcome(step: Awaitable[Result]) -> Result:
     """What the step came to. Who was cancelled while it ran stays cancelled, though it ended all the same."""
     try:
-        return await step
+        result = await step
     except ActivityError as failure:
         if is_cancelled_exception(failure):
             raise
+        if _is_cancelled():
+            raise asyncio.CancelledError from failure
         refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
         raise NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED) from failure
-    finally:
-        if _is_cancelled():
-            raise asyncio.CancelledError
+    if _is_cancelled():
+        raise asyncio.CancelledError
+    return result
 
 
 def _is_cancelled() -> bool:

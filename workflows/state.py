@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from activities.holds import Write
+from activities.hold_contracts import Write
 from domain.booking import BookingView, MessageState, Reason, Status
 from domain.calendar import Appointment, EventKind, LandingState
 from domain.matching import Match, Verdict

@@ -98,10 +98,7 @@ class TakingBack:
         if state.next_sweep is not None:
             state.plan_sweep(begun)
         given = self._to_withdraw()
-        answer: HoldWithdrawn | None = await self._steps.cleanup(
-            step, given, summary, late=Reason.NOT_TAKEN_BACK, before=given.start
-        )
-        taken = answer or HoldWithdrawn()  # older histories recorded none
+        taken = await self._steps.cleanup(step, given, summary, late=Reason.NOT_TAKEN_BACK, before=given.start)
         for news in known:
             state.looked_into(news)
         if late_until is not None and late_until <= begun and state.late_until == late_until:

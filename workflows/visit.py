@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import AppointmentToRead, HoldActivities
+    from activities.hold_contracts import AppointmentToRead
+    from activities.holds import HoldActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind

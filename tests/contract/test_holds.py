@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import holds
 from activities.connections import Connections
-from activities.holds import HoldActivities, HoldToConfirm, HoldToWrite, LandingToCheck, Write
+from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck, Write
+from activities.holds import HoldActivities
 from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
 from adapters.ascend import AscendSystem
 from adapters.errors import Unavailable

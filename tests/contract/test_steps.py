@@ -12,7 +12,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections, utc_now
-from activities.holds import LOOKS_APART, HoldActivities, HoldToConfirm, HoldToWrite, LandingToCheck
+from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck
+from activities.holds import LOOKS_APART, HoldActivities
 from activities.patients import ChartToCreate, PatientActivities
 from activities.slots import SlotActivities, SlotWanted
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable

@@ -17,7 +17,8 @@ from temporalio import workflow
 
 from activities import holds, slots
 from activities.connections import Connections, Site
-from activities.holds import HoldActivities, HoldToWrite
+from activities.hold_contracts import HoldToWrite
+from activities.holds import HoldActivities
 from activities.slots import SlotActivities
 from activities.withdrawals import WithdrawalActivities
 from adapters.ledger import Ledger, Renewal

@@ -13,7 +13,8 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, Worker
 
-from activities.holds import HoldActivities, HoldConfirmed, HoldWritten
+from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.holds import HoldActivities
 from activities.messages import MessageActivities
 from activities.patients import PatientActivities
 from activities.queues import practice_queue
@@ -50,6 +51,10 @@ STEPS: dict[str, Callable[..., Any]] = {
         MessageActivities.tell_desk,
     )
 }
+
+
+LOST_TASK = timedelta(seconds=2)
+"""A worker that forgets a booking may drop a task that came meanwhile; the server hands it out again after so long."""
 
 
 class ByHand:
@@ -151,7 +156,11 @@ class ByHand:
             digest="",
         )
         handle = await self._client.start_workflow(
-            BookingWorkflow.run, given, id=workflow_id(request.request_id), task_queue=self.name
+            BookingWorkflow.run,
+            given,
+            id=workflow_id(request.request_id),
+            task_queue=self.name,
+            task_timeout=LOST_TASK,
         )
         self._started.append(handle)
         return handle

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo.stack import ROOT
-from settings import ConfigurationError, load_settings
+from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
 KEY = "k1:" + base64.b64encode(b"x" * 32).decode()
@@ -20,8 +20,8 @@ GOOD = {
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("APP_ENV", "SENDGRID_API_KEY", "SENDGRID_FROM", "PAYLOAD_KEYS", "WORKER_HTTP_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)

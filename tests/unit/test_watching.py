@@ -3,7 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from activities.holds import Write
+from activities.hold_contracts import Write
 from domain.interval import span
 from domain.slot import Slot
 from tests.model.bookings import request

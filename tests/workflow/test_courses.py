@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from activities.holds import HoldWritten
+from activities.hold_contracts import HoldWritten
 from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
@@ -111,9 +111,10 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
 
 async def test_reminders_become_rarer(hand: ByHand) -> None:
     handle = await hand.start(confirmation=STAFF, staff_deadline=SECONDS)
-    await waiting(handle, Reason.APPROVAL)
-    await asyncio.sleep(4.5)
-    assert hand.desk_told().count("desk_escalation") == 2
+    await until(lambda: hand.desk_told().count("desk_escalation") == 2)
+    timers = [event.timer_started_event_attributes async for event in handle.fetch_history_events()]
+    waits = [timer.start_to_fire_timeout.ToTimedelta() for timer in timers if timer.timer_id]
+    assert waits == [SECONDS, 2 * SECONDS, 4 * SECONDS]
     await cancel(handle)
 
 

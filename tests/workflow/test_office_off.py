@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from activities.holds import HoldConfirmed, HoldWritten
+from activities.hold_contracts import HoldConfirmed, HoldWritten
 from client.bookings import BookingClient
 from domain.booking import BookingView, Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
