@@ -53,7 +53,7 @@ class HoldActivities:
         renewal = await self._renewed(given.reference)
         fence = renewal.fence if renewal is not None else None
         ambiguous = given.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
-        placed = await self._find_ours(site, given, renewal) if ambiguous else None
+        placed = _not_looked_at() or (await self._find_ours(site, given, renewal) if ambiguous else None)
         if placed is None:
             try:
                 placed = await self._place(site, given, renewal)
@@ -266,7 +266,11 @@ class HoldActivities:
 
         ``None``: somebody has taken it out already, or made it their own; it is not written again.
         """
-        day, mine = await until_visible(site, given, self._rule(given), placed)
+        try:
+            day, mine = await until_visible(site, given, self._rule(given), placed)
+        except OutsideError:
+            activity.heartbeat(placed)
+            raise
         if not mine:
             return None, ()
         kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
@@ -277,6 +281,12 @@ class HoldActivities:
         if given.replaces is not None and (not rivals or kept.slot != given.slot):
             await take_place(site, given, kept)
         return kept, rivals
+
+
+def _not_looked_at() -> Appointment | None:
+    """What the attempt before this one was told that it has written; if it is gone by now, somebody took it out."""
+    told = activity.info().heartbeat_details
+    return Appointment.model_validate(told[0]) if told else None
 
 
 async def _is_off(site: Site, given: LandingToCheck | HoldToConfirm) -> bool:

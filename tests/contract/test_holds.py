@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from adapters.ledger import Claim, ClaimLost, Ledger
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold
 from demo.stack import ROOT
+from domain.calendar import Appointment
 from domain.interval import span
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
@@ -158,6 +160,26 @@ async def test_what_the_desk_took_out_before_we_looked_again_is_not_written_agai
     )
     with pytest.raises(ClaimLost):
         await parts.ledger.claims.renew(reference, datetime.now(UTC))
+
+
+async def test_what_the_desk_took_out_before_anybody_could_look_is_not_written_again(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="status_before")
+    environment, told = ActivityEnvironment(), list[Appointment]()
+    environment.on_heartbeat = lambda *details: told.extend(details)
+    with pytest.raises(Unavailable):
+        await environment.run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+    (row,) = sandbox.state()["appointments"]
+    assert [placed.id for placed in told] == [row["id"]]
+    sandbox.desk(do="delete", id=row["id"])
+    details = [told[0].model_dump(mode="json")]
+    environment.info = replace(environment.info, attempt=2, heartbeat_details=details)
+    written = await environment.run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+    assert (written.appointment, written.conflicts) == (None, ())
+    assert sandbox.state()["appointments"] == []
 
 
 async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(
