@@ -96,7 +96,7 @@ async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await until(lambda: hand.made("withdraw_hold"))
     assert (await cancel(handle)).status is Status.CANCELLED
-    hand.answers["withdraw_hold"] = None
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
     assert (await handle.result()).status is Status.CANCELLED
     assert hand.told() == ["held", "cancelled"]
 
