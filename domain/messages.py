@@ -25,6 +25,10 @@ class Kind(StrEnum):
     DESK_EXPIRED = "desk_expired"
 
 
+LAST_WORDS = frozenset({Kind.DESK_EXPIRED})
+"""What else is said after them does not make them needless."""
+
+
 class Text(Value):
     subject: str
     text: str

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.listing import Listing
     from workflows.notices import Notices
     from workflows.office import Office
+    from workflows.practice_steps import LATE_AFTER
     from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
     from workflows.taking_back import TakingBack
     from workflows.waiting import Reminders, beside, done_before, happens_before
@@ -71,8 +72,13 @@ class Desk:
         return True
 
     async def asked(self, need: NeedsStaff) -> ResolutionKind:
-        """Something beside the booking's own course needs a person: whether it was done by hand or is tried again."""
+        """Something beside the booking's own course needs a person: whether it was done by hand or is tried again.
+
+        One question at a time is open; of one that must wait for its turn the desk is told at once.
+        """
         state = self._state
+        if self._one_question.locked():
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
         async with self._one_question:
             before = state.reason
             self._open(need, state.status)
@@ -87,9 +93,9 @@ class Desk:
 
     async def knows(self, reason: Reason) -> None:
         """Told beside work that goes on: as a question of its own, in its turn; at once where another is open."""
-        if self._state.need is not None:
+        if self._state.need is not None and not self._state.settled:
             self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
-        if self._state.need is None or self._state.settled:
+        else:
             await self.asked(NeedsStaff(reason))
 
     def _open(self, need: NeedsStaff, status: Status) -> None:
@@ -116,16 +122,16 @@ class Desk:
                 await self._look()
                 if not state.on_its_way:
                     return
-            elif now >= state.start:
-                if state.need is not None and state.need.reason is Reason.NOT_CONFIRMED:
-                    state.confirmed = True  # approved and in the calendar: it takes place
-                    return
-                self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
-                raise Declined(Reason.EXPIRED)
+            elif now >= state.start and state.need is not None and state.need.reason is Reason.NOT_CONFIRMED:
+                state.confirmed = True  # approved and in the calendar: it takes place
+                return
             elif expires is not None and now >= expires:
                 await self._expire_hold()
                 if state.need is None:
                     return
+            elif now >= state.start:
+                self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
+                raise Declined(Reason.EXPIRED)
             elif now >= reminders.next_at:
                 self._remind(reminders)
 
@@ -150,18 +156,21 @@ class Desk:
                 raise
 
     async def _expire_hold(self) -> None:
-        """A hold that may not be taken back stands for another term: so often it is tried again.
+        """A hold that may not be taken back stands for another term: so often it is tried again, at last when the
+        visit would begin.
 
         One that the desk has confirmed stands for good.
         """
         state = self._state
+        within = max(state.start - workflow.now(), LATE_AFTER)
         try:
-            if not await done_before(lambda: state.acted, self._taking_back.withdraw()):
+            if not await done_before(lambda: state.acted, self._taking_back.withdraw(), within):
+                state.held_at = state.held_at and workflow.now()
                 return
         except NeedsStaff as need:
             state.held_at = state.held_at and workflow.now()
             return self._open(need, Status.NEEDS_STAFF)
-        if state.is_held:
+        if state.is_held or workflow.now() >= state.start:
             return
         state.version += 1
         self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)

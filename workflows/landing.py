@@ -17,9 +17,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
-    from workflows.practice_steps import PracticeSteps
+    from workflows.practice_steps import LATE_AFTER, PracticeSteps
     from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
     from workflows.taking_back import TakingBack
+    from workflows.waiting import done_before
 
 Given = TypeVar("Given", bound=HoldToWrite)
 Written = TypeVar("Written", HoldWritten, HoldConfirmed)
@@ -52,7 +53,7 @@ class Landing:
             raise OnItsWay
         if self._state.replaced is not None:  # a person has seen the new one land
             self._replaces(self._state.replaced)
-            await self._taking_back.sweep()
+            self._taking_back.sweep_now()
         if needed is not None:
             raise NeedsStaff(needed)
         if not self._state.confirmed:
@@ -161,7 +162,7 @@ class Landing:
             state.write_open = True  # who took it out may put it back
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
-            await self._taking_back.withdraw()
+            await done_before(lambda: state.withdrawn, self._taking_back.withdraw(), LATE_AFTER)
 
     def _replaces(self, earlier: Appointment | None) -> None:
         """It has been taken back where the new one has landed; else it stands until then."""
@@ -230,8 +231,8 @@ class Landing:
         if seen.conflicts:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
-            await self._taking_back.withdraw()
             refused = seen.appointment.landing is LandingState.REFUSED
+            await self._taking_back.give_up(seen.appointment.id)
             reason = Reason.REFUSED_BY_OFFICE if refused else Reason.NOT_LANDED
             raise NeedsStaff(reason, alternatives=await self._other_times())
         if seen.appointment.landing is LandingState.INCOMPLETE:
@@ -256,7 +257,11 @@ class Landing:
         return NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
 
     async def _other_times(self) -> tuple[Slot, ...]:
-        found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
+        """None where they can't be read now: why a person is asked matters more."""
+        try:
+            found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
+        except NeedsStaff:
+            return ()
         return found.alternatives
 
     def _approval_needed(self) -> Reason | None:
@@ -285,6 +290,7 @@ class Landing:
             raise OnItsWay
         state.office_off = False
         if confirmed.appointment is None:
+            state.version += 1  # the patient may have heard that it is held
             raise await self._lost(confirmed.conflicts)
         state.appointment, state.slot = confirmed.appointment, confirmed.appointment.slot
         state.confirmed = True
@@ -332,7 +338,7 @@ class Landing:
             note=request.note,
             confirm=confirm,
             look_first=state.write_open,
-            not_these=tuple(dict.fromkeys((*state.taken_back, *state.left))),
+            not_these=tuple(dict.fromkeys((*state.taken_back, *state.left, *state.not_landed))),
             writes=state.writes,
             replaces=replaced.id if replaced else None,
         )

@@ -15,10 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.messages import DeskNotice, MessageActivities, Notice
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
-    from domain.messages import Kind
+    from domain.messages import LAST_WORDS, Kind
     from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
-    from workflows.waiting import ended, sleep_until
+    from workflows.waiting import ended, is_cancelled, sleep_until
 
 Given = TypeVar("Given", Notice, DeskNotice)
 
@@ -59,8 +59,7 @@ class Notices:
             reason=reason,
             start=self._state.start,
         )
-        last_word = kind is Kind.DESK_EXPIRED  # not overtaken by what else the desk hears
-        self._send(kind if last_word else DESK, partial(self._deliver_to_desk, notice))
+        self._send(kind if kind in LAST_WORDS else DESK, partial(self._deliver_to_desk, notice))
 
     def desk_has_acted(self) -> None:
         """What the desk was still to be told is not so any more."""
@@ -104,6 +103,8 @@ class Notices:
         summary = f"Tell the patient by {notice.channel}: {notice.kind}"
         sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
         while sent.not_before is not None:
+            if is_cancelled():
+                raise asyncio.CancelledError
             await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
             sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
         self._state.messages.append(sent)

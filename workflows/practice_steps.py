@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.errors import REFUSALS
     from domain.booking import Reason
     from workflows.state import NeedsStaff, Withdrawn
-    from workflows.waiting import beside
+    from workflows.waiting import beside, is_cancelled
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -66,7 +66,7 @@ class PracticeSteps:
         try:
             return await _outcome(handle)
         except (ActivityError, NeedsStaff, asyncio.CancelledError) as failure:
-            if self._withdrawn and not _is_cancelled():
+            if self._withdrawn and not is_cancelled():
                 raise Withdrawn from failure
             raise
         finally:
@@ -134,16 +134,10 @@ async def _outcome(step: Awaitable[Result]) -> Result:
     except ActivityError as failure:
         if is_cancelled_exception(failure):
             raise
-        if _is_cancelled():
+        if is_cancelled():
             raise asyncio.CancelledError from failure
         refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
         raise NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED) from failure
-    if _is_cancelled():
+    if is_cancelled():
         raise asyncio.CancelledError
     return result
-
-
-def _is_cancelled() -> bool:
-    """Whether whoever waits is to end; a step that had ended when it was stopped is cancelled by itself."""
-    waiting = asyncio.current_task()
-    return waiting is not None and waiting.cancelling() > 0

@@ -91,6 +91,8 @@ class BookingState:
     """The hold that stands until the one on its way has landed."""
     writes: tuple[Write, ...] = ()
     """All that were begun, whatever became of them: there something of ours may be."""
+    not_landed: tuple[str, ...] = ()
+    """The office refused them, or let them lie: none of them is the hold any more."""
     write_open: bool = False
     """A write was started and its outcome is not known: look for it before the next."""
     queued: bool = False
@@ -322,12 +324,12 @@ class BookingState:
         return resolution
 
     def hold_expires(self) -> datetime | None:
-        """What is approved, by a person or by the rules, stands."""
+        """At the latest when the visit would begin; until then what is approved, by a person or the rules, stands."""
         if self.appointment is None or self.held_at is None or self.status is Status.CONFIRMED:
             return None
-        if self.approved or self.confirm_begun:
-            return None
-        return self.held_at + self.given.policy.hold_expiry
+        term = None if self.approved or self.confirm_begun else self.held_at + self.given.policy.hold_expiry
+        expires = min(term or self.start, self.start)
+        return expires if self.held_at < expires else None
 
     def resolutions(self) -> tuple[ResolutionKind, ...]:
         """What a person may decide about the open exception."""

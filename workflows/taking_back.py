@@ -70,6 +70,18 @@ class TakingBack:
         state.confirmed = False
         state.slot = None
 
+    async def give_up(self, appointment_id: str) -> None:
+        """The office has not taken it in. It goes beside what a person decides, however long the office is away."""
+        state = self._state
+        state.not_landed += (appointment_id,)
+        state.write_open = True
+        self.forget_hold()
+        self.sweep_now()
+        await self.release_claim()
+
+    def sweep_now(self) -> None:
+        self._state.next_sweep = workflow.now()
+
     async def sweep(self) -> None:
         """Take back what must not stand: it came late, or the office did not take it back.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,15 +51,24 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await ended(tasks)
 
 
-async def done_before(condition: Callable[[], bool], work: Coroutine[Any, Any, None]) -> bool:
-    """Whether this was done before the condition came true; then it is dropped."""
+async def done_before(
+    condition: Callable[[], bool], work: Coroutine[Any, Any, None], within: timedelta | None = None
+) -> bool:
+    """Whether this was done before the condition came true, and within the time given; else it is dropped."""
     task = asyncio.create_task(work)
     try:
-        await workflow.wait_condition(lambda: task.done() or condition())
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: task.done() or condition(), timeout=within)
     finally:
         task.cancel()
         await ended([task])
     return not task.cancelled()
+
+
+def is_cancelled() -> bool:
+    """Whether whoever waits is to end; a step that had ended when it was stopped is cancelled by itself."""
+    waiting = asyncio.current_task()
+    return waiting is not None and waiting.cancelling() > 0
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -240,6 +240,18 @@ async def test_an_older_word_is_not_said_after_a_newer_one_has_begun(ledger: Led
     assert (await ledger.messages.begin(cancelled, [address], NOW + timedelta(seconds=5))).action is Action.SEND
 
 
+async def test_that_a_booking_ended_undecided_is_said_whatever_else_the_desk_hears(ledger: Ledger) -> None:
+    reference, desk = os.urandom(8).hex(), os.urandom(8).hex()
+    ended, changed = (
+        MessageId(reference=reference, kind=kind, version=1, channel="email")
+        for kind in ("desk_expired", "desk_exception")
+    )
+    await ledger.messages.begin(ended, [desk], NOW)
+    await ledger.messages.not_sent(ended, NOW)
+    await ledger.messages.begin(changed, [desk], NOW + timedelta(seconds=1))
+    assert (await ledger.messages.begin(ended, [desk], NOW + timedelta(seconds=2))).action is Action.SEND
+
+
 async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     address = os.urandom(8).hex()
     for _ in range(2):

@@ -10,19 +10,20 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from activities.hold_contracts import HoldWritten
+from activities.hold_contracts import HoldConfirmed, HoldWritten
 from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
-from domain.calendar import AppointmentStatus, LandingState
+from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.interval import Interval
+from domain.matching import Match, Verdict
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, by_hand, hour
 from workflows.booking import BookingWorkflow
-from workflows.contracts import NewTime, Resolution, ResolutionKind
+from workflows.contracts import CalendarNews, NewTime, Resolution, ResolutionKind
 from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
 STAFF = Confirmation.STAFF
@@ -107,6 +108,34 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
     ended = await handle.result()
     assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
     assert hand.desk_told() == ["desk_exception", "desk_escalation", "desk_expired"]
+
+
+async def test_what_the_desk_has_confirmed_itself_is_not_declined_when_the_visit_would_begin(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.answers["withdraw_hold"] = lambda given: HoldWithdrawn(kept=(hand.visit(reference=given.reference),))
+    handle = await hand.start(confirmation=STAFF)
+    await confirmed(handle)
+    await hand.has_told("held", "confirmed")
+
+
+async def test_a_hold_that_nobody_decided_on_is_taken_back_when_the_visit_would_begin(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    handle = await hand.start(confirmation=STAFF)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
+    assert hand.told() == ["held", "declined"]
+    assert hand.desk_told()[-1] == "desk_expired"
+
+
+async def test_a_hold_that_can_not_be_taken_back_does_not_keep_the_booking_from_its_end(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF)
+    view = await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
+    assert view.reason is Reason.REFUSED_BY_SYSTEM
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, RETRY)
+    assert (await handle.result()).status is Status.DECLINED
 
 
 async def test_reminders_become_rarer(hand: ByHand) -> None:
@@ -298,6 +327,42 @@ async def test_who_took_it_back_need_not_be_told(hand: ByHand) -> None:
     assert hand.desk_told().count("desk_exception") == 1
 
 
+async def test_who_heard_that_it_is_held_hears_that_it_is_not_any_more(hand: ByHand) -> None:
+    hand.answers["match_patient"] = Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=("7", "8"))
+    hand.answers["confirm_hold"] = HoldConfirmed(conflicts=(Conflict(cause=Cause.APPOINTMENT, appointment="99"),))
+    hand.answers["nearest_openings"] = SlotCheck()
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.PATIENT_AMBIGUOUS)
+    await hand.has_told("received")
+    await decide(handle, Resolution(kind=ResolutionKind.PATIENT, patient="7"))
+    await waiting(handle, Reason.APPROVAL)
+    await hand.has_told("received", "held")
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await hand.has_told("received", "held", "received")
+    await cancel(handle)
+
+
+async def test_what_is_overtaken_while_it_goes_out_does_not_wait_for_the_end_of_quiet_hours(hand: ByHand) -> None:
+    notify, asked = hand.answers["notify"], asyncio.Event()
+
+    async def late_at_night(given: Any) -> Any:
+        if len(hand.made("notify")) > 1:
+            return notify(given)
+        await asked.wait()
+        morning = datetime.now(UTC) + SECONDS
+        return notify(given).model_copy(update={"state": "quiet_hours", "not_before": morning})
+
+    hand.answers["notify"] = late_at_night
+    handle = await hand.start()
+    await confirmed(handle)
+    await until(lambda: hand.made("notify"))
+    await cancel(handle)
+    asked.set()
+    await handle.result()
+    assert hand.told() == ["confirmed", "cancelled"]
+
+
 async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> None:
     answering = asyncio.Event()
 
@@ -317,6 +382,18 @@ async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> No
 
 
 # ---- a confirmed visit
+
+
+async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(hand: ByHand) -> None:
+    handle = await hand.start(consent=False)
+    await waiting(handle, Reason.NOT_REACHED)
+    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["confirm_hold"] = NotAuthorized("no")
+    refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    await handle.signal(BookingWorkflow.schedule_changed, refused)
+    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
 
 
 def over_already(hand: ByHand) -> None:

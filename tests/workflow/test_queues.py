@@ -9,8 +9,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
-from adapters.errors import NotAuthorized, OutcomeUnknown
+from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.matching import Verdict
@@ -18,7 +19,18 @@ from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, by_hand, hour
-from tests.workflow.test_courses import APPROVE, DECLINE, RETRY, STAFF, Handle, confirmed, decide, until, waiting
+from tests.workflow.test_courses import (
+    APPROVE,
+    DECLINE,
+    RETRY,
+    STAFF,
+    Handle,
+    cancel,
+    confirmed,
+    decide,
+    until,
+    waiting,
+)
 from workflows.booking import BookingWorkflow
 from workflows.contracts import CalendarNews, Resolution, ResolutionKind
 
@@ -132,6 +144,40 @@ async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_de
 
 
 # ---- what must not stand
+
+
+async def refused(hand: ByHand) -> Handle:
+    """The office did not take it in, and what the partner shows of it can't be taken back."""
+    not_taken_in = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.REFUSED)
+    hand.answers["await_landing"] = HoldWritten(appointment=not_taken_in)
+    hand.answers["nearest_openings"] = SlotCheck(alternatives=(hand.slot,))
+    hand.answers["sweep_twins"] = hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await start(hand)
+    view = await waiting(handle, Reason.REFUSED_BY_OFFICE)
+    assert (view.alternatives, view.appointment_id) == ((hand.slot,), None)
+    await hand.has_told("received")
+    return handle
+
+
+async def test_what_the_office_refused_is_decided_on_though_it_can_not_be_taken_back(hand: ByHand) -> None:
+    handle = await refused(hand)
+    await until(lambda: hand.made("sweep_twins"))
+    lands = hand.visit(id="12", status=AppointmentStatus.TENTATIVE)
+    hand.answers["write_hold"] = HoldWritten(appointment=lands)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.APPROVAL)
+    written = hand.made("write_hold")[-1]
+    assert (written.look_first, written.not_these) == (True, ("11",))
+    taken_back = len(hand.made("sweep_twins"))
+    await until(lambda: len(hand.made("sweep_twins")) > taken_back)
+    assert hand.made("sweep_twins")[-1].appointment_id == "12"
+
+
+async def test_a_cancel_is_heard_while_what_the_office_refused_can_not_be_taken_back(hand: ByHand) -> None:
+    handle = await refused(hand)
+    assert (await cancel(handle)).status is Status.CANCELLED
+    hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("11",))
+    await until(lambda: "cancelled" in hand.told())
 
 
 async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) -> Handle:
