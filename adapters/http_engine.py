@@ -1,4 +1,4 @@
-"""httpx over aiohttp's connections: httpx's own engine takes four times the processor time for a call.
+"""httpx over aiohttp's connections: httpx's own engine takes two to five times the processor time for a call.
 
 The one thing that matters of it: what certainly was not sent is a ``ConnectError``; every other failure is not.
 """
