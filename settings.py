@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from runtime.codec import Keyring
 
@@ -19,6 +21,7 @@ CONNECTION_VARIABLES = {
     "the NexHealth connection": ["nexhealth_api_key", "nexhealth_subdomain"],
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
 
 class ConfigurationError(ValueError):
@@ -113,7 +116,12 @@ def load_settings(*, practice_systems: bool = True) -> Settings:
         settings = Settings()
     except ValidationError as refusal:
         raise ConfigurationError([f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in refusal.errors()]) from None
-    problems = [*_group_problems(settings, practice_systems), *_key_problems(settings), *_place_problems(settings)]
+    problems = [
+        *_group_problems(settings, practice_systems),
+        *_key_problems(settings),
+        *_ledger_problems(settings),
+        *_place_problems(settings),
+    ]
     if settings.is_production:
         problems += _production_problems(settings)
     if problems:
@@ -160,6 +168,15 @@ def _key_problems(settings: Settings) -> list[str]:
         except ValueError as wrong:
             problems.append(f"{name.upper()}: {wrong}")
     return problems
+
+
+def _ledger_problems(settings: Settings) -> list[str]:
+    try:
+        url = make_url(settings.ledger)
+        usable = bool(url.database) if url.drivername == "sqlite" else url.drivername in POSTGRESQL
+    except (ArgumentError, ValueError):
+        usable = False
+    return [] if usable else ["LEDGER_URL: must be sqlite:////path or postgresql://user:password@host/database"]
 
 
 def _place_problems(settings: Settings) -> list[str]:

@@ -71,6 +71,12 @@ def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch:
         assert f"{name}:" in told
 
 
+@pytest.mark.parametrize("url", ["foo", "sqlite://", "mysql://db/holdfast", "postgresql://db:port/holdfast"])
+def test_what_is_no_ledgers_address_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("LEDGER_URL", url)
+    assert refusal().startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
+
+
 def test_a_practice_that_is_reached_through_nexhealth_needs_no_ascend(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in GOOD:
         monkeypatch.delenv(name)
