@@ -16,10 +16,13 @@ from sqlalchemy.exc import ArgumentError
 
 from runtime.codec import Keyring
 
-CONNECTION_VARIABLES = {
-    "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
-    "the NexHealth connection": ["nexhealth_api_key", "nexhealth_subdomain"],
+VARIABLES = {
+    "ascend": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
+    "nexhealth": ["nexhealth_api_key", "nexhealth_subdomain"],
+    "email": ["sendgrid_api_key", "sendgrid_from"],
+    "sms": ["twilio_account_sid", "twilio_api_key_sid", "twilio_api_key_secret", "twilio_messaging_service_sid"],
 }
+"""Given together or not at all: what a kind of connection, or a channel, needs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
@@ -86,14 +89,6 @@ class Settings(BaseSettings):
         return self.ledger_url or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
 
     @property
-    def reaches_ascend(self) -> bool:
-        return bool(self.ascend_client_id)
-
-    @property
-    def reaches_nexhealth(self) -> bool:
-        return bool(_text(self, "nexhealth_api_key"))
-
-    @property
     def nexhealth_webhook_secrets(self) -> tuple[str, ...]:
         """Several while one replaces another."""
         return tuple(secret.strip() for secret in _text(self, "nexhealth_webhook_secret").split(",") if secret.strip())
@@ -107,17 +102,17 @@ class Settings(BaseSettings):
         return _keyring("LINK_KEYS", self.link_keys, self.state_dir / "link.keys")
 
 
-def load_settings(*, practice_systems: bool = True) -> Settings:
+def load_settings() -> Settings:
     """Raises ConfigurationError with every problem at once.
 
-    A web backend that only speaks to bookings needs no access to practice systems, and is not asked for it.
+    Which practice systems must be reached the practice file says: ``missing`` is asked where one is opened.
     """
     try:
         settings = Settings()
     except ValidationError as refusal:
         raise ConfigurationError([f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in refusal.errors()]) from None
     problems = [
-        *_group_problems(settings, practice_systems),
+        *_incomplete(settings),
         *_key_problems(settings),
         *_ledger_problems(settings),
         *_place_problems(settings),
@@ -131,31 +126,17 @@ def load_settings(*, practice_systems: bool = True) -> Settings:
     return settings
 
 
-def email_is_on(settings: Settings) -> bool:
-    return bool(settings.sendgrid_api_key.get_secret_value())
+def missing(settings: Settings, what: str) -> list[str]:
+    """The variables without which this kind of connection, or this channel, is off."""
+    return [name.upper() for name in VARIABLES[what] if not _text(settings, name)]
 
 
-def sms_is_on(settings: Settings) -> bool:
-    return bool(settings.twilio_account_sid)
-
-
-def _group_problems(settings: Settings, practice_systems: bool) -> list[str]:
-    groups = {
-        **CONNECTION_VARIABLES,
-        "email": ["sendgrid_api_key", "sendgrid_from"],
-        "SMS": [
-            "twilio_account_sid",
-            "twilio_api_key_sid",
-            "twilio_api_key_secret",
-            "twilio_messaging_service_sid",
-        ],
-    }
+def _incomplete(settings: Settings) -> list[str]:
     problems = []
-    for what, names in groups.items():
-        missing = [name for name in names if not _text(settings, name)]
-        required = practice_systems and what == "the Ascend connection" and not settings.reaches_nexhealth
-        if missing and (len(missing) < len(names) or required):
-            problems += [f"{name.upper()}: is missing; {what} needs it" for name in missing]
+    for what, names in VARIABLES.items():
+        without = missing(settings, what)
+        if len(without) < len(names):
+            problems += [f"{name}: is missing; {what} needs it" for name in without]
     return problems
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.practice_file import read_practice
 from demo.stack import ROOT
+from domain.practice import Practice
+from runtime.build import connections
 from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
@@ -77,16 +80,36 @@ def test_what_is_no_ledgers_address_is_refused(monkeypatch: pytest.MonkeyPatch, 
     assert refusal().startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
 
 
-def test_a_practice_that_is_reached_through_nexhealth_needs_no_ascend(monkeypatch: pytest.MonkeyPatch) -> None:
+async def needed_by(practice: Practice) -> set[str]:
+    """The variables whose lack the practice's connections complain of."""
+    try:
+        async with connections(load_settings(), practice):
+            return set()
+    except ConfigurationError as refused:
+        return {problem.partition(":")[0] for problem in refused.problems}
+
+
+async def test_only_what_the_practice_files_connections_need_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in GOOD:
         monkeypatch.delenv(name)
-    assert "ASCEND_CLIENT_ID:" in refusal()
+    text, behind = (ROOT / "practice.toml").read_text(), tmp_path / "practice.toml"
+    behind.write_text(text.replace('system = "ascend"', 'system = "ascend"\nkind = "nexhealth"'))
+    nexhealth = {"NEXHEALTH_API_KEY", "NEXHEALTH_SUBDOMAIN"}
+    assert await needed_by(read_practice(ROOT / "practice.toml")) == {*GOOD, *nexhealth}
+    assert await needed_by(read_practice(behind)) == nexhealth
+    for name in nexhealth:
+        monkeypatch.setenv(name, "hush-hush")
+    assert await needed_by(read_practice(behind)) == set()
+
+
+def test_an_account_is_given_as_a_whole_and_its_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXHEALTH_API_KEY", "hush-hush")
     assert "NEXHEALTH_SUBDOMAIN:" in refusal()
     monkeypatch.setenv("NEXHEALTH_SUBDOMAIN", "bright-harbor")
     monkeypatch.setenv("NEXHEALTH_WEBHOOK_SECRET", "new-one, old-one,")
     settings = load_settings()
-    assert (settings.reaches_ascend, settings.reaches_nexhealth) == (False, True)
     assert settings.nexhealth_webhook_secrets == ("new-one", "old-one")
     assert "hush" not in repr(settings)
     assert "new-one" not in repr(settings)
