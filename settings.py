@@ -24,6 +24,7 @@ VARIABLES = {
 }
 """Given together or not at all: what a kind of connection, or a channel, needs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TOKEN_LENGTH = 32
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
 
@@ -115,7 +116,7 @@ def load_settings() -> Settings:
         *_incomplete(settings),
         *_key_problems(settings),
         *_ledger_problems(settings),
-        *_place_problems(settings),
+        *_address_problems(settings),
     ]
     if settings.is_production:
         problems += _production_problems(settings)
@@ -160,11 +161,22 @@ def _ledger_problems(settings: Settings) -> list[str]:
     return [] if usable else ["LEDGER_URL: must be sqlite:////path or postgresql://user:password@host/database"]
 
 
-def _place_problems(settings: Settings) -> list[str]:
+def _address_problems(settings: Settings) -> list[str]:
+    problems = []
+    for name in ("web_address", "worker_http_address", "metrics_address"):
+        address = _text(settings, name)
+        is_off = not address and name != "web_address"
+        if not is_off and not _is_address(address):
+            problems.append(f"{name.upper()}: must be host:port, as in 127.0.0.1:8000")
     host = settings.worker_http_address.rpartition(":")[0]
-    if settings.worker_http_address and host not in LOOPBACK and not _text(settings, "codec_token"):
-        return ["CODEC_TOKEN: is missing; decoding away from loopback needs a token of 32 characters or more"]
-    return []
+    if host and host not in LOOPBACK and len(_text(settings, "codec_token")) < TOKEN_LENGTH:
+        problems.append(f"CODEC_TOKEN: decoding away from loopback needs a token of {TOKEN_LENGTH} characters or more")
+    return problems
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 65536
 
 
 def _production_problems(settings: Settings) -> list[str]:
@@ -176,7 +188,13 @@ def _production_problems(settings: Settings) -> list[str]:
     for name in ("payload_keys", "link_keys", "ledger_url"):
         if not _text(settings, name):
             problems.append(f"{name.upper()}: is missing; production makes none up")
-    for name in ("ascend_client_id", "nexhealth_api_key", "sendgrid_api_key"):
+    for name in (
+        "ascend_client_id",
+        "ascend_client_secret",
+        "nexhealth_api_key",
+        "sendgrid_api_key",
+        "twilio_api_key_secret",
+    ):
         if "sandbox" in _text(settings, name):
             problems.append(f"{name.upper()}: is the sandbox's; production refuses it")
     return problems

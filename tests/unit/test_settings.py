@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.practice_file import read_practice
-from demo.stack import ROOT
+from demo.stack import ROOT, sandbox_settings
 from domain.practice import Practice
 from runtime.build import connections
 from settings import ConfigurationError, Settings, load_settings
@@ -74,10 +74,40 @@ def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch:
         assert f"{name}:" in told
 
 
+def test_production_refuses_whatever_opens_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    for name, value in sandbox_settings("https://sandbox.example").items():
+        monkeypatch.setenv(name, value)
+    told = refusal()
+    for name, value in sandbox_settings("").items():
+        assert (f"{name}: is the sandbox's" in told) == ("sandbox" in value)
+
+
 @pytest.mark.parametrize("url", ["foo", "sqlite://", "mysql://db/holdfast", "postgresql://db:port/holdfast"])
 def test_what_is_no_ledgers_address_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("LEDGER_URL", url)
     assert refusal().startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
+
+
+@pytest.mark.parametrize("name", ["WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"])
+@pytest.mark.parametrize("address", ["8000", ":8000", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"])
+def test_what_is_no_address_to_listen_at_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
+    monkeypatch.setenv(name, address)
+    assert f"{name}: must be host:port" in refusal()
+
+
+def test_what_may_be_off_is_off_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"):
+        monkeypatch.setenv(name, "")
+    assert refusal() == "WEB_ADDRESS: must be host:port, as in 127.0.0.1:8000"
+
+
+def test_decoding_away_from_loopback_needs_a_long_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_HTTP_ADDRESS", "0.0.0.0:8081")
+    monkeypatch.setenv("CODEC_TOKEN", "t" * 31)
+    assert "CODEC_TOKEN:" in refusal()
+    monkeypatch.setenv("CODEC_TOKEN", "t" * 32)
+    load_settings()
 
 
 async def needed_by(practice: Practice) -> set[str]:
