@@ -13,6 +13,7 @@ from pydantic import PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from runtime.codec import Keyring
 
@@ -37,7 +38,7 @@ class ConfigurationError(ValueError):
 
 
 class Settings(BaseSettings):
-    """One field a variable; TEMPORAL_* beyond the namespace are read by the Temporal SDK itself."""
+    """One field a variable; TEMPORAL_* are read by the Temporal SDK itself."""
 
     model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -46,7 +47,6 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".holdfast")
     ledger_url: str = ""
     booking_task_queue: str = "bookings"
-    temporal_namespace: str = "default"
     payload_keys: SecretStr = SecretStr("")
     link_keys: SecretStr = SecretStr("")
     ascend_base_url: str = "https://prod.hs1api.com"
@@ -95,6 +95,15 @@ class Settings(BaseSettings):
         return tuple(secret.strip() for secret in _text(self, "nexhealth_webhook_secret").split(",") if secret.strip())
 
     @property
+    def temporal(self) -> ClientConnectConfig:
+        """How Temporal is reached: TEMPORAL_*, and the profile where there is one."""
+        return ClientConfig.load_client_connect_config()
+
+    @property
+    def temporal_namespace(self) -> str:
+        return self.temporal.get("namespace") or "default"
+
+    @property
     def payload_keyring(self) -> Keyring:
         return _keyring("PAYLOAD_KEYS", self.payload_keys, self.state_dir / "payload.keys")
 
@@ -116,6 +125,7 @@ def load_settings() -> Settings:
         *_incomplete(settings),
         *_key_problems(settings),
         *_ledger_problems(settings),
+        *_temporal_problems(settings),
         *_address_problems(settings),
     ]
     if settings.is_production:
@@ -159,6 +169,14 @@ def _ledger_problems(settings: Settings) -> list[str]:
     except (ArgumentError, ValueError):
         usable = False
     return [] if usable else ["LEDGER_URL: must be sqlite:////path or postgresql://user:password@host/database"]
+
+
+def _temporal_problems(settings: Settings) -> list[str]:
+    try:
+        _ = settings.temporal
+    except (RuntimeError, OSError) as wrong:
+        return [f"TEMPORAL_*: Temporal's SDK cannot use them: {str(wrong).splitlines()[0]}"]
+    return []
 
 
 def _address_problems(settings: Settings) -> list[str]:

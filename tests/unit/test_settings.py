@@ -23,7 +23,7 @@ GOOD = {
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in Settings.model_fields:
+    for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     for name, value in GOOD.items():
@@ -108,6 +108,19 @@ def test_decoding_away_from_loopback_needs_a_long_token(monkeypatch: pytest.Monk
     assert "CODEC_TOKEN:" in refusal()
     monkeypatch.setenv("CODEC_TOKEN", "t" * 32)
     load_settings()
+
+
+def test_the_namespace_is_the_variables_else_the_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "temporal.toml"
+    file.write_text('[profile.cloud]\nnamespace = "dental.a1b2c"\n')
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
+    assert load_settings().temporal_namespace == "default"
+    monkeypatch.setenv("TEMPORAL_PROFILE", "cloud")
+    assert load_settings().temporal_namespace == "dental.a1b2c"
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "mine")
+    assert load_settings().temporal_namespace == "mine"
+    monkeypatch.setenv("TEMPORAL_PROFILE", "nowhere")
+    assert "TEMPORAL_*: Temporal's SDK cannot use them: Profile 'nowhere' not found" in refusal()
 
 
 async def needed_by(practice: Practice) -> set[str]:
