@@ -27,6 +27,8 @@ async def connect(settings: Settings, plugin: Plugin, *, runtime: Runtime | None
         return await Client.connect(**config, plugins=[plugin], runtime=runtime)
     except RuntimeError as failure:
         raise ConnectionError(f"Temporal does not answer at {config['target_host']}; set TEMPORAL_ADDRESS") from failure
+    except ValueError as failure:
+        raise ConnectionError(f"TEMPORAL_*: Temporal cannot be reached with them: {failure}") from failure
 
 
 async def ensure_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner, Result
 
 import starter
 from client import render
 from client.check import Finding
+from client.session import Session
 from demo.stack import ROOT
 from domain.booking import BookingView, Status
+from runtime.codec import DecryptionError
 from settings import Settings
 
 NOBODY = "127.0.0.1:1"
@@ -82,6 +87,60 @@ def test_check_refuses_an_address_that_is_no_ledgers() -> None:
 
 def test_check_tells_what_is_off() -> None:
     assert {"webhooks: off", "channel email: off", "channel sms: off"} <= set(remedies(**ASCEND, **NEXHEALTH))
+
+
+@pytest.mark.parametrize("address", ["foo bar:7233", "127.0.0.1:abc", NOBODY])
+def test_an_address_at_which_no_temporal_can_be_is_refused(address: str) -> None:
+    result = run("show", "x", "--json", TEMPORAL_ADDRESS=address)
+    assert result.exit_code == 1
+    assert "TEMPORAL_" in said(result)["error"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""), "see whether a worker is running"),
+        (RPCError("Namespace x is not found.", RPCStatusCode.NOT_FOUND, b""), "Namespace x is not found."),
+        (WorkflowQueryFailedError("no handler"), "no handler"),
+        (WorkflowUpdateFailedError(ValueError()), "the worker's log says more"),
+        (DecryptionError("no key with id 'k'"), "PAYLOAD_KEYS"),
+    ],
+)
+def test_what_temporal_cannot_answer_is_a_reason(
+    failure: Exception, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(_: Session) -> None:
+        raise failure
+
+    with pytest.raises(typer.Exit) as ended:
+        starter._run(work, as_json=True, needs_temporal=False)
+    assert ended.value.exit_code == 1
+    assert told in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["resolve", "x", "--start", "foo"], "must be a date and time"),
+        (["resolve", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
+        (["reschedule", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
+        (["resolve", "x", "--decline", "x" * 501], "--decline: String should have at most 500"),
+        (["resolve", "x", "--patient", ""], "--patient:"),
+        (["resolve", "x", "--approve", "--provider", "hazel"], "only go with --start"),
+    ],
+)
+def test_wrong_usage_is_told_before_temporal_is_asked(words: list[str], told: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "request.json"
+    file.write_text("{}")
+    result = run("submit", str(file), "--json")
+    assert result.exit_code == 1
+    assert "patient: is missing" in said(result)["problems"]
 
 
 def test_brackets_are_shown_as_they_are() -> None:
