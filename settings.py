@@ -11,14 +11,22 @@ from urllib.parse import urlsplit
 
 from pydantic import PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from runtime.codec import Keyring
 
-CONNECTION_VARIABLES = {
-    "the Ascend connection": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
-    "the NexHealth connection": ["nexhealth_api_key", "nexhealth_subdomain"],
+VARIABLES = {
+    "ascend": ["ascend_client_id", "ascend_client_secret", "ascend_organization_id"],
+    "nexhealth": ["nexhealth_api_key", "nexhealth_subdomain"],
+    "email": ["sendgrid_api_key", "sendgrid_from"],
+    "sms": ["twilio_account_sid", "twilio_api_key_sid", "twilio_api_key_secret", "twilio_messaging_service_sid"],
 }
+"""Given together or not at all: what a kind of connection, or a channel, needs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TOKEN_LENGTH = 32
+POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
 
 class ConfigurationError(ValueError):
@@ -30,7 +38,7 @@ class ConfigurationError(ValueError):
 
 
 class Settings(BaseSettings):
-    """One field a variable; TEMPORAL_* beyond the namespace are read by the Temporal SDK itself."""
+    """One field a variable; TEMPORAL_* are read by the Temporal SDK itself."""
 
     model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -39,7 +47,6 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".holdfast")
     ledger_url: str = ""
     booking_task_queue: str = "bookings"
-    temporal_namespace: str = "default"
     payload_keys: SecretStr = SecretStr("")
     link_keys: SecretStr = SecretStr("")
     ascend_base_url: str = "https://prod.hs1api.com"
@@ -83,17 +90,18 @@ class Settings(BaseSettings):
         return self.ledger_url or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
 
     @property
-    def reaches_ascend(self) -> bool:
-        return bool(self.ascend_client_id)
-
-    @property
-    def reaches_nexhealth(self) -> bool:
-        return bool(_text(self, "nexhealth_api_key"))
-
-    @property
     def nexhealth_webhook_secrets(self) -> tuple[str, ...]:
         """Several while one replaces another."""
         return tuple(secret.strip() for secret in _text(self, "nexhealth_webhook_secret").split(",") if secret.strip())
+
+    @property
+    def temporal(self) -> ClientConnectConfig:
+        """How Temporal is reached: TEMPORAL_*, and the profile where there is one."""
+        return ClientConfig.load_client_connect_config()
+
+    @property
+    def temporal_namespace(self) -> str:
+        return self.temporal.get("namespace") or "default"
 
     @property
     def payload_keyring(self) -> Keyring:
@@ -104,16 +112,22 @@ class Settings(BaseSettings):
         return _keyring("LINK_KEYS", self.link_keys, self.state_dir / "link.keys")
 
 
-def load_settings(*, practice_systems: bool = True) -> Settings:
+def load_settings() -> Settings:
     """Raises ConfigurationError with every problem at once.
 
-    A web backend that only speaks to bookings needs no access to practice systems, and is not asked for it.
+    Which practice systems must be reached the practice file says: ``missing`` is asked where one is opened.
     """
     try:
         settings = Settings()
     except ValidationError as refusal:
         raise ConfigurationError([f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in refusal.errors()]) from None
-    problems = [*_group_problems(settings, practice_systems), *_key_problems(settings), *_place_problems(settings)]
+    problems = [
+        *_incomplete(settings),
+        *_key_problems(settings),
+        *_ledger_problems(settings),
+        *_temporal_problems(settings),
+        *_address_problems(settings),
+    ]
     if settings.is_production:
         problems += _production_problems(settings)
     if problems:
@@ -123,31 +137,17 @@ def load_settings(*, practice_systems: bool = True) -> Settings:
     return settings
 
 
-def email_is_on(settings: Settings) -> bool:
-    return bool(settings.sendgrid_api_key.get_secret_value())
+def missing(settings: Settings, what: str) -> list[str]:
+    """The variables without which this kind of connection, or this channel, is off."""
+    return [name.upper() for name in VARIABLES[what] if not _text(settings, name)]
 
 
-def sms_is_on(settings: Settings) -> bool:
-    return bool(settings.twilio_account_sid)
-
-
-def _group_problems(settings: Settings, practice_systems: bool) -> list[str]:
-    groups = {
-        **CONNECTION_VARIABLES,
-        "email": ["sendgrid_api_key", "sendgrid_from"],
-        "SMS": [
-            "twilio_account_sid",
-            "twilio_api_key_sid",
-            "twilio_api_key_secret",
-            "twilio_messaging_service_sid",
-        ],
-    }
+def _incomplete(settings: Settings) -> list[str]:
     problems = []
-    for what, names in groups.items():
-        missing = [name for name in names if not _text(settings, name)]
-        required = practice_systems and what == "the Ascend connection" and not settings.reaches_nexhealth
-        if missing and (len(missing) < len(names) or required):
-            problems += [f"{name.upper()}: is missing; {what} needs it" for name in missing]
+    for what, names in VARIABLES.items():
+        without = missing(settings, what)
+        if len(without) < len(names):
+            problems += [f"{name}: is missing; {what} needs it" for name in without]
     return problems
 
 
@@ -162,11 +162,39 @@ def _key_problems(settings: Settings) -> list[str]:
     return problems
 
 
-def _place_problems(settings: Settings) -> list[str]:
-    host = settings.worker_http_address.rpartition(":")[0]
-    if settings.worker_http_address and host not in LOOPBACK and not _text(settings, "codec_token"):
-        return ["CODEC_TOKEN: is missing; decoding away from loopback needs a token of 32 characters or more"]
+def _ledger_problems(settings: Settings) -> list[str]:
+    try:
+        url = make_url(settings.ledger)
+        usable = bool(url.database) if url.drivername == "sqlite" else url.drivername in POSTGRESQL
+    except (ArgumentError, ValueError):
+        usable = False
+    return [] if usable else ["LEDGER_URL: must be sqlite:////path or postgresql://user:password@host/database"]
+
+
+def _temporal_problems(settings: Settings) -> list[str]:
+    try:
+        _ = settings.temporal
+    except (RuntimeError, OSError) as wrong:
+        return [f"TEMPORAL_*: Temporal's SDK cannot use them: {str(wrong).splitlines()[0]}"]
     return []
+
+
+def _address_problems(settings: Settings) -> list[str]:
+    problems = []
+    for name in ("web_address", "worker_http_address", "metrics_address"):
+        address = _text(settings, name)
+        is_off = not address and name != "web_address"
+        if not is_off and not _is_address(address):
+            problems.append(f"{name.upper()}: must be host:port, as in 127.0.0.1:8000")
+    host = settings.worker_http_address.rpartition(":")[0]
+    if host and host not in LOOPBACK and len(_text(settings, "codec_token")) < TOKEN_LENGTH:
+        problems.append(f"CODEC_TOKEN: decoding away from loopback needs a token of {TOKEN_LENGTH} characters or more")
+    return problems
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 65536
 
 
 def _production_problems(settings: Settings) -> list[str]:
@@ -178,7 +206,13 @@ def _production_problems(settings: Settings) -> list[str]:
     for name in ("payload_keys", "link_keys", "ledger_url"):
         if not _text(settings, name):
             problems.append(f"{name.upper()}: is missing; production makes none up")
-    for name in ("ascend_client_id", "nexhealth_api_key", "sendgrid_api_key"):
+    for name in (
+        "ascend_client_id",
+        "ascend_client_secret",
+        "nexhealth_api_key",
+        "sendgrid_api_key",
+        "twilio_api_key_secret",
+    ):
         if "sandbox" in _text(settings, name):
             problems.append(f"{name.upper()}: is the sandbox's; production refuses it")
     return problems

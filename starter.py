@@ -8,30 +8,46 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError
 from client import render, subscribing
-from client.bookings import BookingClient, NoSuchBooking, NotPossible
+from client.bookings import UNANSWERED, BookingClient, NoSuchBooking, NotPossible
 from client.check import run_checks
 from client.edge import BadRequest, parse_request
 from client.openings import find_openings
 from client.session import Session, open_session
 from domain.booking import BookingView, Status
 from domain.practice import UnknownName
+from runtime.codec import DecryptionError
 from settings import ConfigurationError
 from workflows.contracts import NewTime, Resolution, ResolutionKind
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 err = Console(stderr=True)
 Result = TypeVar("Result")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("must be a date and time as in 2026-12-01T09:00:00-08:00") from None
+    if instant.tzinfo is None:
+        raise typer.BadParameter("needs an offset from UTC, as in 2026-12-01T09:00:00-08:00")
+    return instant
+
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on standard output.")]
 Id = Annotated[str, typer.Argument(help="Request id, with or without 'booking-' in front.")]
@@ -47,12 +63,13 @@ def submit(
     """Submit a booking request; submitting the same one again returns the same booking."""
 
     async def work(session: Session) -> BookingView:
-        view = await session.bookings.submit(parse_request(raw))
+        view = await session.bookings.submit(request)
         if wait and view.status is Status.RECEIVED:
             view = await session.bookings.wait(view.request_id, wait)
         return view
 
-    raw = _read(file)
+    with _refusing(as_json):
+        request = parse_request(_read(file))
     _one_booking(work, as_json)
 
 
@@ -112,7 +129,9 @@ def resolve(
     decline: Annotated[str | None, typer.Option(metavar="REASON", help="Say no, and why.")] = None,
     patient: Annotated[str | None, typer.Option(metavar="PID", help="It is this chart.")] = None,
     new_patient: Annotated[bool, typer.Option("--new-patient", help="It is nobody we know.")] = False,
-    start: Annotated[str | None, typer.Option(metavar="ISO", help="Book this time instead.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(parser=_instant, metavar="ISO", help="Book this time instead.")
+    ] = None,
     provider: Annotated[str | None, typer.Option(help="With --start.")] = None,
     operatory: Annotated[str | None, typer.Option(help="With --start.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try again as it is.")] = False,
@@ -131,11 +150,13 @@ def resolve(
     kinds = [kind for kind, picked in chosen.items() if picked]
     if len(kinds) != 1:
         raise typer.BadParameter("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
+    if start is None and (provider or operatory):
+        raise typer.BadParameter("--provider and --operatory only go with --start")
+    decision = _decision(kind=kinds[0], by=by, patient=patient, note=decline or "", start=start)
 
     async def work(session: Session) -> BookingView:
         place = await _place(session, booking, provider, operatory)
-        decision = Resolution(kind=kinds[0], by=by, patient=patient, note=decline or "", start=_instant(start), **place)
-        return await session.bookings.resolve(booking, decision)
+        return await session.bookings.resolve(booking, decision.model_copy(update=place))
 
     _one_booking(work, as_json)
 
@@ -149,17 +170,11 @@ def cancel(booking: Id, as_json: Json = False) -> None:
 @app.command()
 def reschedule(
     booking: Id,
-    start: Annotated[str, typer.Option(metavar="ISO", help="The new time, with offset.")],
+    start: Annotated[datetime, typer.Option(parser=_instant, metavar="ISO", help="The new time, with offset.")],
     as_json: Json = False,
 ) -> None:
     """Pick another time for the patient while the first could not be had."""
-
-    async def work(session: Session) -> BookingView:
-        time = _instant(start)
-        assert time is not None
-        return await session.bookings.reschedule(booking, NewTime(start=time))
-
-    _one_booking(work, as_json)
+    _one_booking(lambda session: session.bookings.reschedule(booking, NewTime(start=start)), as_json)
 
 
 @app.command()
@@ -209,16 +224,12 @@ def _read(file: str) -> bytes:
         raise typer.BadParameter(f"cannot read {file}: {wrong.strerror}") from None
 
 
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _decision(**given: Any) -> Resolution:
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("--start: must be a date and time as in 2026-12-01T09:00:00-08:00") from None
-    if instant.tzinfo is None:
-        raise typer.BadParameter("--start: needs an offset from UTC, as in 2026-12-01T09:00:00-08:00")
-    return instant
+        return Resolution(**given)
+    except ValidationError as refusal:
+        told = "; ".join(error["msg"].removeprefix("Value error, ") for error in refusal.errors())
+        raise typer.BadParameter(f"--{given['kind']}: {told}") from None
 
 
 async def _place(session: Session, booking: str, provider: str | None, operatory: str | None) -> dict[str, Any]:
@@ -236,14 +247,31 @@ def _run(work: Callable[[Session], Awaitable[Result]], as_json: bool, *, needs_t
         async with open_session(connect=needs_temporal) as session:
             return await work(session)
 
-    try:
+    with _refusing(as_json):
         return asyncio.run(inside())
-    except BadRequest as refused:
-        _refuse(as_json, refused.problems)
-    except (ConfigurationError, PracticeFileError) as wrong:
+
+
+@contextmanager
+def _refusing(as_json: bool) -> Iterator[None]:
+    """What is foreseen ends the command with its reason; what is not, with a traceback."""
+    try:
+        yield
+    except (BadRequest, ConfigurationError, PracticeFileError) as wrong:
         _refuse(as_json, wrong.problems)
     except (NoSuchBooking, NotPossible, UnknownName, ConnectionError, OutsideError) as refused:
         _refuse(as_json, [str(refused)])
+    except RPCError as failure:
+        _refuse(as_json, [_unserved(failure)])
+    except (WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError) as failure:
+        _refuse(as_json, [f"the booking cannot answer ({failure}); the worker's log says more"])
+    except DecryptionError as failure:
+        _refuse(as_json, [f"{failure}; PAYLOAD_KEYS and TEMPORAL_NAMESPACE must be the worker's"])
+
+
+def _unserved(failure: RPCError) -> str:
+    if failure.status in UNANSWERED:
+        return f"no answer in time ({failure.status.name}); see whether a worker is running, and Temporal"
+    return f"Temporal refuses: {failure.message}"
 
 
 def _refuse(as_json: bool, problems: Any) -> NoReturn:

@@ -67,7 +67,7 @@ class BareWorkflow:
 async def bare_client(variant: str) -> Client:
     config = ClientConfig.load_client_connect_config()
     if variant == "bare-encrypted":
-        settings = load_settings(practice_systems=False)
+        settings = load_settings()
         codec = EncryptionCodec(settings.payload_keyring, settings.temporal_namespace)
         return await Client.connect(**config, data_converter=data_converter(codec))
     return await Client.connect(**config)

@@ -4,14 +4,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapters.errors import OutsideError
+from adapters.messenger import Channel, Messenger
+from adapters.nexhealth import Account
 from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import Capabilities, PracticeSystem
-from domain.practice import Practice
-from runtime.build import connections, messengers
+from domain.practice import Connection, Practice
+from runtime.build import messengers, open_ledger, practice_system
 from runtime.client import connect
 from runtime.logs import configure_logging
 from runtime.plugin import holdfast_plugin
-from settings import ConfigurationError, Settings, load_settings
+from settings import ConfigurationError, Settings, load_settings, missing
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Finding:
 
 
 async def run_checks() -> list[Finding]:
-    """Settings, practice file, every connection and channel, and Temporal: each looked at, none skipped in silence."""
+    """Settings, practice file, ledger, every connection and channel, and Temporal: none skipped in silence."""
     try:
         settings = load_settings()
     except ConfigurationError as wrong:
@@ -39,8 +41,8 @@ async def run_checks() -> list[Finding]:
         Finding("settings", True),
         Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
     ]
-    if settings.public_base_url:
-        found += _findings("webhooks", unbelieved(settings, practice))
+    found.append(await _ledger(settings))
+    found += _webhooks(settings, practice)
     found += await _practice_systems(settings, practice)
     found += await _channels(settings, practice)
     found.append(await _temporal(settings))
@@ -58,12 +60,37 @@ def unbelieved(settings: Settings, practice: Practice) -> list[str]:
     ]
 
 
+async def _ledger(settings: Settings) -> Finding:
+    try:
+        async with open_ledger(settings):
+            return Finding("ledger", True)
+    except OutsideError as failure:
+        return Finding("ledger", False, str(failure))
+
+
+def _webhooks(settings: Settings, practice: Practice) -> list[Finding]:
+    if settings.public_base_url:
+        return _findings("webhooks", unbelieved(settings, practice))
+    return [Finding("webhooks: off", True, "PUBLIC_BASE_URL is not set, so NexHealth can tell us nothing")]
+
+
 async def _practice_systems(settings: Settings, practice: Practice) -> list[Finding]:
-    found = []
-    async with connections(settings, practice) as (systems, _):
-        for name, system in systems.items():
-            found += _findings(f"connection {name}", await _problems(name, system, practice))
+    found, account = [], Account(settings.nexhealth_processes)
+    for connection in practice.connections:
+        problems = await _connection(connection, practice, settings, account)
+        found += _findings(f"connection {connection.name}", problems)
     return found
+
+
+async def _connection(connection: Connection, practice: Practice, settings: Settings, account: Account) -> list[str]:
+    try:
+        system = practice_system(connection, practice, settings, account)
+    except ConfigurationError as wrong:
+        return list(wrong.problems)
+    try:
+        return await _problems(connection.name, system, practice)
+    finally:
+        await system.close()
 
 
 async def _problems(name: str, system: PracticeSystem, practice: Practice) -> list[str]:
@@ -124,13 +151,21 @@ def out_of_reach(name: str, capabilities: Capabilities, practice: Practice) -> l
 async def _channels(settings: Settings, practice: Practice) -> list[Finding]:
     found = []
     async with messengers(settings, practice.name) as channels:
-        for channel, messenger in channels.items():
-            try:
-                problems = await messenger.check()
-            except OutsideError as failure:
-                problems = [str(failure)]
-            found += _findings(f"channel {channel}", problems)
+        for channel in Channel:
+            if channel in channels:
+                found += _findings(f"channel {channel}", await _channel(channels[channel]))
+            else:
+                found.append(
+                    Finding(f"channel {channel}: off", True, f"not set: {', '.join(missing(settings, channel))}")
+                )
     return found
+
+
+async def _channel(messenger: Messenger) -> list[str]:
+    try:
+        return await messenger.check()
+    except OutsideError as failure:
+        return [str(failure)]
 
 
 async def _temporal(settings: Settings) -> Finding:

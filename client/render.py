@@ -33,7 +33,7 @@ def booking(console: Console, view: BookingView) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("status", status(view.status))
     if view.detail:
-        table.add_row("", view.detail)
+        table.add_row("", Text(view.detail))
     table.add_row("service", f"{view.service} at {view.location}")
     table.add_row("time", f"{view.start:%a %d %b %Y %H:%M} there")
     if view.provider:
@@ -89,9 +89,9 @@ def openings(console: Console, slots: Sequence[Slot], location: str, service: st
 def findings(console: Console, found: Sequence[Finding]) -> None:
     for finding in found:
         mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        console.print(f"{mark} {finding.what}", highlight=False)
+        console.print(mark, Text(finding.what), highlight=False)
         if finding.remedy:
-            console.print(f"    {finding.remedy}", style="dim", highlight=False)
+            console.print(f"    {finding.remedy}", style="dim", markup=False, highlight=False)
 
 
 def subscribed(console: Console, done: Subscribed) -> None:

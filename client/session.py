@@ -28,7 +28,7 @@ class Session:
 @asynccontextmanager
 async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
     """Raises ConfigurationError, PracticeFileError, or ConnectionError when Temporal can't be reached."""
-    settings = load_settings(practice_systems=not connect)
+    settings = load_settings()
     configure_logging(settings.log_format, "WARNING")
     practice = read_practice(settings.practice_file)
     yield Session(settings, practice, await _bookings(settings, practice) if connect else None)

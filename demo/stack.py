@@ -110,6 +110,7 @@ class Stack:
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
+            "TEMPORAL_NAMESPACE": "default",
             "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}",
             "CODEC_ORIGIN": f"http://127.0.0.1:{ui}",
             "PUBLIC_BASE_URL": f"http://127.0.0.1:{web}",
@@ -117,7 +118,10 @@ class Stack:
         }
         os.environ.update(self.environment)
         ours = {name: value for name, value in self.environment.items() if name in sandbox_settings(sandbox_url)}
-        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL")}
+        ours |= {
+            name: self.environment[name]
+            for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "PUBLIC_BASE_URL")
+        }
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
         (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [

@@ -1,6 +1,6 @@
 """Adapters as the settings and the practice file describe them, opened together and closed together."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from adapters.ascend import AscendConfig, AscendSystem
@@ -11,25 +11,38 @@ from adapters.messenger import Channel, Messenger
 from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.practice_system import PracticeSystem
 from domain.practice import Connection, Practice
-from settings import CONNECTION_VARIABLES, ConfigurationError, Settings, email_is_on, sms_is_on
+from settings import ConfigurationError, Settings, missing
 
 
 @asynccontextmanager
 async def connections(
     settings: Settings, practice: Practice
 ) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
-    """Every practice system by connection name, and the ledger, migrated. Raises ConfigurationError."""
+    """Every practice system by connection name, and the ledger, migrated.
+
+    Raises ConfigurationError and LedgerUnavailable.
+    """
+    _ask_for(settings, practice.connections)
     async with AsyncExitStack() as stack:
-        ledger = Ledger(settings.ledger)
-        stack.push_async_callback(ledger.close)
-        await ledger.migrate()
+        ledger = await stack.enter_async_context(open_ledger(settings))
         systems: dict[str, PracticeSystem] = {}
         account = Account(settings.nexhealth_processes)
         for connection in practice.connections:
-            system = _practice_system(connection, practice, settings, account)
+            system = practice_system(connection, practice, settings, account)
             stack.push_async_callback(system.close)
             systems[connection.name] = system
         yield systems, ledger
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    """The ledger, migrated. Raises LedgerUnavailable."""
+    ledger = Ledger(settings.ledger)
+    try:
+        await ledger.migrate()
+        yield ledger
+    finally:
+        await ledger.close()
 
 
 @asynccontextmanager
@@ -37,22 +50,20 @@ async def messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapp
     """The messaging channels that are set up."""
     async with AsyncExitStack() as stack:
         channels: dict[Channel, Messenger] = {}
-        if email_is_on(settings):
+        if not missing(settings, Channel.EMAIL):
             channels[Channel.EMAIL] = _sendgrid(settings, sender_name)
-        if sms_is_on(settings):
+        if not missing(settings, Channel.SMS):
             channels[Channel.SMS] = _twilio(settings)
         for messenger in channels.values():
             stack.push_async_callback(messenger.close)
         yield channels
 
 
-def _practice_system(
-    connection: Connection, practice: Practice, settings: Settings, account: Account
-) -> PracticeSystem:
+def practice_system(connection: Connection, practice: Practice, settings: Settings, account: Account) -> PracticeSystem:
+    """``account``: shared by all that are behind NexHealth. Raises ConfigurationError."""
     if connection.kind == "nexhealth":
         return nexhealth(connection, practice, settings, account)
-    if not settings.reaches_ascend:
-        raise _missing("the Ascend connection", connection)
+    _ask_for(settings, [connection])
     return _ascend(connection, settings)
 
 
@@ -60,8 +71,7 @@ def nexhealth(
     connection: Connection, practice: Practice, settings: Settings, account: Account | None = None
 ) -> NexHealthSystem:
     """One practice system behind NexHealth. Raises ConfigurationError."""
-    if not settings.reaches_nexhealth:
-        raise _missing("the NexHealth connection", connection)
+    _ask_for(settings, [connection])
     return NexHealthSystem(
         NexHealthConfig(
             base_url=settings.nexhealth_base_url,
@@ -81,9 +91,14 @@ def nexhealth(
     )
 
 
-def _missing(what: str, connection: Connection) -> ConfigurationError:
-    names = CONNECTION_VARIABLES[what]
-    return ConfigurationError([f"{name.upper()}: is missing; connection {connection.name} needs it" for name in names])
+def _ask_for(settings: Settings, needed: Sequence[Connection]) -> None:
+    problems = [
+        f"{name}: is missing; connection {connection.name} needs it"
+        for connection in needed
+        for name in missing(settings, connection.kind)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _ascend(connection: Connection, settings: Settings) -> PracticeSystem:

@@ -7,7 +7,6 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, Plugin
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
-from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
@@ -21,13 +20,15 @@ _KINDS = {
 
 async def connect(settings: Settings, plugin: Plugin, *, runtime: Runtime | None = None) -> Client:
     """A client by the SDK's own environment variables. Raises ConnectionError naming the address."""
-    config = ClientConfig.load_client_connect_config()
+    config = settings.temporal
     config.setdefault("target_host", "127.0.0.1:7233")
     config["namespace"] = settings.temporal_namespace
     try:
         return await Client.connect(**config, plugins=[plugin], runtime=runtime)
     except RuntimeError as failure:
         raise ConnectionError(f"Temporal does not answer at {config['target_host']}; set TEMPORAL_ADDRESS") from failure
+    except ValueError as failure:
+        raise ConnectionError(f"TEMPORAL_*: Temporal cannot be reached with them: {failure}") from failure
 
 
 async def ensure_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:

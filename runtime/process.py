@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import uvloop
 
+from adapters.ledger import LedgerUnavailable
 from adapters.practice_file import PracticeFileError
 from runtime.logs import configure_logging
 from settings import ConfigurationError, Settings, load_settings
@@ -19,7 +20,7 @@ Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
 def run_until_told(run: Run) -> NoReturn:
     """Run until SIGTERM or SIGINT sets the event.
 
-    Exit codes: 0 done, 1 Temporal unreachable or an address taken, 2 wrong settings.
+    Exit codes: 0 done, 1 Temporal or the ledger unreachable or an address taken, 2 wrong settings.
     """
     code = uvloop.run(_run(run))
     sys.stdout.flush()
@@ -38,7 +39,7 @@ async def _run(run: Run) -> int:
     except (ConfigurationError, PracticeFileError) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    except ConnectionError as unreachable:
+    except (ConnectionError, LedgerUnavailable) as unreachable:
         print(unreachable, file=sys.stderr)
         return 1
     return 0

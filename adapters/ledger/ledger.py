@@ -5,9 +5,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.ledger.claims import Claims
-from adapters.ledger.database import Database
+from adapters.ledger.database import Database, LedgerUnavailable
 from adapters.ledger.messages import MessageLedger, OptOuts
 from adapters.ledger.news import News
 
@@ -25,8 +27,12 @@ class Ledger:
         self.consent = OptOuts(self._database)
 
     async def migrate(self) -> None:
-        """Bring the tables to this version; safe to call from several processes."""
-        await asyncio.to_thread(self._migrate)
+        """Bring the tables to this version; safe to call from several processes. Raises LedgerUnavailable."""
+        try:
+            await asyncio.to_thread(self._migrate)
+        except (SQLAlchemyError, CommandError) as failure:
+            reason = str(getattr(failure, "orig", failure)).partition("\n")[0]
+            raise LedgerUnavailable(f"the ledger cannot be opened, see LEDGER_URL: {reason}") from None
 
     def _migrate(self) -> None:
         config = Config()

@@ -88,6 +88,7 @@ class FaultStack:
             "PAYLOAD_KEYS": KEY,
             "PRACTICE_FILE": str(practice.rules),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self._ports['grpc']}",
+            "TEMPORAL_NAMESPACE": "default",
             "ASCEND_CONNECT_TIMEOUT": "1",
             "ASCEND_READ_TIMEOUT": "2",
             "NEXHEALTH_CONNECT_TIMEOUT": "1",

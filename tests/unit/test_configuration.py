@@ -9,7 +9,7 @@ from domain.practice.keys import ConnectionKeys, LocationKeys, MessageKeys, Rule
 from settings import Settings
 
 RULES = set(RuleKeys.model_fields)
-TEMPORALS_OWN = {"TEMPORAL_ADDRESS", "TEMPORAL_API_KEY", "TEMPORAL_TLS_*", "TEMPORAL_PROFILE"}
+TEMPORALS_OWN = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS_*", "TEMPORAL_PROFILE"}
 EXPECTED = {
     "Practice and connections": {"name", "[[connections]]"}
     | {f"messages.{key}" for key in MessageKeys.model_fields}

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack import ROOT
+from adapters.practice_file import read_practice
+from demo.stack import ROOT, sandbox_settings
+from domain.practice import Practice
+from runtime.build import connections
 from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
@@ -20,7 +23,7 @@ GOOD = {
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in Settings.model_fields:
+    for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     for name, value in GOOD.items():
@@ -71,16 +74,85 @@ def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch:
         assert f"{name}:" in told
 
 
-def test_a_practice_that_is_reached_through_nexhealth_needs_no_ascend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_whatever_opens_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    for name, value in sandbox_settings("https://sandbox.example").items():
+        monkeypatch.setenv(name, value)
+    told = refusal()
+    for name, value in sandbox_settings("").items():
+        assert (f"{name}: is the sandbox's" in told) == ("sandbox" in value)
+
+
+@pytest.mark.parametrize("url", ["foo", "sqlite://", "mysql://db/holdfast", "postgresql://db:port/holdfast"])
+def test_what_is_no_ledgers_address_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("LEDGER_URL", url)
+    assert refusal().startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
+
+
+@pytest.mark.parametrize("name", ["WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"])
+@pytest.mark.parametrize("address", ["8000", ":8000", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"])
+def test_what_is_no_address_to_listen_at_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
+    monkeypatch.setenv(name, address)
+    assert f"{name}: must be host:port" in refusal()
+
+
+def test_what_may_be_off_is_off_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"):
+        monkeypatch.setenv(name, "")
+    assert refusal() == "WEB_ADDRESS: must be host:port, as in 127.0.0.1:8000"
+
+
+def test_decoding_away_from_loopback_needs_a_long_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_HTTP_ADDRESS", "0.0.0.0:8081")
+    monkeypatch.setenv("CODEC_TOKEN", "t" * 31)
+    assert "CODEC_TOKEN:" in refusal()
+    monkeypatch.setenv("CODEC_TOKEN", "t" * 32)
+    load_settings()
+
+
+def test_the_namespace_is_the_variables_else_the_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "temporal.toml"
+    file.write_text('[profile.cloud]\nnamespace = "dental.a1b2c"\n')
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
+    assert load_settings().temporal_namespace == "default"
+    monkeypatch.setenv("TEMPORAL_PROFILE", "cloud")
+    assert load_settings().temporal_namespace == "dental.a1b2c"
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "mine")
+    assert load_settings().temporal_namespace == "mine"
+    monkeypatch.setenv("TEMPORAL_PROFILE", "nowhere")
+    assert "TEMPORAL_*: Temporal's SDK cannot use them: Profile 'nowhere' not found" in refusal()
+
+
+async def needed_by(practice: Practice) -> set[str]:
+    """The variables whose lack the practice's connections complain of."""
+    try:
+        async with connections(load_settings(), practice):
+            return set()
+    except ConfigurationError as refused:
+        return {problem.partition(":")[0] for problem in refused.problems}
+
+
+async def test_only_what_the_practice_files_connections_need_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in GOOD:
         monkeypatch.delenv(name)
-    assert "ASCEND_CLIENT_ID:" in refusal()
+    text, behind = (ROOT / "practice.toml").read_text(), tmp_path / "practice.toml"
+    behind.write_text(text.replace('system = "ascend"', 'system = "ascend"\nkind = "nexhealth"'))
+    nexhealth = {"NEXHEALTH_API_KEY", "NEXHEALTH_SUBDOMAIN"}
+    assert await needed_by(read_practice(ROOT / "practice.toml")) == {*GOOD, *nexhealth}
+    assert await needed_by(read_practice(behind)) == nexhealth
+    for name in nexhealth:
+        monkeypatch.setenv(name, "hush-hush")
+    assert await needed_by(read_practice(behind)) == set()
+
+
+def test_an_account_is_given_as_a_whole_and_its_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXHEALTH_API_KEY", "hush-hush")
     assert "NEXHEALTH_SUBDOMAIN:" in refusal()
     monkeypatch.setenv("NEXHEALTH_SUBDOMAIN", "bright-harbor")
     monkeypatch.setenv("NEXHEALTH_WEBHOOK_SECRET", "new-one, old-one,")
     settings = load_settings()
-    assert (settings.reaches_ascend, settings.reaches_nexhealth) == (False, True)
     assert settings.nexhealth_webhook_secrets == ("new-one", "old-one")
     assert "hush" not in repr(settings)
     assert "new-one" not in repr(settings)

@@ -1,0 +1,164 @@
+"""The command line says why not, with its exit code and as JSON, and never with a traceback."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+from typer.testing import CliRunner, Result
+
+import starter
+from client import render
+from client.check import Finding
+from client.session import Session
+from demo.stack import ROOT
+from domain.booking import BookingView, Status
+from runtime.codec import DecryptionError
+from settings import Settings
+
+NOBODY = "127.0.0.1:1"
+ASCEND = {"ASCEND_CLIENT_ID": "id", "ASCEND_CLIENT_SECRET": "hush-hush", "ASCEND_ORGANIZATION_ID": "5f01"}
+NEXHEALTH = {"NEXHEALTH_API_KEY": "hush-hush", "NEXHEALTH_SUBDOMAIN": "bright-harbor"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set_and_nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("PRACTICE_FILE", str(ROOT / "practice.toml"))
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOBODY)
+    monkeypatch.setenv("ASCEND_BASE_URL", f"http://{NOBODY}")
+    monkeypatch.setenv("NEXHEALTH_BASE_URL", f"http://{NOBODY}")
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    yield
+    root.handlers, root.level = before
+
+
+def run(*words: str, **variables: str) -> Result:
+    return CliRunner().invoke(starter.app, words, env=variables)
+
+
+def said(result: Result) -> Any:
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def remedies(**variables: str) -> dict[str, list[str]]:
+    """What ``check --json`` finds, by what was looked at; none for what is well."""
+    result = run("check", "--json", **variables)
+    assert result.exit_code == 1
+    found: dict[str, list[str]] = {}
+    for finding in said(result)["findings"]:
+        found.setdefault(finding["what"], []).extend([] if finding["ok"] else [finding["remedy"]])
+    return found
+
+
+def test_check_names_what_a_connection_lacks_and_still_looks_at_the_others() -> None:
+    found = remedies(**ASCEND)
+    assert found["settings"] == found["ledger"] == []
+    assert found["connection ascend-main"] == ["POST /oauth/client_credential/accesstoken: ConnectError"]
+    assert found["connection boston-eaglesoft"] == [
+        "NEXHEALTH_API_KEY: is missing; connection boston-eaglesoft needs it",
+        "NEXHEALTH_SUBDOMAIN: is missing; connection boston-eaglesoft needs it",
+    ]
+    assert NOBODY in found["Temporal"][0]
+
+
+@pytest.mark.parametrize("url", [f"postgresql://x@{NOBODY}/x", "sqlite:////nowhere/ledger.db"])
+def test_check_tells_that_the_ledger_cannot_be_opened(url: str) -> None:
+    found = remedies(**ASCEND, **NEXHEALTH, LEDGER_URL=url)
+    assert "the ledger cannot be opened, see LEDGER_URL" in found["ledger"][0]
+    assert "connection boston-eaglesoft" in found
+
+
+def test_check_refuses_an_address_that_is_no_ledgers() -> None:
+    (problem,) = remedies(LEDGER_URL="foo")["settings"]
+    assert problem.startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
+
+
+def test_check_tells_what_is_off() -> None:
+    assert {"webhooks: off", "channel email: off", "channel sms: off"} <= set(remedies(**ASCEND, **NEXHEALTH))
+
+
+@pytest.mark.parametrize("address", ["foo bar:7233", "127.0.0.1:abc", NOBODY])
+def test_an_address_at_which_no_temporal_can_be_is_refused(address: str) -> None:
+    result = run("show", "x", "--json", TEMPORAL_ADDRESS=address)
+    assert result.exit_code == 1
+    assert "TEMPORAL_" in said(result)["error"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""), "see whether a worker is running"),
+        (RPCError("Namespace x is not found.", RPCStatusCode.NOT_FOUND, b""), "Namespace x is not found."),
+        (WorkflowQueryFailedError("no handler"), "no handler"),
+        (WorkflowUpdateFailedError(ValueError()), "the worker's log says more"),
+        (DecryptionError("no key with id 'k'"), "PAYLOAD_KEYS"),
+    ],
+)
+def test_what_temporal_cannot_answer_is_a_reason(
+    failure: Exception, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(_: Session) -> None:
+        raise failure
+
+    with pytest.raises(typer.Exit) as ended:
+        starter._run(work, as_json=True, needs_temporal=False)
+    assert ended.value.exit_code == 1
+    assert told in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["resolve", "x", "--start", "foo"], "must be a date and time"),
+        (["resolve", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
+        (["reschedule", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
+        (["resolve", "x", "--decline", "x" * 501], "--decline: String should have at most 500"),
+        (["resolve", "x", "--patient", ""], "--patient:"),
+        (["resolve", "x", "--approve", "--provider", "hazel"], "only go with --start"),
+    ],
+)
+def test_wrong_usage_is_told_before_temporal_is_asked(words: list[str], told: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "request.json"
+    file.write_text("{}")
+    result = run("submit", str(file), "--json")
+    assert result.exit_code == 1
+    assert "patient: is missing" in said(result)["problems"]
+
+
+def test_brackets_are_shown_as_they_are() -> None:
+    shown = Console(file=io.StringIO(), width=120)
+    render.findings(shown, [Finding("practice [old].toml", False, "slot_step in [defaults] is odd")])
+    view = BookingView(
+        id="booking-x",
+        request_id="x",
+        reference="bk_x",
+        status=Status.NEEDS_STAFF,
+        detail="The office says [no].",
+        location="oakland",
+        service="cleaning",
+        start=datetime(2026, 12, 1, 17, tzinfo=UTC),
+        updated_at=datetime(2026, 12, 1, tzinfo=UTC),
+    )
+    render.booking(shown, view)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "practice [old].toml" in text
+    assert "[defaults]" in text
+    assert "[no]" in text
