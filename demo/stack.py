@@ -70,6 +70,7 @@ class Stack:
         try:
             for part in self.parts:
                 self._start(part)
+            self._tell_command_line()
         except BaseException:
             self._end()
             raise
@@ -116,10 +117,6 @@ class Stack:
             "WEB_ADDRESS": f"127.0.0.1:{web}",
         }
         os.environ.update(self.environment)
-        ours = {name: value for name, value in self.environment.items() if name in sandbox_settings(sandbox_url)}
-        ours |= {name: self.environment[name] for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL")}
-        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
-        (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [
             Part(
                 "temporal",
@@ -145,6 +142,15 @@ class Stack:
         if done.returncode != 0:
             raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
         self.environment["NEXHEALTH_WEBHOOK_SECRET"] = json.loads(done.stdout.splitlines()[-1])["secret"]
+
+    def _tell_command_line(self) -> None:
+        """What a command line needs beside this demo, for this user alone: the webhooks' secret is among it."""
+        names = ["STATE_DIR", "TEMPORAL_ADDRESS", "PUBLIC_BASE_URL", "NEXHEALTH_WEBHOOK_SECRET"]
+        names = [*sandbox_settings(self.sandbox_url), *(name for name in names if name in self.environment)]
+        file = self.state_dir / "demo.env"
+        file.touch()
+        file.chmod(0o600)
+        file.write_text("".join(f"export {name}={shlex.quote(self.environment[name])}\n" for name in names))
 
     def _start(self, part: Part) -> None:
         if part.before is not None and part.process is None:
