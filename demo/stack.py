@@ -24,6 +24,13 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN = 60.0
+DYNAMIC_CONFIG = {
+    "matching.enableFairness": "true",
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+    "history.transferProcessorMaxPollRPS": "2000",
+}
+"""A task queue has one partition: tasks take turns within a partition only, and one process has no use for more."""
 _RESERVED: list[IO[str]] = []
 """Locks on the ports this process has given out."""
 
@@ -202,16 +209,7 @@ def worker(name: str, ops: int) -> Part:
 
 
 def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
-    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on.
-
-    A task queue has one partition: tasks take turns within a partition only, and one process has no use for more.
-    """
-    dynamic = {
-        "matching.enableFairness": "true",
-        "matching.numTaskqueueReadPartitions": "1",
-        "matching.numTaskqueueWritePartitions": "1",
-        "history.transferProcessorMaxPollRPS": "2000",
-    }
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
     attributes = {
         "BookingStatus": "Keyword",
         "BookingLocation": "Keyword",
@@ -223,7 +221,7 @@ def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str
     command += ["--ip", "127.0.0.1", "--port", str(grpc), "--ui-port", str(ui), "--ui-codec-endpoint", codec]
     command += ["--db-filename", str(database)]
     command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    for key, value in dynamic.items():
+    for key, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
     for name, kind in attributes.items():
         command += ["--search-attribute", f"{name}={kind}"]
