@@ -1,16 +1,19 @@
 """Bad input is refused at the edge, with the field and what is allowed, and never echoed."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from adapters.practice_file import read_practice
 from client.edge import BadRequest, parse_request, prepare
 from demo.stack import ROOT
+from domain.patient import Address
 from domain.practice import Practice
+from domain.request import BookingRequest, Consent, Person, Sex
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -44,6 +47,13 @@ def request(**changes: Any) -> dict[str, Any]:
         "language": "en",
     }
     return whole | changes
+
+
+def test_the_readme_names_every_field_of_a_request_and_every_value_that_is_one_of_a_few() -> None:
+    text = (ROOT / "README.md").read_text().split("A request:")[1].split("\n## ")[0]
+    named = set(re.findall(r'["`](\w+)["`]', text))
+    fields = {name for model in (BookingRequest, Person, Address, Consent) for name in model.model_fields}
+    assert fields | set(Sex) | set(get_args(BookingRequest.model_fields["language"].annotation)) <= named
 
 
 def refusal(practice: Practice, content: Any) -> str:
