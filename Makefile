@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SEEDS ?= 25
 
-.PHONY: demo test faults bench lint setup setup-dev clean
+.PHONY: demo test faults bench lint setup setup-dev lock clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)

@@ -84,3 +84,8 @@ def retry_after(answer: httpx.Response) -> timedelta | None:
         return min(max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0)), LONGEST_REST)
     except (TypeError, ValueError):
         return None
+
+
+def anonymous(path: str) -> str:
+    """A path without ids, for logs and error texts."""
+    return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

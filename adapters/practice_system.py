@@ -26,8 +26,6 @@ class Capabilities(Value):
     """A write is accepted first and lands later: see ``Appointment.landing``."""
     tells_landing: bool = False
     """A queued write's end is told by an event; otherwise only looking shows it."""
-    tells_changes: bool = False
-    """What the desk does to an appointment is told by an event."""
     confirms: bool = True
     moves_in_place: bool = True
     """Start, length and operatory of an appointment can be changed; see ``can_move``."""

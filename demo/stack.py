@@ -24,6 +24,13 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN = 60.0
+DYNAMIC_CONFIG = {
+    "matching.enableFairness": "true",
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+    "history.transferProcessorMaxPollRPS": "2000",
+}
+"""A task queue has one partition: tasks take turns within a partition only, and one process has no use for more."""
 _RESERVED: list[IO[str]] = []
 """Locks on the ports this process has given out."""
 
@@ -70,6 +77,7 @@ class Stack:
         try:
             for part in self.parts:
                 self._start(part)
+            self._tell_command_line()
         except BaseException:
             self._end()
             raise
@@ -117,13 +125,6 @@ class Stack:
             "WEB_ADDRESS": f"127.0.0.1:{web}",
         }
         os.environ.update(self.environment)
-        ours = {name: value for name, value in self.environment.items() if name in sandbox_settings(sandbox_url)}
-        ours |= {
-            name: self.environment[name]
-            for name in ("STATE_DIR", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "PUBLIC_BASE_URL")
-        }
-        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in ours.items())
-        (self.state_dir / "demo.env").write_text("".join(lines))
         self.parts = [
             Part(
                 "temporal",
@@ -149,6 +150,15 @@ class Stack:
         if done.returncode != 0:
             raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
         self.environment["NEXHEALTH_WEBHOOK_SECRET"] = json.loads(done.stdout.splitlines()[-1])["secret"]
+
+    def _tell_command_line(self) -> None:
+        """What a command line needs beside this demo, for this user alone: the webhooks' secret is among it."""
+        names = ["STATE_DIR", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "PUBLIC_BASE_URL", "NEXHEALTH_WEBHOOK_SECRET"]
+        names = [*sandbox_settings(self.sandbox_url), *(name for name in names if name in self.environment)]
+        file = self.state_dir / "demo.env"
+        file.touch()
+        file.chmod(0o600)
+        file.write_text("".join(f"export {name}={shlex.quote(self.environment[name])}\n" for name in names))
 
     def _start(self, part: Part) -> None:
         if part.before is not None and part.process is None:
@@ -200,16 +210,7 @@ def worker(name: str, ops: int) -> Part:
 
 
 def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str]:
-    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on.
-
-    A task queue has one partition: tasks take turns within a partition only, and one process has no use for more.
-    """
-    dynamic = {
-        "matching.enableFairness": "true",
-        "matching.numTaskqueueReadPartitions": "1",
-        "matching.numTaskqueueWritePartitions": "1",
-        "history.transferProcessorMaxPollRPS": "2000",
-    }
+    """Temporal's dev server on a file that survives ``kill -9``, with our search attributes and fairness on."""
     attributes = {
         "BookingStatus": "Keyword",
         "BookingLocation": "Keyword",
@@ -221,7 +222,7 @@ def temporal_command(database: Path, grpc: int, ui: int, codec: str) -> list[str
     command += ["--ip", "127.0.0.1", "--port", str(grpc), "--ui-port", str(ui), "--ui-codec-endpoint", codec]
     command += ["--db-filename", str(database)]
     command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    for key, value in dynamic.items():
+    for key, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{key}={value}"]
     for name, kind in attributes.items():
         command += ["--search-attribute", f"{name}={kind}"]

@@ -46,9 +46,6 @@ class Control:
     def fault(self, **fault: Any) -> None:
         self._got(self._http.post("faults", json=fault))
 
-    def clear_faults(self) -> None:
-        self._got(self._http.delete("faults"))
-
     def _got(self, response: httpx.Response) -> Row:
         response.raise_for_status()
         found: Row = response.json()

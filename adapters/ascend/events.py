@@ -10,6 +10,7 @@ from adapters.ascend import wire
 from adapters.ascend.listing import ALL, Listing, instant_text, where
 from adapters.ascend.recurrence import KNOWN, kind
 from adapters.errors import NotFound, Refused
+from adapters.rows import when
 from adapters.shared_reads import SharedReads
 
 log = structlog.get_logger(__name__)
@@ -78,5 +79,5 @@ class Events:
         return {str(row["id"]): row for row in rows}
 
     def _since(self) -> str:
-        stamps = [wire.when(row["lastModified"]) for row in self._rows.values() if row.get("lastModified")]
+        stamps = [when(row["lastModified"]) for row in self._rows.values() if row.get("lastModified")]
         return instant_text(max(stamps) - OVERLAP) if stamps else ""

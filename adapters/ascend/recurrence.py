@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.ascend.wire import Row, ref, when
+from adapters.ascend.wire import Row, ref
+from adapters.rows import when
 from domain.calendar import Block
 from domain.interval import Interval
 from domain.local_time import instant

@@ -27,6 +27,7 @@ from adapters.practice_system import (
     ReferenceData,
     TakenBack,
 )
+from adapters.rows import check_ours
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, Block, Calendar
 from domain.interval import Interval
@@ -147,7 +148,7 @@ class AscendSystem:
         ours = (None, hold.patient, written_for)
 
         def confirmed(row: wire.Row) -> wire.Row | None:
-            _check_ours(row, hold.reference)
+            check_ours(wire.appointment(row), hold.reference)
             changes: wire.Row = {
                 "note": str(row.get("note") or "").replace(wire.TENTATIVE, wire.CONFIRMED),
                 "status": self._config.confirmed_status if wire.status(row) in wire.UNTOUCHED else row["status"],
@@ -161,7 +162,7 @@ class AscendSystem:
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
         def moved(row: wire.Row) -> wire.Row | None:
-            _check_ours(row, hold.reference)
+            check_ours(wire.appointment(row), hold.reference)
             return None if wire.appointment(row).slot == hold.slot else wire.rewritten(row, **wire.place(hold.slot))
 
         return await self._put(appointment_id, hold, moved, to=hold.slot)
@@ -256,14 +257,6 @@ class AscendSystem:
         ):
             return SlotTaken(refusal.reason, code=refusal.code)
         return refusal
-
-
-def _check_ours(row: wire.Row, reference: str) -> None:
-    seen = wire.appointment(row)
-    if seen.reference != reference:
-        raise Refused("the appointment no longer carries our reference", code="reference_gone")
-    if not seen.status.occupies_chair:
-        raise Refused("the appointment was broken", code="broken")
 
 
 def _broken(

@@ -17,7 +17,7 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, retry_after
 from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Transport:
     async def _call(
         self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool, permit: Permit | None = None
     ) -> Any:
-        name = f"{method} {_anonymous(path)}"
+        name = f"{method} {anonymous(path)}"
         answer = await self._send(method, API + path, params, body, at_once, permit)
         if answer.status_code == 401:
             # Refused before it was processed, so that even a write may be sent again with a new token.
@@ -106,7 +106,7 @@ class Transport:
             "Organization-ID": self._config.organization_id,
             "Accept": "application/json",
         }
-        name = f"{method} {_anonymous(path.removeprefix(API))}"
+        name = f"{method} {anonymous(path.removeprefix(API))}"
         until = await permit() if permit is not None else None
         begun = time.monotonic()
         try:
@@ -186,8 +186,3 @@ def _code(answer: httpx.Response) -> str:
         found = detail.get("errorcode") if isinstance(detail, dict) else None
     text = "".join(c for c in str(found or "") if c.isascii() and (c.isalnum() or c in "._-"))[:60]
     return f" {text}" if text else ""
-
-
-def _anonymous(path: str) -> str:
-    """A path without ids, for logs and error texts."""
-    return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

@@ -1,6 +1,6 @@
 """Ascend's rows, read tolerantly, and ours, written as the vendor wants them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ import phonenumbers
 from adapters.ascend.listing import instant_text
 from adapters.errors import Unavailable
 from adapters.practice_system import Hold, NewChart
+from adapters.rows import when
 from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
@@ -49,15 +50,6 @@ _READ_ONLY = ("id", "type", "url", "created", "lastModified", "end", "statusId",
 _WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 Row = dict[str, Any]
-
-
-def when(text: Any) -> datetime:
-    """An instant as Ascend writes it: UTC, with or without milliseconds. Raises Unavailable."""
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise Unavailable("a row with an unreadable time") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def ref(row: Row, field: str) -> str | None:

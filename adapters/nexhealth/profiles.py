@@ -50,7 +50,6 @@ class Profile(Value):
             system=self.system,
             queued_writes=True,
             tells_landing=self.tells_landing is Support.YES,
-            tells_changes=True,
             confirms=self.confirms is Support.YES,
             moves_in_place=self.moves is Support.YES,
             moves_provider=False,

@@ -29,6 +29,7 @@ from adapters.practice_system import (
     ReferenceData,
     TakenBack,
 )
+from adapters.rows import check_ours
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState, Window
 from domain.interval import Interval
@@ -244,10 +245,7 @@ class NexHealthSystem:
     async def _ours(self, appointment_id: str, reference: str) -> Appointment:
         """Our appointment as it stands; Refused where it is no longer ours, or broken."""
         seen = await self.get_appointment(appointment_id)
-        if seen.reference != reference:
-            raise Refused("the appointment no longer carries our reference", code="reference_gone")
-        if not seen.status.occupies_chair:
-            raise Refused("the appointment was broken", code="broken")
+        check_ours(seen, reference)
         return seen
 
     async def _change(self, seen: Appointment, wanted: Row, is_done: Callable[[Appointment], bool]) -> Appointment:

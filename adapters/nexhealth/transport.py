@@ -8,7 +8,7 @@ import httpx
 import structlog
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, retry_after
 from adapters.nexhealth.account import Account, limiter
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
@@ -70,7 +70,7 @@ class Transport:
 
         With ``permit`` it is sent only while that allows it: raises Unavailable.
         """
-        name = f"{method} {_anonymous(path)}"
+        name = f"{method} {anonymous(path)}"
         answer = await self._call(method, path, params, body, scoped, permit)
         if ignored := _ignored(answer):
             log.error("nexhealth ignored parameters: a defect of ours", call=name, parameters=ignored)
@@ -84,7 +84,7 @@ class Transport:
             raise Unavailable(str(unclear)) from None
         if ignored := _ignored(body):
             # A filter that is ignored answers with other people's records.
-            what = f"GET {_anonymous(path)}: the parameters {ignored} are ignored: a defect of ours"
+            what = f"GET {anonymous(path)}: the parameters {ignored} are ignored: a defect of ours"
             raise Misconfigured(what, code="ignored_parameters")
         return body
 
@@ -98,12 +98,12 @@ class Transport:
             # Refused before it was processed, so that even a write may be sent again with a new token.
             token = await self._current_token(instead_of=token)
             answer = await self._send(token, method, path, query, body, permit)
-        return understood(answer, f"{method} {_anonymous(path)}")
+        return understood(answer, f"{method} {anonymous(path)}")
 
     async def _send(
         self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
     ) -> httpx.Response:
-        name = f"{method} {_anonymous(path)}"
+        name = f"{method} {anonymous(path)}"
         await self._pace.acquire()
         await self._account.pace.acquire()
         if method == "GET" and path == "/appointments":
@@ -142,7 +142,7 @@ class Transport:
 
 def rows_of(data: Any, path: str) -> list[Row]:
     if not isinstance(data, list) or any(not isinstance(row, dict) or "id" not in row for row in data):
-        raise Unavailable(f"GET {_anonymous(path)}: an answer without rows")
+        raise Unavailable(f"GET {anonymous(path)}: an answer without rows")
     return data
 
 
@@ -190,8 +190,3 @@ def _ignored(body: Row) -> str:
         return ""
     names = said.partition(IGNORED)[2]
     return "".join(c for c in names if c.isascii() and (c.isalnum() or c in "_[], ")).strip()[:100] or "unnamed"
-
-
-def _anonymous(path: str) -> str:
-    """A path without ids, for logs and error texts."""
-    return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

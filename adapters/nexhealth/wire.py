@@ -10,6 +10,7 @@ import phonenumbers
 
 from adapters.errors import Misconfigured, Refused, Unavailable
 from adapters.practice_system import Hold, NewChart
+from adapters.rows import when
 from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
 from domain.interval import Interval
 from domain.local_time import instant
@@ -31,8 +32,8 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 Row = dict[str, Any]
 
 
-def instant_text(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def instant_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def number(text: str, what: str) -> int:
@@ -42,21 +43,13 @@ def number(text: str, what: str) -> int:
     return int(text)
 
 
-def _when(text: Any) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise Unavailable("a row with an unreadable time") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _id(row: Row, field: str) -> str | None:
     value = row.get(field)
     return None if value in (None, 0, "") else str(value)
 
 
 def _time(row: Row) -> Interval:
-    start, end = _when(row.get("start_time")), _when(row.get("end_time"))
+    start, end = when(row.get("start_time")), when(row.get("end_time"))
     if end < start:
         raise Unavailable("a row that ends before it starts")
     return Interval(start=start, end=end)
@@ -96,7 +89,7 @@ def appointment(row: Row, *, reads_notes: bool) -> Appointment:
         patient=_id(row, "patient_id") or "",
         status=_status(row),
         reference=reference,
-        last_modified=_when(row["updated_at"]) if row.get("updated_at") else None,
+        last_modified=when(row["updated_at"]) if row.get("updated_at") else None,
         landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
     )
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from domain.base import Value
@@ -76,8 +76,6 @@ class Location(Value):
 class Service(Value):
     rule: ServiceRule
     staff_deadline: timedelta
-    origins: Mapping[str, str]
-    """Rule key → where its value came from."""
 
 
 class Practice(Value):
@@ -101,12 +99,6 @@ class Practice(Value):
 
     def rule(self, location: str, service: str) -> ServiceRule:
         return self.service(location, service).rule
-
-    def explain(self, location: str, service: str) -> list[tuple[str, Any, str]]:
-        """Every rule of a (location, service): key, value, and where the value came from."""
-        found = self.service(location, service)
-        values = {**dict(found.rule), "staff_deadline": found.staff_deadline}
-        return [(key, value, found.origins.get(key, "built in")) for key, value in values.items()]
 
     def policy(self, location: str, service: str) -> BookingPolicy:
         """What a booking of this service carries along. Raises UnknownName."""

@@ -52,11 +52,8 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
         connections=tuple(_connection(connection) for connection in keys.connections),
         locations=tuple(_location(place, keys.messages) for place in keys.locations),
         services={
-            place.id: {
-                service.id: _service(keys, place, f"locations[{i}]", service, f"locations[{i}].services[{j}]")
-                for j, service in enumerate(place.services)
-            }
-            for i, place in enumerate(keys.locations)
+            place.id: {service.id: _service(keys.defaults, place, service) for service in place.services}
+            for place in keys.locations
         },
     )
 
@@ -80,15 +77,13 @@ def _location(keys: LocationKeys, messages: MessageKeys) -> Location:
     return Location(**fields | {"email_content": messages.email_content, "quiet_hours": quiet_hours})
 
 
-def _service(practice: PracticeKeys, place: LocationKeys, place_path: str, service: ServiceKeys, path: str) -> Service:
-    layers: list[tuple[str, RuleKeys]] = [("defaults", practice.defaults), (place_path, place), (path, service)]
+def _service(defaults: RuleKeys, place: LocationKeys, service: ServiceKeys) -> Service:
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for origin, layer in layers:
+    for layer in (defaults, place, service):
         for key in RuleKeys.model_fields:
             value = getattr(layer, key)
             if value is not None:
-                values[key], origins[key] = value, origin
+                values[key] = value
     staff_deadline = values.pop("staff_deadline", STAFF_DEADLINE)
     values["hours"] = _week(values["hours"])
     by_provider = values.pop("duration_by_provider", {})
@@ -106,7 +101,7 @@ def _service(practice: PracticeKeys, place: LocationKeys, place_path: str, servi
         procedures=service.procedures,
         **values,
     )
-    return Service(rule=rule, staff_deadline=staff_deadline, origins=origins)
+    return Service(rule=rule, staff_deadline=staff_deadline)
 
 
 def _week(hours: WeekHours) -> dict[int, tuple[HoursSpan, ...]]:

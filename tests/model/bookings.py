@@ -65,7 +65,7 @@ def practice() -> Practice:
         version="1",
         connections=(Connection(name="memory", system="memory", consistency_delay=DELAY, resend_after=RESEND_AFTER),),
         locations=(here,),
-        services={"here": {"cleaning": Service(rule=rule, staff_deadline=timedelta(hours=4), origins={})}},
+        services={"here": {"cleaning": Service(rule=rule, staff_deadline=timedelta(hours=4))}},
     )
 
 

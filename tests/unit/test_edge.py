@@ -1,16 +1,19 @@
 """Bad input is refused at the edge, with the field and what is allowed, and never echoed."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from adapters.practice_file import read_practice
 from client.edge import BadRequest, parse_request, prepare
 from demo.stack import ROOT
+from domain.patient import Address
 from domain.practice import Practice
+from domain.request import BookingRequest, Consent, Person, Sex
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -44,6 +47,13 @@ def request(**changes: Any) -> dict[str, Any]:
         "language": "en",
     }
     return whole | changes
+
+
+def test_the_readme_names_every_field_of_a_request_and_every_value_that_is_one_of_a_few() -> None:
+    text = (ROOT / "README.md").read_text().split("A request:")[1].split("\n## ")[0]
+    named = set(re.findall(r'["`](\w+)["`]', text))
+    fields = {name for model in (BookingRequest, Person, Address, Consent) for name in model.model_fields}
+    assert fields | set(Sex) | set(get_args(BookingRequest.model_fields["language"].annotation)) <= named
 
 
 def refusal(practice: Practice, content: Any) -> str:
@@ -144,10 +154,20 @@ def test_a_connection_goes_the_way_its_system_allows(tmp_path: Path) -> None:
             read_practice(file)
 
 
-def test_the_effective_rule_says_where_each_value_came_from(practice: Practice) -> None:
-    origins = {key: origin for key, _, origin in practice.explain("denver", "cleaning")}
-    assert (origins["duration"], origins["hours"], origins["daily_cap"]) == (
-        "locations[1].services[0]",
-        "defaults",
-        "built in",
+def test_the_nearest_rule_wins(tmp_path: Path) -> None:
+    text = (ROOT / "practice.toml").read_text()
+    text = text.replace("[defaults]\n", '[defaults]\nduration = "20m"\ndaily_cap = 9\n')
+    text = text.replace('id = "denver"\n', 'id = "denver"\nminimum_notice = "3h"\ndaily_cap = 8\n')
+    text = text.replace('buffer_after = "10m"\n', 'buffer_after = "10m"\ndaily_cap = 7\n')
+    file = tmp_path / "practice.toml"
+    file.write_text(text)
+    found = read_practice(file)
+    cleaning, consult, elsewhere = (
+        found.rule(*names) for names in (("denver", "cleaning"), ("denver", "consult"), ("oakland", "consult"))
+    )
+    assert (cleaning.daily_cap, consult.daily_cap, elsewhere.daily_cap) == (7, 8, 9)
+    assert (cleaning.duration, cleaning.minimum_notice, elsewhere.minimum_notice) == (
+        timedelta(minutes=60),
+        timedelta(hours=3),
+        timedelta(hours=2),
     )
