@@ -106,8 +106,8 @@ def in_days(days: int) -> str:
         ("7", timedelta(seconds=7)),
         ("86400", LONGEST_REST),
         ("9" * 400, LONGEST_REST),
-        (in_days(1), LONGEST_REST),
-        (in_days(-1), timedelta(0)),
+        pytest.param(in_days(1), LONGEST_REST, id="tomorrow"),
+        pytest.param(in_days(-1), timedelta(0), id="yesterday"),
         ("soon", None),
     ],
 )
