@@ -138,7 +138,9 @@ class PracticeSystem(Protocol):
         """Charts that may be this person, including inactive ones, following ``duplicate_of``."""
         ...
 
-    async def create_patient(self, new: NewChart) -> Chart: ...
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
+        """Write it once, when ``permit`` allows it. Raises as ``place_hold`` does."""
+        ...
 
     async def calendar(
         self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True

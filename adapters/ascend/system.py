@@ -91,8 +91,8 @@ class AscendSystem:
                     found[original] = wire.chart(await self._patient(original))
         return list(found.values())
 
-    async def create_patient(self, new: NewChart) -> Chart:
-        return wire.chart(await self._post(PATIENTS, wire.new_patient(new)))
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
+        return wire.chart(await self._post(PATIENTS, wire.new_patient(new), permit))
 
     async def calendar(
         self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
@@ -230,7 +230,7 @@ class AscendSystem:
         body = await self._transport.read(f"{PATIENTS}/{patient_id}", {"responseFields": ",".join(PATIENT_FIELDS)})
         return one_row(body, Unavailable(f"GET {PATIENTS}: an answer without the row"))
 
-    async def _post(self, path: str, body: wire.Row, permit: Permit | None = None) -> wire.Row:
+    async def _post(self, path: str, body: wire.Row, permit: Permit) -> wire.Row:
         try:
             return {**body, **written_row(await self._transport.write("POST", path, body, permit=permit))}
         except NotFound as missing:

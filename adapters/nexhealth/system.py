@@ -65,14 +65,14 @@ class NexHealthSystem:
         charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
         return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
 
-    async def create_patient(self, new: NewChart) -> Chart:
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
         """At NexHealth: the practice's own system gets the chart with the first appointment.
 
         NexHealth answers with the one it has where name, birth date and phone are the same.
         """
         body = wire.new_patient(new)
         try:
-            data = await self._transport.write("POST", PATIENTS, body, _at(new.location))
+            data = await self._transport.write("POST", PATIENTS, body, _at(new.location), permit=permit)
             row = _row(data, "user")
         except DuplicatePatient as duplicate:
             row = await self._item(PATIENTS, duplicate.existing)

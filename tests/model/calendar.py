@@ -251,7 +251,7 @@ class MemoryCalendar:
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         raise NotImplementedError
 
-    async def create_patient(self, new: NewChart) -> Chart:
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
         raise NotImplementedError
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
