@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -166,9 +166,11 @@ class AscendSystem:
 
         return await self._put(appointment_id, hold, moved, to=hold.slot)
 
-    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+    async def withdraw(
+        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    ) -> TakenBack:
         def broken(row: wire.Row) -> wire.Row | None:
-            return _broken(row, reference, wire.UNTOUCHED, wrote)
+            return _broken(row, reference, wire.UNTOUCHED, wrote, wrote_for)
 
         return await _taken_back(self._edits.delete(appointment_id, broken))
 
@@ -267,14 +269,20 @@ def _check_ours(row: wire.Row, reference: str) -> None:
 
 
 def _broken(
-    row: wire.Row, reference: str, while_in: frozenset[str], wrote: Sequence[Slot] = (), **changes: str
+    row: wire.Row,
+    reference: str,
+    while_in: frozenset[str],
+    wrote: Sequence[Slot] = (),
+    wrote_for: Collection[str] = (),
+    **changes: str,
 ) -> wire.Row | None:
     """The row as broken, ``None`` where it is so already. Raises _Theirs where it is not ours to break."""
     seen = wire.appointment(row)
     if not seen.status.occupies_chair:
         return None
     moved = bool(wrote) and seen.slot not in wrote
-    if seen.reference != reference or wire.status(row) not in while_in or moved:
+    given_away = bool(wrote_for) and wire.ref(row, "patient") not in (None, *wrote_for)
+    if seen.reference != reference or wire.status(row) not in while_in or moved or given_away:
         raise _Theirs
     return wire.rewritten(row, status="BROKEN", **changes)
 

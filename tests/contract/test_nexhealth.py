@@ -17,7 +17,7 @@ from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
-from adapters.practice_system import NewChart, PatientQuery
+from adapters.practice_system import NewChart, PatientQuery, TakenBack
 from domain.calendar import AppointmentStatus, CalendarEvent, EventKind, LandingState
 from domain.interval import Interval
 from domain.patient import Address, ChartStatus
@@ -302,6 +302,26 @@ async def test_a_guardian_books_for_a_child(dentrix: Bench) -> None:
     (visit,) = office(dentrix)["appointments"]
     (chart,) = [row for row in office(dentrix)["patients"] if row["first"] == "Minnow"]
     assert (visit["patient"], chart["gender"], chart["born"]) == (chart["id"], "Male", "2018-03-04")
+
+
+@pytest.mark.parametrize("placeholders", ["replaced", "adopted"])
+async def test_a_hold_is_taken_back_under_whatever_chart_a_new_patient_or_a_child_has_by_then(
+    dentrix: Bench, placeholders: str
+) -> None:
+    dentrix.sandbox.nexhealth(placeholders=placeholders)
+    made = await dentrix.system.create_patient(new(dentrix), at_any_time)
+    child = Person(first_name="Minnow", last_name="Sampleton", date_of_birth=date(2018, 3, 4))
+    own = dentrix.hold(patient=made.id, new_patient=True)
+    second = dentrix.hold(NINE + 2 * HOURS, patient=made.id)
+    guarded = dentrix.hold(NINE + 4 * HOURS, dependent=child, new_patient=True)
+    for wanted in (own, second, guarded):
+        await dentrix.system.place_hold(wanted, at_any_time)
+    dentrix.settle()
+    for wanted in (own, second, guarded):
+        (seen,) = await dentrix.system.find_by_reference(wanted.reference, "101", wanted.slot.time.start)
+        assert (seen.patient == wanted.patient) == (placeholders == "adopted" and wanted is not guarded)
+        taken = await dentrix.system.withdraw(seen.id, wanted.reference, wrote_for=[wanted.patient])
+        assert taken is TakenBack.DONE
 
 
 # Writes, and how they land
