@@ -39,9 +39,14 @@ async def give_way(site: Site, given: HoldToWrite, kept: Appointment, day: Calen
         return ()
     rivals = _rivals(kept, day, frozenset(a.id for a in under(given.reference, day)))
     if rivals and kept.slot in given.slots:
-        taken = await site.system.withdraw(kept.id, given.reference, wrote=given.slots)
+        taken = await withdraw(site, given, kept.id)
         return rivals if taken is TakenBack.DONE else ()
     return rivals
+
+
+async def withdraw(site: Site, given: HoldToWrite, appointment_id: str) -> TakenBack:
+    """Take it back where we wrote it, for whom we wrote it."""
+    return await site.system.withdraw(appointment_id, given.reference, wrote=given.slots, wrote_for=given.patients)
 
 
 async def take_place(site: Site, given: HoldToWrite, kept: Appointment) -> None:

@@ -44,6 +44,11 @@ class HoldToWrite(Value):
         return tuple(write.slot for write in self.writes) or (self.slot,)
 
     @property
+    def patients(self) -> tuple[str, ...]:
+        """For whom this booking has written, or writes now."""
+        return (self.patient, *(write.patient for write in self.writes))
+
+    @property
     def starts(self) -> tuple[datetime, ...]:
         return tuple(slot.time.start for slot in (self.slot, *self.slots))
 

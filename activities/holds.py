@@ -7,7 +7,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.chair import give_way, take_place, under, until_visible
+from activities.chair import give_way, take_place, under, until_visible, withdraw
 from activities.connections import Connections, Site, utc_now
 from activities.hold_contracts import (
     AppointmentToRead,
@@ -164,7 +164,7 @@ class HoldActivities:
         *,
         just_read: bool = False,
     ) -> Appointment:
-        charts = [given.patient, *(write.patient for write in given.writes)]
+        charts = given.patients
         written_for = seen.patient if seen is not None and seen.patient in charts else charts[-1]
         confirmed = await site.system.confirm_hold(
             appointment_id, self._hold(site, given), written_for=written_for, just_read=just_read
@@ -255,7 +255,7 @@ class HoldActivities:
         """
         found = await site.ours(given.reference, given.starts)
         for left in filter(given.is_outlived_by, found):
-            if await site.system.withdraw(left.id, given.reference, wrote=given.slots) is TakenBack.KEPT:
+            if await withdraw(site, given, left.id) is TakenBack.KEPT:
                 return left
         return next(filter(given.is_met_by, found), None)
 
@@ -277,7 +277,7 @@ class HoldActivities:
         rivals = await give_way(site, given, kept, day)
         for twin in under(given.reference, day):
             if twin.id not in (kept.id, given.replaces):  # written twice, or late for a slot that was lost since
-                await site.system.withdraw(twin.id, given.reference, wrote=given.slots)
+                await withdraw(site, given, twin.id)
         if given.replaces is not None and (not rivals or kept.slot != given.slot):
             await take_place(site, given, kept)
         return kept, rivals

@@ -1,13 +1,11 @@
 """Who the patient is in the practice system, and a chart for one who is new."""
 
 import asyncio
-import secrets
-from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from activities.connections import Connections, Site, utc_now
+from activities.chart_turn import ChartTurn
+from activities.connections import Connections, Site
 from adapters.errors import OutcomeUnknown, OutsideError
 from adapters.practice_system import NewChart, PatientQuery
 from domain.base import Value
@@ -15,9 +13,6 @@ from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict, identity_key, match
 from domain.request import Person
-
-LEASE = timedelta(minutes=2)
-NO_MORE = timedelta(0)
 
 
 class PatientToMatch(Value):
@@ -64,38 +59,32 @@ class PatientActivities:
     async def create_chart(self, given: ChartToCreate) -> Match:
         """A chart for a new patient, exactly one however often this runs and however many bookings ask.
 
-        Whoever creates holds a short lease on the person's identity, looks again, and only then writes.
+        Whoever creates takes a turn, looks again, and only then writes, while the turn is still its own.
         While an earlier write, whoever's, may still be carried out, none is sent: a later attempt finds it, or that
         it will not come. Should it come later still, a person picks one of the two.
         """
         site = self._connections.site(given.location)
         person = f"{site.location.connection}:{identity_key(given.person)}"
-        taking, writing = self._hashed("chart", person), self._hashed("chart being written", person)
-        if not await self._lease(taking, given.reference, LEASE):
-            raise ApplicationError(
-                "another booking is creating this chart", type="Busy", next_retry_delay=timedelta(seconds=1)
-            )
+        turn = ChartTurn(self._connections.ledger.leases, site, given.reference, person, self._hashed)
+        await turn.take()
         repeated = activity.info().attempt > 1
         if repeated:
             await asyncio.sleep(site.consistency_delay.total_seconds())
         found = await self._match(site, given.person, None, given.not_these)
         if found.verdict is not Verdict.NEW:
-            await self._lease(taking, given.reference, NO_MORE)  # it is there for all to see
+            await turn.end()  # it is there for all to see
             return found
-        chart = await self._create(site, given, writing)
+        chart = await self._create(site, given, turn)
         if chart in given.not_these:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart,))
         twins = await self._twins(site, given, chart) if repeated else ()
         if twins:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart, *twins))
-        await self._lease(taking, given.reference, site.consistency_delay)
+        await turn.end(after=site.consistency_delay)
         return Match(verdict=Verdict.MATCHED, chart=chart, because=("created",))
 
-    async def _create(self, site: Site, given: ChartToCreate, writing: str) -> str:
-        """Send the write and return the chart's id; on record before, so that whoever comes after a crash knows."""
-        this_write = secrets.token_hex(16)
-        if not await self._lease(writing, this_write, site.late_commit):
-            raise ApplicationError("an earlier write of this chart may still be carried out", type="Unsettled")
+    async def _create(self, site: Site, given: ChartToCreate, turn: ChartTurn) -> str:
+        """Send the write and return the chart's id."""
         chart = NewChart(
             person=given.person,
             location=site.id,
@@ -104,14 +93,14 @@ class PatientActivities:
             provider=given.provider or next(iter(site.location.providers.values())),
         )
         try:
-            created = await site.system.create_patient(chart)
+            created = await site.system.create_patient(chart, turn.permit)
         except OutcomeUnknown:
-            await self._lease(writing, this_write, site.late_commit)
+            await turn.may_come_late()
             raise
         except OutsideError:
-            await self._lease(writing, this_write, NO_MORE)
+            await turn.not_written()
             raise
-        await self._lease(writing, this_write, NO_MORE)
+        await turn.written()
         return created.id
 
     async def _twins(self, site: Site, given: ChartToCreate, chart: str) -> tuple[str, ...]:
@@ -119,10 +108,6 @@ class PatientActivities:
         await asyncio.sleep(site.consistency_delay.total_seconds())
         found = await self._match(site, given.person, None, given.not_these)
         return tuple(other for other in found.candidates if other != chart)
-
-    async def _lease(self, key: str, holder: str, lasts: timedelta) -> bool:
-        now = utc_now()
-        return await self._connections.ledger.claims.lease(key, holder, now + lasts, now)
 
     async def _match(self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()) -> Match:
         query = PatientQuery(

@@ -21,6 +21,8 @@ class HoldToWithdraw(Value):
     appointment_id: str | None = None
     slots: tuple[Slot, ...] = ()
     """Where this booking has written: what is anywhere else was moved by the desk."""
+    patients: tuple[str, ...] = ()
+    """For whom this booking has written: what is anybody else's was given to them by the desk."""
     leave: tuple[str, ...] = ()
     """What stays, whatever it is now."""
     taken_back: tuple[str, ...] = ()
@@ -81,7 +83,9 @@ class WithdrawalActivities:
         if appointment_id in given.twice:
             return taken
         if not given.confirmed:
-            taken = await site.system.withdraw(appointment_id, given.reference, wrote=given.slots)
+            taken = await site.system.withdraw(
+                appointment_id, given.reference, wrote=given.slots, wrote_for=given.patients
+            )
         if taken is TakenBack.KEPT and (given.confirmed or given.called_off or appointment_id in given.taken_back):
             taken = await site.system.cancel(appointment_id, given.reference, "Cancelled online")
         return taken

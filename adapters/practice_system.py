@@ -4,7 +4,7 @@ Every method may raise the errors of ``adapters.errors``. Reads raise ``Unavaila
 ``OutcomeUnknown``: reading twice is harmless.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -136,7 +136,9 @@ class PracticeSystem(Protocol):
         """Charts that may be this person, including inactive ones, following ``duplicate_of``."""
         ...
 
-    async def create_patient(self, new: NewChart) -> Chart: ...
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
+        """Write it once, when ``permit`` allows it. Raises as ``place_hold`` does."""
+        ...
 
     async def calendar(
         self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
@@ -189,11 +191,14 @@ class PracticeSystem(Protocol):
         """
         ...
 
-    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+    async def withdraw(
+        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    ) -> TakenBack:
         """Take back our own tentative write. Idempotent.
 
-        KEPT where it is no longer ours or not tentative any more; and, if ``wrote`` names every slot that we ever
-        wrote for this reference, where the desk has moved it elsewhere.
+        KEPT where it is no longer ours or not tentative any more; if ``wrote`` names every slot that we ever wrote
+        for this reference, where the desk has moved it elsewhere; and, if ``wrote_for`` names every patient, where
+        the desk has given it to another. Whoever may be the same patient with a new chart is not another.
         A queued write that has not landed may still land after this, and is then to be withdrawn again.
         """
         ...

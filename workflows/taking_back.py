@@ -152,6 +152,7 @@ class TakingBack:
             start=state.start,
             appointment_id=state.appointment.id if state.appointment else None,
             slots=tuple(write.slot for write in state.writes),
+            patients=tuple(write.patient for write in state.writes),
             leave=(*state.left, *stays),
             taken_back=tuple(dict.fromkeys(state.taken_back)),
             twice=self._twice(),

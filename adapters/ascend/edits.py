@@ -2,18 +2,22 @@
 
 Ascend has no conditional write: a PUT replaces the whole row, and whatever the desk did since it was read. So the
 turns for both calls are waited for before the row is read, and a PUT that was not carried out is made anew from a
-new reading. What is left is the time that the two calls themselves take.
+new reading. It leaves within ``RESTS_FOR`` of when its row was asked for, or never, however long we slept in between:
+what is left is at most that, and most often only the time that the two calls themselves take.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.ascend import wire
-from adapters.ascend.fresh_rows import FreshRows
+from adapters.ascend.fresh_rows import FreshRows, Reading
 from adapters.ascend.transport import TokenRefused, Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 
 APPOINTMENTS = "/v1/appointments"
+RESTS_FOR = timedelta(seconds=5)
+"""So long after its row was asked for a write may leave; later it is Unavailable, and the row is to be read anew."""
 Wanted = Callable[[wire.Row], wire.Row | None]
 """A full body for the row as it is now; ``None``: nothing to do. May raise to leave it alone."""
 
@@ -43,13 +47,12 @@ class Edits:
             await self._delete(appointment_id, broken)
 
     async def _put(self, appointment_id: str, wanted: Wanted, just_read: bool) -> wire.Row:
-        row = await self._read_to_write(appointment_id, just_read)
-        body = wanted(row)
+        seen = await self._read_to_write(appointment_id, just_read)
+        body = wanted(seen.row)
         if body is None:
-            return row
-        path = f"{APPOINTMENTS}/{appointment_id}"
+            return seen.row
         try:
-            answer = await self._transport.write("PUT", path, body, at_once=True)
+            answer = await self._write("PUT", appointment_id, seen, body)
             return {**body, **written_row(answer), "id": appointment_id}
         except NotFound:
             await self.read(appointment_id)
@@ -61,10 +64,11 @@ class Edits:
             raise
 
     async def _delete(self, appointment_id: str, broken: Wanted) -> None:
-        if broken(await self._read_to_write(appointment_id, False)) is None:
+        seen = await self._read_to_write(appointment_id, False)
+        if broken(seen.row) is None:
             return
         try:
-            await self._transport.write("DELETE", f"{APPOINTMENTS}/{appointment_id}", at_once=True)
+            await self._write("DELETE", appointment_id, seen)
         except (NotFound, TokenRefused):
             raise
         except Refused:
@@ -73,14 +77,23 @@ class Edits:
             await self.read(appointment_id)
             raise
 
-    async def _read_to_write(self, appointment_id: str, just_read: bool) -> wire.Row:
+    async def _read_to_write(self, appointment_id: str, just_read: bool) -> Reading:
         """The row, read no longer ago than it takes, with the turn for the write that is to follow."""
         await self._transport.turn()
-        row = self.fresh.take(appointment_id) if just_read else None
-        if row is None:
+        seen = self.fresh.take(appointment_id) if just_read else None
+        if seen is None:
             await self._transport.turn()
-            row = await self.read(appointment_id, at_once=True)
-        return row
+            asked = datetime.now(UTC)
+            seen = Reading(asked, await self.read(appointment_id, at_once=True))
+        return seen
+
+    async def _write(self, method: str, appointment_id: str, rests_on: Reading, body: wire.Row | None = None) -> Any:
+        async def permit() -> datetime:
+            return rests_on.asked + RESTS_FOR
+
+        return await self._transport.write(
+            method, f"{APPOINTMENTS}/{appointment_id}", body, at_once=True, permit=permit
+        )
 
 
 def written_row(body: Any) -> wire.Row:

@@ -1,7 +1,6 @@
 """Collections: filters from safe values, and pages until nothing is left."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +21,8 @@ def where(*criteria: tuple[str, str, str]) -> str:
     return ",".join(f"{field}{operator}{_safe(value)}" for field, operator, value in criteria)
 
 
-Seen = Callable[[list[dict[str, Any]], float], None]
-"""Told of the rows of each page, and when it was asked for (monotonic seconds)."""
+Seen = Callable[[list[dict[str, Any]], datetime], None]
+"""Told of the rows of each page, and when it was asked for."""
 
 
 def _safe(value: str) -> str:
@@ -51,7 +50,7 @@ class Listing:
         found: dict[int, dict[str, Any]] = {}
         last_id: str | None = None
         while True:
-            asked = time.monotonic()
+            asked = datetime.now(UTC)
             page = await self._page(path, criteria, fields, last_id)
             if seen is not None:
                 seen(page, asked)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -92,8 +92,8 @@ class AscendSystem:
                     found[original] = wire.chart(await self._patient(original))
         return list(found.values())
 
-    async def create_patient(self, new: NewChart) -> Chart:
-        return wire.chart(await self._post(PATIENTS, wire.new_patient(new)))
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
+        return wire.chart(await self._post(PATIENTS, wire.new_patient(new), permit))
 
     async def calendar(
         self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
@@ -167,9 +167,11 @@ class AscendSystem:
 
         return await self._put(appointment_id, hold, moved, to=hold.slot)
 
-    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+    async def withdraw(
+        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    ) -> TakenBack:
         def broken(row: wire.Row) -> wire.Row | None:
-            return _broken(row, reference, wire.UNTOUCHED, wrote)
+            return _broken(row, reference, wire.UNTOUCHED, wrote, wrote_for)
 
         return await _taken_back(self._edits.delete(appointment_id, broken))
 
@@ -231,7 +233,7 @@ class AscendSystem:
         body = await self._transport.read(f"{PATIENTS}/{patient_id}", {"responseFields": ",".join(PATIENT_FIELDS)})
         return one_row(body, Unavailable(f"GET {PATIENTS}: an answer without the row"))
 
-    async def _post(self, path: str, body: wire.Row, permit: Permit | None = None) -> wire.Row:
+    async def _post(self, path: str, body: wire.Row, permit: Permit) -> wire.Row:
         try:
             return {**body, **written_row(await self._transport.write("POST", path, body, permit=permit))}
         except NotFound as missing:
@@ -260,14 +262,20 @@ class AscendSystem:
 
 
 def _broken(
-    row: wire.Row, reference: str, while_in: frozenset[str], wrote: Sequence[Slot] = (), **changes: str
+    row: wire.Row,
+    reference: str,
+    while_in: frozenset[str],
+    wrote: Sequence[Slot] = (),
+    wrote_for: Collection[str] = (),
+    **changes: str,
 ) -> wire.Row | None:
     """The row as broken, ``None`` where it is so already. Raises _Theirs where it is not ours to break."""
     seen = wire.appointment(row)
     if not seen.status.occupies_chair:
         return None
     moved = bool(wrote) and seen.slot not in wrote
-    if seen.reference != reference or wire.status(row) not in while_in or moved:
+    given_away = bool(wrote_for) and wire.ref(row, "patient") not in (None, *wrote_for)
+    if seen.reference != reference or wire.status(row) not in while_in or moved or given_away:
         raise _Theirs
     return wire.rewritten(row, status="BROKEN", **changes)
 

@@ -2,6 +2,7 @@
 
 from adapters.ledger.claims import Claim, ClaimLost, Claims, Grant, Renewal, SlotClaimed, TooManyClaims
 from adapters.ledger.database import LedgerUnavailable
+from adapters.ledger.leases import Leases, new_holder
 from adapters.ledger.ledger import Ledger
 from adapters.ledger.messages import Action, Attempt, MessageId, MessageLedger, OptOuts
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClaimLost",
     "Claims",
     "Grant",
+    "Leases",
     "Ledger",
     "LedgerUnavailable",
     "MessageId",
@@ -20,4 +22,5 @@ __all__ = [
     "Renewal",
     "SlotClaimed",
     "TooManyClaims",
+    "new_holder",
 ]

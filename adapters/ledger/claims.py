@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.ledger import news
 from adapters.ledger.database import Database, one_at_a_time
-from adapters.ledger.schema import claims, leases
+from adapters.ledger.schema import claims
 from domain.base import Value
 from domain.interval import Interval
 from domain.slot import Slot
@@ -163,24 +163,6 @@ class Claims:
             return {row[0]: row[1] for row in rows}
 
         return await self._database.run(work)
-
-    async def lease(self, key: str, holder: str, until: datetime, now: datetime) -> bool:
-        """An exclusive short lease; its holder may set its end anew. False where another holds it."""
-
-        def work(c: Connection) -> bool:
-            c.execute(delete(leases).where(leases.c.key == key, leases.c.until <= now.timestamp()))
-            mine = leases.c.key == key, leases.c.holder == holder
-            if c.execute(update(leases).where(*mine).values(until=until.timestamp())).rowcount:
-                return True
-            if c.execute(select(leases.c.key).where(leases.c.key == key)).first():
-                return False
-            c.execute(insert(leases).values(key=key, holder=holder, until=until.timestamp()))
-            return True
-
-        try:
-            return await self._database.run(work)
-        except IntegrityError:
-            return False
 
 
 def _blocking(now: float) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.ledger.claims import Claims
 from adapters.ledger.database import Database, LedgerUnavailable
+from adapters.ledger.leases import Leases
 from adapters.ledger.messages import MessageLedger, OptOuts
 from adapters.ledger.news import News
 
@@ -22,6 +23,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self.claims = Claims(self._database)
+        self.leases = Leases(self._database)
         self.messages = MessageLedger(self._database)
         self.news = News(self._database)
         self.consent = OptOuts(self._database)

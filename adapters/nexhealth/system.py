@@ -1,7 +1,7 @@
 """A practice system behind NexHealth."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -66,14 +66,14 @@ class NexHealthSystem:
         charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
         return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
 
-    async def create_patient(self, new: NewChart) -> Chart:
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
         """At NexHealth: the practice's own system gets the chart with the first appointment.
 
         NexHealth answers with the one it has where name, birth date and phone are the same.
         """
         body = wire.new_patient(new)
         try:
-            data = await self._transport.write("POST", PATIENTS, body, _at(new.location))
+            data = await self._transport.write("POST", PATIENTS, body, _at(new.location), permit=permit)
             row = _row(data, "user")
         except DuplicatePatient as duplicate:
             row = await self._item(PATIENTS, duplicate.existing)
@@ -151,17 +151,23 @@ class NexHealthSystem:
         }
         return await self._change(seen, wanted, lambda now: now.slot == hold.slot)
 
-    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
-        return await self._take_back(
-            appointment_id,
-            reference,
-            lambda seen: seen.status is AppointmentStatus.TENTATIVE and (not wrote or seen.slot in wrote),
-        )
+    async def withdraw(
+        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    ) -> TakenBack:
+        async def is_ours(row: Row, seen: Appointment) -> bool:
+            tentative = seen.status is AppointmentStatus.TENTATIVE
+            where_we_wrote = not wrote or seen.slot in wrote
+            return tentative and where_we_wrote and not await self._is_given_away(row, seen.patient, wrote_for)
+
+        return await self._take_back(appointment_id, reference, is_ours)
 
     async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
         """The practice's system keeps it as cancelled; it has no room for the reason."""
-        ahead = (AppointmentStatus.TENTATIVE, AppointmentStatus.CONFIRMED)
-        return await self._take_back(appointment_id, reference, lambda seen: seen.status in ahead)
+
+        async def is_ours(_row: Row, seen: Appointment) -> bool:
+            return seen.status in (AppointmentStatus.TENTATIVE, AppointmentStatus.CONFIRMED)
+
+        return await self._take_back(appointment_id, reference, is_ours)
 
     async def reference_data(self) -> ReferenceData:
         places = await self._locations()
@@ -268,15 +274,16 @@ class NexHealthSystem:
             raise
 
     async def _take_back(
-        self, appointment_id: str, reference: str, is_ours: Callable[[Appointment], bool]
+        self, appointment_id: str, reference: str, is_ours: Callable[[Row, Appointment], Awaitable[bool]]
     ) -> TakenBack:
         try:
-            seen = await self.get_appointment(appointment_id)
+            row = await self._item(APPOINTMENTS, appointment_id)
         except NotFound:
             return TakenBack.DONE
+        seen = self._appointment(row)
         if not seen.status.occupies_chair:
             return TakenBack.DONE
-        if seen.reference != reference or not is_ours(seen):
+        if seen.reference != reference or not await is_ours(row, seen):
             return TakenBack.KEPT
         try:
             await self._patch(appointment_id, {"cancelled": True})
@@ -289,6 +296,20 @@ class NexHealthSystem:
             if (await self.get_appointment(appointment_id)).status.occupies_chair:
                 raise
         return TakenBack.DONE
+
+    async def _is_given_away(self, row: Row, patient: str, wrote_for: Collection[str]) -> bool:
+        """To another patient, by the desk. With the first appointment a new patient's chart gets another id, and a
+        dependent a chart of its own: where that may be the cause, it is not taken for the desk's doing.
+        """
+        if not wrote_for or patient in wrote_for or row.get("is_guardian") is not False:
+            return False
+        return all([await self._is_in_the_office(chart) for chart in wrote_for])
+
+    async def _is_in_the_office(self, chart: str) -> bool:
+        try:
+            return bool((await self._item(PATIENTS, chart)).get("foreign_id"))
+        except NotFound:
+            return False
 
     async def _patch(self, appointment_id: str, changes: Row) -> Appointment:
         data = await self._transport.write("PATCH", f"{APPOINTMENTS}/{appointment_id}", {"appt": changes})

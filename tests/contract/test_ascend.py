@@ -147,7 +147,8 @@ async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: Asce
         await ascend.create_patient(
             NewChart.model_construct(
                 person=person, location=OAKLAND, address=address, language="en", provider=HYGIENIST
-            )
+            ),
+            at_any_time,
         )
     assert "ecretson" not in str(refused.value)
     assert "anary" not in str(refused.value)

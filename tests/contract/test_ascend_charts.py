@@ -12,6 +12,7 @@ from domain.matching import match
 from domain.patient import Address
 from domain.request import Person
 from tests.contract.test_ascend import HYGIENIST, OAKLAND, config
+from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
 ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
@@ -40,7 +41,7 @@ async def test_only_a_number_of_north_america_is_written(
 ) -> None:
     person = MERGED.model_copy(update={"mobile": mobile})
     made = await ascend.create_patient(
-        NewChart(person=person, location=OAKLAND, address=ADDRESS, language="en", provider=HYGIENIST)
+        NewChart(person=person, location=OAKLAND, address=ADDRESS, language="en", provider=HYGIENIST), at_any_time
     )
     row = next(row for row in sandbox.state()["patients"] if row["id"] == made.id)
     assert ([phone["number"] for phone in row.get("phones", [])], row["contactMethod"]) == (written, by)

@@ -1,16 +1,16 @@
 """The desk works on the very row that we are changing, or Ascend says no: over real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from adapters.ascend import AscendSystem
-from adapters.errors import NotFound, Refused, SlotTaken
+from adapters.ascend import AscendSystem, edits
+from adapters.errors import NotFound, Refused, SlotTaken, Unavailable
 from adapters.practice_system import Hold, TakenBack
-from domain.calendar import Appointment
+from domain.calendar import Appointment, AppointmentStatus
 from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, config, hold
 from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
@@ -23,6 +23,17 @@ async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
     system = AscendSystem(config(sandbox))
     yield system
     await system.close()
+
+
+Write = Callable[[AscendSystem, Appointment, Hold], Awaitable[object]]
+
+
+def confirm(system: AscendSystem, placed: Appointment, wanted: Hold) -> Awaitable[object]:
+    return system.confirm_hold(placed.id, wanted)
+
+
+def withdraw(system: AscendSystem, placed: Appointment, wanted: Hold) -> Awaitable[object]:
+    return system.withdraw(placed.id, wanted.reference)
 
 
 def move(sandbox: SandboxControl, appointment: Appointment, start: datetime = LATER) -> None:
@@ -64,6 +75,46 @@ async def test_an_edit_while_a_change_waits_for_a_new_token_is_kept(
     await asyncio.sleep(0.4)
     move(sandbox, placed)
     assert (await confirming).time.start == LATER
+
+
+async def test_a_change_that_slept_over_its_reading_is_not_sent(
+    sandbox: SandboxControl, ascend: AscendSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another attempt confirmed the hold meanwhile, and the patient cancelled the visit."""
+    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(seconds=0.5))
+    wanted = hold()
+    placed = await ascend.place_hold(wanted, at_any_time)
+    sleeper = await asleep_over_its_reading(sandbox, confirm, placed, wanted)
+    await ascend.confirm_hold(placed.id, wanted)
+    await ascend.cancel(placed.id, wanted.reference, "Cancelled online")
+    with pytest.raises(Unavailable):
+        await sleeper
+    assert not (await ascend.get_appointment(placed.id)).status.occupies_chair
+
+
+async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
+    sandbox: SandboxControl, ascend: AscendSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(seconds=0.5))
+    wanted = hold()
+    placed = await ascend.place_hold(wanted, at_any_time)
+    sleeper = await asleep_over_its_reading(sandbox, withdraw, placed, wanted)
+    sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
+    with pytest.raises(Unavailable):
+        await sleeper
+    assert await ascend.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
+
+
+async def test_a_row_of_a_calendar_is_written_back_no_later_than_one_read_by_itself(
+    sandbox: SandboxControl, ascend: AscendSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(0))
+    wanted = hold()
+    placed = await ascend.place_hold(wanted, at_any_time)
+    await ascend.find_by_reference(wanted.reference, OAKLAND, NINE)
+    with pytest.raises(Unavailable):
+        await ascend.confirm_hold(placed.id, wanted, just_read=True)
+    assert (await ascend.get_appointment(placed.id)).status is AppointmentStatus.TENTATIVE
 
 
 @pytest.mark.parametrize("way", ["place", "confirm", "move"])
@@ -127,6 +178,25 @@ async def test_an_appointment_of_nobody_or_nowhere_closes_what_it_may_occupy(
     assert found.operatory == ("" if "operatory" in without else CHAIR)
     assert found.provider == ("" if "provider" in without else HYGIENIST)
     assert len(calendar.blocks) == (len(without) == 2)
+
+
+async def asleep_over_its_reading(
+    sandbox: SandboxControl, write: Write, placed: Appointment, wanted: Hold
+) -> asyncio.Task[object]:
+    """A worker that has read the row and goes on a second later, as if nothing had happened."""
+    sandbox.fault(system="ascend", method="GET", path=r"/v1/appointments/\d+", kind="hold_after", seconds=1)
+    system = AscendSystem(config(sandbox, read_timeout=5))
+
+    async def work() -> object:
+        try:
+            return await write(system, placed, wanted)
+        finally:
+            await system.close()
+
+    sleeper = asyncio.create_task(work())
+    while not sandbox.held():
+        await asyncio.sleep(0.02)
+    return sleeper
 
 
 def _for(wanted: Hold, patient: str) -> Hold:

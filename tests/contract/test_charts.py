@@ -4,16 +4,18 @@ import asyncio
 import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import chart_turn
 from activities.connections import Connections
 from activities.patients import ChartToCreate, PatientActivities
 from adapters.ascend import AscendSystem
-from adapters.errors import OutcomeUnknown, RateLimited
+from adapters.errors import OutcomeUnknown, RateLimited, Unavailable
 from adapters.ledger import Ledger
 from demo.stack import ROOT
 from domain.booking import Reason
@@ -88,6 +90,47 @@ async def test_while_a_lost_write_may_still_be_carried_out_no_other_is_sent(
     found = await charts.create(given, attempt=2)
     assert (found.verdict, found.chart) == (Verdict.MATCHED, ids(sandbox)[0])
     assert sandbox.state()["calls"]["ascend"]["POST /v1/patients"] == 1
+
+
+async def test_an_attempt_that_slept_after_its_search_does_not_write_what_a_later_one_has_written(
+    sandbox: SandboxControl, charts: Charts
+) -> None:
+    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=0.8)
+    given = for_booking()
+    sleeper = asyncio.create_task(charts.create(given))
+    while not sandbox.held():
+        await asyncio.sleep(0.02)
+    created = await charts.create(given)
+    with pytest.raises(ApplicationError, match="a later attempt"):
+        await sleeper
+    assert (created.because, ids(sandbox)) == (("created",), [created.chart])
+
+
+async def test_who_looked_while_an_earlier_attempt_wrote_does_not_write_when_that_is_done(
+    sandbox: SandboxControl, charts: Charts
+) -> None:
+    given = for_booking()
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients$", kind="slow", seconds=0.4)
+    earlier = asyncio.create_task(charts.create(given))
+    while not sandbox.state()["hits"]:
+        await asyncio.sleep(0.02)
+    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=0.7)
+    with pytest.raises(ApplicationError, match="may still be carried out"):
+        await charts.create(given)
+    assert ids(sandbox) == [(await earlier).chart]
+    found = await charts.create(given, attempt=2)
+    assert ([found.chart], found.verdict) == (ids(sandbox), Verdict.MATCHED)
+
+
+async def test_an_attempt_that_slept_after_its_permission_sends_nothing(
+    sandbox: SandboxControl, charts: Charts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep = datetime.now(UTC) - timedelta(seconds=1.5)
+    with monkeypatch.context() as before:
+        before.setattr(chart_turn, "utc_now", lambda: asleep)
+        with pytest.raises(Unavailable):
+            await charts.create(for_booking())
+    assert ids(sandbox) == []
 
 
 async def test_a_write_that_was_certainly_not_carried_out_is_sent_again_at_once(

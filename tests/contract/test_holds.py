@@ -233,6 +233,36 @@ async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections
     assert (await taken_back(appointment_id=theirs, taken_back=(theirs,))).taken == (theirs,)
 
 
+async def test_a_hold_to_which_the_desk_gave_the_right_chart_stays_when_it_expires(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference, theirs = new_reference(), "9000000000304"
+    placeholder = to_write(reference, slot(0))
+    await claimed(parts, reference, slot(0))
+    held = (await ActivityEnvironment().run(HoldActivities(parts).write_hold, placeholder)).appointment
+    assert held is not None
+    sandbox.desk(do="move", id=held.id, patient=theirs)
+    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
+    withdrawn = await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+    assert [(kept.id, kept.patient) for kept in withdrawn.kept] == [(held.id, theirs)]
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
+
+
+async def test_what_was_left_at_an_earlier_time_and_given_to_another_patient_is_the_visit(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    earlier = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
+    sandbox.desk(do="move", id=placed.id, patient="9000000000304")
+    await claimed(parts, reference, slot(1))
+    writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
+    given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
+    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    assert written.appointment is not None
+    assert (written.appointment.id, written.appointment.patient) == (placed.id, "9000000000304")
+
+
 async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections, sandbox: SandboxControl) -> None:
     reference, system = new_reference(), parts.systems["ascend-main"]
     hold = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims
+from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims, new_holder
 from domain.interval import span
 from domain.slot import Slot
 
@@ -185,10 +185,24 @@ async def test_a_landed_claim_neither_lives_again_nor_covers_another_write(ledge
 async def test_a_lease_has_one_holder(ledger: Ledger) -> None:
     until = NOW + timedelta(minutes=1)
     key = os.urandom(8).hex()
-    assert await ledger.claims.lease(key, "one", until, NOW)
-    assert not await ledger.claims.lease(key, "two", until, NOW)
-    assert await ledger.claims.lease(key, "one", until, NOW)
-    assert await ledger.claims.lease(key, "two", until + timedelta(minutes=5), until)
+    assert await ledger.leases.take(key, "one", until, NOW)
+    assert not await ledger.leases.take(key, "two", until, NOW)
+    assert await ledger.leases.take(key, "one", until, NOW)
+    assert await ledger.leases.take(key, "two", until + timedelta(minutes=5), until)
+
+
+async def test_a_lease_is_taken_over_only_from_the_same_owner_and_then_nothing_rests_on_it(ledger: Ledger) -> None:
+    until = NOW + timedelta(minutes=1)
+    key, upon_it = os.urandom(8).hex(), os.urandom(8).hex()
+    earlier, later, other = new_holder("bk_one"), new_holder("bk_one"), new_holder("bkxone")
+    assert await ledger.leases.take_over(key, earlier, until, NOW)
+    assert await ledger.leases.take(upon_it, earlier, until, NOW, while_holding=key)
+    assert not await ledger.leases.take_over(key, other, until, NOW)
+    assert await ledger.leases.take_over(key, later, until, NOW)
+    assert not await ledger.leases.take(key, earlier, until, NOW)
+    assert not await ledger.leases.take(upon_it, earlier, NOW, NOW, while_holding=key)
+    assert not await ledger.leases.take(upon_it, later, until, NOW, while_holding=key)
+    assert await ledger.leases.take(upon_it, later, until, until, while_holding=key)
 
 
 async def test_a_message_is_sent_once_and_after_doubt_at_most_once_more(ledger: Ledger) -> None:

@@ -17,7 +17,7 @@ from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
-from adapters.practice_system import NewChart, PatientQuery
+from adapters.practice_system import NewChart, PatientQuery, TakenBack
 from domain.calendar import AppointmentStatus, CalendarEvent, EventKind, LandingState
 from domain.interval import Interval
 from domain.patient import Address, ChartStatus
@@ -233,7 +233,7 @@ async def test_somebody_elses_chart_is_not_taken_for_the_new_patients(dentrix: B
     with answering({"user": other}) as url:
         system = NexHealthSystem(dataclasses.replace(config(dentrix), base_url=url))
         with pytest.raises(Refused) as refused:
-            await system.create_patient(new(dentrix))
+            await system.create_patient(new(dentrix), at_any_time)
         await system.close()
     assert refused.value.code == "patient_mismatch"
 
@@ -246,7 +246,7 @@ async def test_an_inactive_chart_is_found_and_says_so(sandbox: SandboxControl) -
 
 
 async def test_a_new_patient_is_written_as_the_vendor_wants_and_only_once(dentrix: Bench) -> None:
-    made = [await dentrix.system.create_patient(new(dentrix)) for _ in range(2)]
+    made = [await dentrix.system.create_patient(new(dentrix), at_any_time) for _ in range(2)]
     assert made[0].id == made[1].id
     (row,) = [row for row in shown(dentrix, "patients") if row["last_name"] == "Newcomer"]
     wanted = {"phone_number": "5105550121", "gender": "Other", "street_address": "1 Main St, Apt 2"}
@@ -258,7 +258,7 @@ async def test_a_new_patient_is_written_as_the_vendor_wants_and_only_once(dentri
 @pytest.mark.parametrize(("sex", "gender"), [(Sex.FEMALE, "Female"), (Sex.MALE, "Male"), (None, "Other")])
 async def test_nobody_is_made_a_woman_by_default(dentrix: Bench, sex: Sex | None, gender: str) -> None:
     person = NOVA.model_copy(update={"sex": sex, "address": None})
-    await dentrix.system.create_patient(new(dentrix, person))
+    await dentrix.system.create_patient(new(dentrix, person), at_any_time)
     (row,) = [row for row in shown(dentrix, "patients") if row["last_name"] == "Newcomer"]
     assert row["bio"]["gender"] == gender
     assert not row["bio"]["street_address"]
@@ -277,13 +277,13 @@ async def test_a_chart_that_the_vendor_would_refuse_is_not_asked_for(
 ) -> None:
     before = dentrix.sandbox.calls("nexhealth")
     with pytest.raises(Refused) as refused:
-        await dentrix.system.create_patient(new(dentrix, NOVA.model_copy(update=left_out)))
+        await dentrix.system.create_patient(new(dentrix, NOVA.model_copy(update=left_out)), at_any_time)
     assert refused.value.code == code
     assert dentrix.sandbox.calls("nexhealth") == before
 
 
 async def test_the_practice_gets_a_new_patient_with_the_first_visit_and_not_before(dentrix: Bench) -> None:
-    made = await dentrix.system.create_patient(new(dentrix))
+    made = await dentrix.system.create_patient(new(dentrix), at_any_time)
     dentrix.settle()
     assert [row for row in office(dentrix)["patients"] if row["last"] == "Newcomer"] == []
     wanted = dentrix.hold(patient=made.id, new_patient=True)
@@ -302,6 +302,26 @@ async def test_a_guardian_books_for_a_child(dentrix: Bench) -> None:
     (visit,) = office(dentrix)["appointments"]
     (chart,) = [row for row in office(dentrix)["patients"] if row["first"] == "Minnow"]
     assert (visit["patient"], chart["gender"], chart["born"]) == (chart["id"], "Male", "2018-03-04")
+
+
+@pytest.mark.parametrize("placeholders", ["replaced", "adopted"])
+async def test_a_hold_is_taken_back_under_whatever_chart_a_new_patient_or_a_child_has_by_then(
+    dentrix: Bench, placeholders: str
+) -> None:
+    dentrix.sandbox.nexhealth(placeholders=placeholders)
+    made = await dentrix.system.create_patient(new(dentrix), at_any_time)
+    child = Person(first_name="Minnow", last_name="Sampleton", date_of_birth=date(2018, 3, 4))
+    own = dentrix.hold(patient=made.id, new_patient=True)
+    second = dentrix.hold(NINE + 2 * HOURS, patient=made.id)
+    guarded = dentrix.hold(NINE + 4 * HOURS, dependent=child, new_patient=True)
+    for wanted in (own, second, guarded):
+        await dentrix.system.place_hold(wanted, at_any_time)
+    dentrix.settle()
+    for wanted in (own, second, guarded):
+        (seen,) = await dentrix.system.find_by_reference(wanted.reference, "101", wanted.slot.time.start)
+        assert (seen.patient == wanted.patient) == (placeholders == "adopted" and wanted is not guarded)
+        taken = await dentrix.system.withdraw(seen.id, wanted.reference, wrote_for=[wanted.patient])
+        assert taken is TakenBack.DONE
 
 
 # Writes, and how they land

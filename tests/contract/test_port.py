@@ -83,7 +83,10 @@ async def test_what_may_not_be_sent_any_more_is_not_sent(at: Bench) -> None:
     wanted = at.hold()
     with pytest.raises(Unavailable):
         await at.system.place_hold(wanted, just_over)
+    with pytest.raises(Unavailable):
+        await at.system.create_patient(_new(at, NEWCOMER), just_over)
     assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
+    assert await at.system.find_patients(_who(at, NEWCOMER)) == []
 
 
 async def test_a_write_that_is_sent_again_with_another_token_needs_permission_again(at: Bench) -> None:
@@ -219,11 +222,8 @@ async def test_blocks_close_one_chair_or_the_whole_location(at: Bench) -> None:
 
 
 async def test_a_new_chart_is_complete_and_found_again(at: Bench) -> None:
-    made = await at.system.create_patient(_new(at, NEWCOMER))
-    query = PatientQuery(
-        location=at.location, last_name="Newcomer", first_name="Nova", date_of_birth=NEWCOMER.date_of_birth
-    )
-    (found,) = await at.system.find_patients(query)
+    made = await at.system.create_patient(_new(at, NEWCOMER), at_any_time)
+    (found,) = await at.system.find_patients(_who(at, NEWCOMER))
     assert (found.id, found.phones, found.email) == (made.id, ("5105550121",), "nova@example.com")
 
 
@@ -231,7 +231,7 @@ async def test_errors_never_quote_a_person(at: Bench) -> None:
     at.sandbox.fault(system=at.wire, method="POST", path="/patients", kind="status_before", status=400)
     at.sandbox.fault(system=at.wire, method="POST", path="/v1/patients", kind="status_before", status=400)
     with pytest.raises(Refused) as refused:
-        await at.system.create_patient(_new(at, NEWCOMER))
+        await at.system.create_patient(_new(at, NEWCOMER), at_any_time)
     assert "ewcomer" not in str(refused.value)
     assert "nova" not in str(refused.value).lower()
 
@@ -273,3 +273,12 @@ async def test_a_write_that_waits_for_the_office_is_seen_and_can_be_taken_back_b
 
 def _new(at: Bench, person: Person) -> NewChart:
     return NewChart(person=person, location=at.location, address=ADDRESS, language="es", provider=at.providers[0])
+
+
+def _who(at: Bench, person: Person) -> PatientQuery:
+    return PatientQuery(
+        location=at.location,
+        last_name=person.last_name,
+        first_name=person.first_name,
+        date_of_birth=person.date_of_birth,
+    )

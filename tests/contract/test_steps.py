@@ -27,7 +27,7 @@ from domain.practice.reading import practice_from
 from domain.reference import new_reference
 from domain.slot import Cause
 from tests.contract.test_nexhealth import HOURS, NOVA, new
-from tests.support.practice_systems import NINE, Bench, bench
+from tests.support.practice_systems import NINE, Bench, at_any_time, bench
 from tests.support.sandbox import SandboxControl
 
 PRACTICE: dict[str, Any] = {
@@ -162,7 +162,7 @@ async def test_what_was_certainly_not_sent_does_not_count(steps: Steps) -> None:
 
 async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_insists(steps: Steps) -> None:
     """NexHealth makes no second chart of the same name, birth date and phone: it answers with the first."""
-    first = await steps.at.system.create_patient(new(steps.at))
+    first = await steps.at.system.create_patient(new(steps.at), at_any_time)
     given = ChartToCreate(
         reference=new_reference(),
         location="portland",

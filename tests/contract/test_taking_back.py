@@ -75,6 +75,26 @@ async def test_a_hold_that_the_desk_moved_is_its_own(at: Bench) -> None:
     assert await at.system.withdraw(placed.id, wanted.reference, wrote=[wanted.slot, moved.slot]) is TakenBack.DONE
 
 
+async def test_a_hold_that_the_desk_gave_to_another_patient_is_its_own(at: Bench) -> None:
+    wanted = at.hold()
+    placed = await at.landed(wanted)
+    at.desk(do="move", id=placed.id, patient=at.other_patient)
+    ours = [wanted.patient]
+    assert await at.system.withdraw(placed.id, wanted.reference, wrote_for=ours) is TakenBack.KEPT
+    given = await at.system.get_appointment(placed.id)
+    assert given.status is AppointmentStatus.TENTATIVE
+    ours.append(given.patient)
+    assert await at.system.withdraw(placed.id, wanted.reference, wrote_for=ours) is TakenBack.DONE
+
+
+async def test_a_hold_that_the_desk_gave_to_another_patient_and_broke_is_gone(at: Bench) -> None:
+    wanted = at.hold()
+    placed = await at.landed(wanted)
+    at.desk(do="move", id=placed.id, patient=at.other_patient)
+    at.says(placed.id, "cancelled")
+    assert await at.system.withdraw(placed.id, wanted.reference, wrote_for=[wanted.patient]) is TakenBack.DONE
+
+
 async def test_what_does_not_carry_our_reference_is_not_ours(at: Bench) -> None:
     wanted = at.hold()
     placed = await at.landed(wanted)

@@ -12,7 +12,7 @@ from typing import Any
 from domain.booking import Status
 from tests.faults import ledger
 from tests.faults.clients import Clients, Person
-from tests.faults.drowsy import AFTER, BEFORE
+from tests.faults.drowsy import AFTER, BEFORE, BEFORE_EDIT
 from tests.faults.facts import OptOut, Window
 from tests.faults.nexhealth import NexHealth
 from tests.faults.plan import Stop
@@ -34,6 +34,8 @@ CLOSED: dict[str, tuple[str, ...]] = {
     "desk_close": (),
 }
 """Of what the desk closes a time: of a chair, of a provider, or of the whole office."""
+ASLEEP = {"sleep_before": BEFORE, "sleep_after": AFTER, "sleep_over_row": BEFORE_EDIT}
+"""By deed, the note that sends a worker to sleep."""
 IN_FLIGHT = timedelta(seconds=2)
 """A send that a provider took so long before or after may not have been noted."""
 Row = dict[str, Any]
@@ -136,9 +138,9 @@ class Nemesis:
         self._stack.signal(worker, signal.SIGCONT)
         return True
 
-    async def _sleep_at_fence(self, trouble: Trouble) -> bool:
-        """Whichever worker comes to the fence next falls asleep there, and wakes out of Temporal's reach."""
-        note = self._stack.folder / (BEFORE if trouble.deed == "sleep_before" else AFTER)
+    async def _sleep(self, trouble: Trouble) -> bool:
+        """Whichever worker comes to that point next falls asleep there, and wakes out of Temporal's reach."""
+        note = self._stack.folder / ASLEEP[trouble.deed]
         note.touch()
         end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
         while note.exists() or not (sleeping := [worker for worker in self._stack.workers if worker.asleep]):
@@ -217,8 +219,7 @@ class Nemesis:
             "desk_overtakes": self._overtake,
             "desk_blocks_queue": self._overtake,
             "decline_moved": self._decline_moved,
-            "sleep_before": self._sleep_at_fence,
-            "sleep_after": self._sleep_at_fence,
+            **dict.fromkeys(ASLEEP, self._sleep),
             **{f"landed_{what}": self._change_landed for what in ("book", "move", "cancel", "delete")},
         }
         if await deeds[trouble.deed](trouble) is not False:

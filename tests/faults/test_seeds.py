@@ -34,6 +34,7 @@ def test_the_judge_sees_what_a_missing_guard_lets_through(results: Results) -> N
     assert "overlap" in harm["nexhealth", "read_back"]
     assert "leftover" in harm["ascend", "fence"]
     assert "duplicate_message" in harm["ascend", "memory"]
+    assert "leftover" in harm["ascend", "reading"]
 
 
 PROMISED = (

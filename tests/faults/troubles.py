@@ -157,6 +157,7 @@ SHARED: dict[str, Card] = {
 }
 ASCEND: dict[str, Card] = {
     "reads stale": _script("any", "stale_reads", times=None, seconds=(0.5, 0.9), extra={"for_seconds": 12}),
+    "asleep over a row": _deed("sleep_over_row", seconds=(17.0, 19.0)),
     "desk books after write": _ambush("write", "after", "desk_book"),
     "desk books over held": _deed("landed_book"),
     "desk moves after write": _ambush("write", "after", "desk_move"),

@@ -12,10 +12,10 @@ from typing import Any
 import worker
 from activities.connections import Site
 from activities.holds import HoldActivities
-from adapters.ascend import AscendSystem
+from adapters.ascend import AscendSystem, edits
 from adapters.ledger import Action, Attempt, ClaimLost, Claims, MessageLedger
 from runtime.process import run_until_told
-from tests.faults.drowsy import fall_asleep_at_the_fence
+from tests.faults.drowsy import fall_asleep_at_the_fence, fall_asleep_over_a_row
 from tests.faults.plan import Plan, Wish
 from tests.faults.troubles import DECKS, Trouble
 
@@ -26,6 +26,7 @@ GUARDS = (
     ("nexhealth", "read_back"),
     ("ascend", "fence"),
     ("ascend", "memory"),
+    ("ascend", "reading"),
 )
 """By connection."""
 
@@ -55,6 +56,8 @@ def without(guard: str) -> None:
         AscendSystem.find_by_reference = _nothing_found  # type: ignore[method-assign, assignment]
     elif guard == "read_back":
         HoldActivities._read_back = _believed  # type: ignore[method-assign, assignment]
+    elif guard == "reading":
+        edits.RESTS_FOR = timedelta(hours=1)
     elif guard == "fence":
         Claims.begin_write = _waved_through  # type: ignore[method-assign, assignment]
         Site.send_within = timedelta(hours=1)  # type: ignore[method-assign, assignment]
@@ -72,7 +75,9 @@ def control_plan(seed: int, connection: str, guard: str) -> Plan:
     if guard == "search":
         troubles = [Trouble("write committed late", "write", script="late_commit", seconds=4.0, times=3)]
     elif guard == "fence":
-        return _slept_over(seed)
+        return _slept_over(seed, "sleep_before", cancelled_after=6.0)
+    elif guard == "reading":
+        return _slept_over(seed, "sleep_over_row", cancelled_after=22.0)
     elif guard == "memory":
         troubles = [Trouble("email 5xx after", "email", script="status_after", times=18, extra={"status": 503})]
     else:
@@ -81,14 +86,19 @@ def control_plan(seed: int, connection: str, guard: str) -> Plan:
     return Plan(seed, connection, workers=1, known=tuple(range(len(clocks))), wishes=wishes, troubles=tuple(troubles))
 
 
-def _slept_over(seed: int) -> Plan:
-    """A worker falls asleep before its write, until the booking is long cancelled."""
-    wish = Wish(request_id=f"c{seed}-0", at=0, service="consult", clock="08:00", person=0, then="cancel", after=6.0)
-    troubles = (Trouble("asleep before the fence", deed="sleep_before", seconds=28.0),)
-    return Plan(seed, "ascend", workers=2, known=(0,), wishes=(wish,), troubles=troubles)
+def _slept_over(seed: int, deed: str, cancelled_after: float) -> Plan:
+    """A worker falls asleep before its write, or over a row that another then confirms, until the booking is long
+    cancelled. Another booking, when all are awake, has its calls in the measure of two.
+    """
+    first = Wish(request_id=f"c{seed}-0", at=0, service="consult", clock="08:00", person=0)
+    second = replace(first, request_id=f"c{seed}-1", at=32.0, clock="10:00", person=1)
+    wishes = (replace(first, then="cancel", after=cancelled_after), second)
+    troubles = (Trouble("asleep", deed=deed, seconds=28.0),)
+    return Plan(seed, "ascend", workers=2, known=(0, 1), wishes=wishes, troubles=troubles)
 
 
 if __name__ == "__main__":
     without(sys.argv[1])
     fall_asleep_at_the_fence()
+    fall_asleep_over_a_row()
     run_until_told(worker.run)

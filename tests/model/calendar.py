@@ -1,7 +1,7 @@
 """A practice's calendar in memory: as slow to show and as uncertain to answer as the port's contract allows."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -161,13 +161,15 @@ class MemoryCalendar:
         final = row.model_copy(update={"status": AppointmentStatus.CONFIRMED, "patient": hold.patient})
         return self._answered(fate, lambda: self._change(final))
 
-    async def withdraw(self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = ()) -> TakenBack:
+    async def withdraw(
+        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    ) -> TakenBack:
         fate = await self._stage.turn()
         row = self.appointments.get(appointment_id)
         if row is None or not row.status.occupies_chair:
             return TakenBack.DONE
-        moved = bool(wrote) and row.slot not in wrote
-        if row.reference != reference or row.status is not AppointmentStatus.TENTATIVE or moved:
+        theirs = (bool(wrote) and row.slot not in wrote) or (bool(wrote_for) and row.patient not in wrote_for)
+        if row.reference != reference or row.status is not AppointmentStatus.TENTATIVE or theirs:
             return TakenBack.KEPT
         self._answered(fate, lambda: self._remove(appointment_id))
         return TakenBack.DONE
@@ -251,7 +253,7 @@ class MemoryCalendar:
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         raise NotImplementedError
 
-    async def create_patient(self, new: NewChart) -> Chart:
+    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
         raise NotImplementedError
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:

@@ -28,6 +28,10 @@ class SandboxControl:
     def fault(self, **fault: Any) -> None:
         self._http.post("faults", json=fault).raise_for_status()
 
+    def held(self) -> list[dict[str, Any]]:
+        """Calls that wait where a fault holds them."""
+        return list(self._http.get("held").raise_for_status().json()["held"])
+
     def settings(self, **switches: Any) -> None:
         self._http.post("settings", json=switches).raise_for_status()
 

@@ -74,6 +74,16 @@ async def test_a_hold_that_the_desk_has_moved_does_not_expire(bookings: BookingC
     assert (await bookings.resolve(view.request_id, APPROVE)).status is Status.CONFIRMED
 
 
+async def test_a_hold_that_the_desk_gave_to_another_patient_does_not_expire(
+    bookings: BookingClient, control: SandboxControl
+) -> None:
+    view = await held(bookings, at(a_day(), 9), "hurried")
+    control.desk(do="move", id=view.appointment_id, patient="9000000000304")
+    view = await seen(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    (row,) = written(control, view)
+    assert (row["id"], row["patient"]["id"]) == (view.appointment_id, "9000000000304")
+
+
 async def test_a_decline_of_what_the_desk_has_confirmed_itself_is_left_to_the_desk(
     bookings: BookingClient, control: SandboxControl
 ) -> None:
