@@ -144,10 +144,11 @@ class Steps(PracticeSteps):
 
     async def cleanup(self, step: Callable[..., Any], given: Any, summary: str, **late: Any) -> Any:
         run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
+        beats: list[Any] = []
         for number in itertools.count(1):
             actor = Actor(self._booking, step.__name__, self._stage.turns)
             self._outcome = asyncio.get_running_loop().create_future()
-            self._attempt = asyncio.create_task(self._run(actor, run, given, number, self._outcome))
+            self._attempt = asyncio.create_task(self._run(actor, run, given, number, beats, self._outcome))
             try:
                 return await self._outcome
             except Refused:
@@ -165,11 +166,22 @@ class Steps(PracticeSteps):
                 await self._stage.sleep(wait.total_seconds())
 
     async def _run(
-        self, actor: Actor, run: Callable[[Any], Any], given: Any, number: int, outcome: "asyncio.Future[Any]"
+        self,
+        actor: Actor,
+        run: Callable[[Any], Any],
+        given: Any,
+        number: int,
+        beats: list[Any],
+        outcome: "asyncio.Future[Any]",
     ) -> None:
+        def beat(*told: Any) -> None:
+            if not outcome.done():
+                beats[:] = told
+
         acting.set(actor)
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, attempt=number)
+        environment.info = replace(environment.info, attempt=number, heartbeat_details=tuple(beats))
+        environment.on_heartbeat = beat
         try:
             result = await environment.run(run, given)
             await self._stage.turn()  # its result is on the way

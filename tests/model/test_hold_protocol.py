@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import delete
 from temporalio import workflow
 
-from activities import holds, slots
+from activities import chair, holds, slots
 from activities.connections import Connections, Site
 from activities.hold_contracts import HoldToWrite
 from activities.holds import HoldActivities
@@ -73,7 +73,8 @@ class HoldProtocol(RuleBasedStateMachine):
         self._patch = pytest.MonkeyPatch()
         for module in (holds, slots):
             self._patch.setattr(module, "utc_now", lambda: self.stage.now)
-        self._patch.setattr(holds, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
+        for module in (holds, chair):
+            self._patch.setattr(module, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
         self._patch.setattr(workflow, "now", lambda: self.stage.now)
         self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
         self._patch.setattr(workflow, "wait_condition", self._in_vain)
