@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,9 @@ from domain.slot import Slot
 APPOINTMENTS, PATIENTS = "/appointments", "/patients"
 REFERENCE_WITHIN = timedelta(hours=36)
 """Our own appointment is looked for so far around the time it was written for."""
+RESTS_FOR = timedelta(minutes=2)
+"""So long after its row was asked for a change may leave, the waits for both calls' turns included; later it is
+Unavailable, and the row is to be read anew."""
 
 
 class NexHealthSystem:
@@ -133,12 +136,16 @@ class NexHealthSystem:
         self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
     ) -> Appointment:
         """The patient stays whoever it is: NexHealth changes none."""
+        leaves_by = _leaves_by()
         seen = await self._ours(appointment_id, hold.reference)
         if seen.status is not AppointmentStatus.TENTATIVE:
             return seen
-        return await self._change(seen, {"confirmed": True}, lambda now: now.status is not AppointmentStatus.TENTATIVE)
+        return await self._change(
+            seen, {"confirmed": True}, lambda now: now.status is not AppointmentStatus.TENTATIVE, leaves_by
+        )
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
+        leaves_by = _leaves_by()
         seen = await self._ours(appointment_id, hold.reference)
         if seen.slot == hold.slot:
             return seen
@@ -149,7 +156,7 @@ class NexHealthSystem:
             "end_time": wire.instant_text(hold.slot.time.end),
             "operatory_id": wire.number(hold.slot.operatory, "operatory"),
         }
-        return await self._change(seen, wanted, lambda now: now.slot == hold.slot)
+        return await self._change(seen, wanted, lambda now: now.slot == hold.slot, leaves_by)
 
     async def withdraw(
         self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
@@ -254,12 +261,14 @@ class NexHealthSystem:
         check_ours(seen, reference)
         return seen
 
-    async def _change(self, seen: Appointment, wanted: Row, is_done: Callable[[Appointment], bool]) -> Appointment:
+    async def _change(
+        self, seen: Appointment, wanted: Row, is_done: Callable[[Appointment], bool], leaves_by: Permit
+    ) -> Appointment:
         """PATCH an appointment that has landed; where the answer is lost, look whether it was done."""
         if seen.landing is not LandingState.LANDED:
             raise Unavailable("the appointment is not yet in the practice's own system", NOT_LANDED)
         try:
-            return await self._patch(seen.id, wanted)
+            return await self._patch(seen.id, wanted, leaves_by)
         except NotFound as missing:
             await self.get_appointment(seen.id)
             raise _bad_reference(missing) from None
@@ -276,6 +285,7 @@ class NexHealthSystem:
     async def _take_back(
         self, appointment_id: str, reference: str, is_ours: Callable[[Row, Appointment], Awaitable[bool]]
     ) -> TakenBack:
+        leaves_by = _leaves_by()
         try:
             row = await self._item(APPOINTMENTS, appointment_id)
         except NotFound:
@@ -286,7 +296,7 @@ class NexHealthSystem:
         if seen.reference != reference or not await is_ours(row, seen):
             return TakenBack.KEPT
         try:
-            await self._patch(appointment_id, {"cancelled": True})
+            await self._patch(appointment_id, {"cancelled": True}, leaves_by)
         except NotFound:
             return TakenBack.DONE
         except Refused as refusal:
@@ -311,9 +321,20 @@ class NexHealthSystem:
         except NotFound:
             return False
 
-    async def _patch(self, appointment_id: str, changes: Row) -> Appointment:
-        data = await self._transport.write("PATCH", f"{APPOINTMENTS}/{appointment_id}", {"appt": changes})
+    async def _patch(self, appointment_id: str, changes: Row, leaves_by: Permit) -> Appointment:
+        path = f"{APPOINTMENTS}/{appointment_id}"
+        data = await self._transport.write("PATCH", path, {"appt": changes}, permit=leaves_by)
         return self._appointment(_row(data, "appt"))
+
+
+def _leaves_by() -> Permit:
+    """For a change that rests on what is asked for now."""
+    end = datetime.now(UTC) + RESTS_FOR
+
+    async def permit() -> datetime:
+        return end
+
+    return permit
 
 
 def _at(location: str) -> Params:

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
+from adapters.nexhealth import system as nexhealth_system
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
@@ -395,6 +396,23 @@ async def test_an_office_that_is_off_lets_us_cancel_but_not_confirm(dentrix: Ben
     assert await dentrix.system.find_by_reference(wanted.reference, "101", NINE) == []
     problems = await dentrix.system.check()
     assert any("writes nothing to the office" in problem for problem in problems)
+
+
+async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
+    dentrix: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nexhealth_system, "RESTS_FOR", timedelta(seconds=0.5))
+    wanted = dentrix.hold()
+    placed = await dentrix.landed(wanted)
+    dentrix.sandbox.fault(system="nexhealth", method="GET", path=r"/appointments/\d+", kind="hold_after", seconds=1)
+    sleeper = asyncio.create_task(dentrix.system.withdraw(placed.id, wanted.reference))
+    while not dentrix.sandbox.held():
+        await asyncio.sleep(0.02)
+    await dentrix.system.confirm_hold(placed.id, wanted)
+    dentrix.sandbox.clock(settle=True)
+    with pytest.raises(Unavailable):
+        await sleeper
+    assert await dentrix.system.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
 
 
 async def test_a_write_that_failed_can_be_taken_back_so_that_the_chair_is_free_again(dentrix: Bench) -> None:
