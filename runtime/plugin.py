@@ -9,6 +9,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from runtime.codec import EncryptionCodec, Keyring
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
+from runtime.unmoved import Unmoved
 
 PASSED_THROUGH = (
     "domain",
@@ -39,11 +40,13 @@ def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
     if not isinstance(runner, SandboxedWorkflowRunner):
         return runner or SandboxedWorkflowRunner()
     restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
-    return _ContextFreeRunner(restrictions=restrictions, runner_class=runner.runner_class)
+    return _Runner(restrictions=restrictions, runner_class=runner.runner_class)
 
 
-class _ContextFreeRunner(SandboxedWorkflowRunner):
-    """Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere.
+class _Runner(SandboxedWorkflowRunner):
+    """Queries move nothing, and payloads have no context.
+
+    Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere.
 
     The SDK would enter the sandbox for every payload to find out, which took a tenth of a worker's time.
     """
@@ -53,4 +56,5 @@ class _ContextFreeRunner(SandboxedWorkflowRunner):
         setattr(instance, "get_serialization_context", lambda command_info: None)  # noqa: B010
         nowhere = StorageDriverStoreContext(target=None)
         setattr(instance, "get_external_store_context", lambda command_info: nowhere)  # noqa: B010
+        setattr(instance, "activate", Unmoved(instance.activate))  # noqa: B010
         return instance

@@ -196,6 +196,15 @@ class ByHand:
 async def by_hand(client: Client, remembered: int = 1000) -> AsyncIterator[ByHand]:
     """``remembered``: bookings that the worker has in memory; with none every task is played from the start again."""
     hand = ByHand(client)
+    async with at_work(hand, client, remembered):
+        try:
+            yield hand
+        finally:
+            await hand.end()
+
+
+@asynccontextmanager
+async def at_work(hand: ByHand, client: Client, remembered: int = 1000) -> AsyncIterator[None]:
     async with (
         Worker(
             client,
@@ -206,10 +215,7 @@ async def by_hand(client: Client, remembered: int = 1000) -> AsyncIterator[ByHan
         ),
         Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
     ):
-        try:
-            yield hand
-        finally:
-            await hand.end()
+        yield
 
 
 async def _until(true: Callable[[], bool], seconds: float = 8) -> None:
