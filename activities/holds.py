@@ -26,9 +26,6 @@ from domain.slot import Cause, Conflict
 
 log = structlog.get_logger(__name__)
 
-WHILE_OFF = timedelta(minutes=15)
-"""What must be confirmed in an office that is off is tried again after so long."""
-
 SOON = timedelta(seconds=5)
 """So long an attempt waits by itself; a longer wait is left to the next attempt."""
 LOOKS_APART = timedelta(seconds=5)
@@ -107,7 +104,7 @@ class HoldActivities:
         ambiguous = activity.info().attempt > 1
         try:
             if await _is_off(site, given):
-                raise OfficeOff("the practice's own system is off", WHILE_OFF)
+                raise OfficeOff("the practice's own system is off", site.look_while_off)
             day = await site.live_day(given.slot.time.start, self._rule(given))
             held = next((a for a in day.appointments if a.id == given.appointment_id), None)
             rivals = () if held is None or given.promised else await give_way(site, given, held, day)

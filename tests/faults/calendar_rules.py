@@ -84,8 +84,14 @@ def unexpected(evidence: Evidence) -> Iterator[Violation]:
             for what in _not_asked_for(evidence, request_id, change.visit):
                 yield Violation("unexpected", change.id, f"was written with {what} that nobody asked for")
         elif before is not None and change.visit is not None and change.id not in by_desk:
-            for what in undone(before, change.visit):
+            for what in undone(_when_asked(evidence, change, before), change.visit):
                 yield Violation("unexpected", change.id, f"we changed its {what}, which nobody asked for")
+
+
+def _when_asked(evidence: Evidence, change: Change, before: Visit) -> Visit:
+    """The row to which a change that was carried out late was meant; what stands in the end is judged by itself."""
+    earlier = [c.visit for c in evidence.changes if c.id == change.id and c.at < (change.asked_at or change.at)]
+    return earlier[-1] or before if change.unseen and earlier else before
 
 
 def _not_asked_for(evidence: Evidence, request_id: str, visit: Visit) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -340,6 +341,14 @@ def test_an_edit_that_no_reading_could_have_shown_is_counted_apart() -> None:
     moved = wrote(1.5, held(visit(start=LATER.start)), by_us=False)
     evidence = replace(GOOD, changes=[GOOD.changes[0], moved, wrote(2, visit(), unseen=True)])
     assert (judge(evidence), overtaken(evidence)) == ([], 1)
+
+
+def test_a_change_of_ours_that_is_carried_out_late_was_meant_for_the_row_as_it_was() -> None:
+    off = replace(visit(), active=False)
+    late = replace(wrote(4, visit(), unseen=True), asked_at=at(1.5))
+    changes = [*GOOD.changes, wrote(3, off), late, wrote(5, off)]
+    cancelled: Any = ends("cancelled", changes=changes, visits=[off])
+    assert judge(replace(GOOD, **cancelled)) == []
 
 
 def test_a_repeat_after_a_lost_answer_is_allowed_once() -> None:
