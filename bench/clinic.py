@@ -146,12 +146,15 @@ class Clinic:
         return [_at(location, day, minutes) for minutes in STARTS]
 
     def _starts(self, location: str) -> Iterator[Place]:
-        """Over all days first, so that no day gets fuller than the next."""
+        """Over all days first, so that no day gets fuller than the next; then all over again, for a calendar that was
+        emptied by then.
+        """
         days = [next(self._days[location]) for _ in range(45)]
-        for minutes in STARTS:
-            for service in ("checkup", "cleaning"):
-                for day in days:
-                    yield Place(location, service, _at(location, day, minutes))
+        while True:
+            for minutes in STARTS:
+                for service in ("checkup", "cleaning"):
+                    for day in days:
+                        yield Place(location, service, _at(location, day, minutes))
 
 
 def request(place: Place, somebody: Somebody, **changes: Any) -> BookingRequest:
