@@ -146,7 +146,9 @@ class Stack:
     def _subscribe(self) -> None:
         """Have NexHealth's side tell us of landings, at the address of this run."""
         command = [sys.executable, "starter.py", "subscribe", "portland-dentrix", "--json"]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, preexec_fn=die_with_parent
+        )
         if done.returncode != 0:
             raise StackError(f"NexHealth's side could not be subscribed to: {done.stderr or done.stdout}")
         self.environment["NEXHEALTH_WEBHOOK_SECRET"] = json.loads(done.stdout.splitlines()[-1])["secret"]
