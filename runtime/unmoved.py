@@ -7,22 +7,26 @@ a worker, and meanwhile a timer fires.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.client import OutboundInterceptor, QueryWorkflowInput, WorkflowQueryFailedError
 
 log = structlog.get_logger(__name__)
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
 SHOWS_OR_ENDS = frozenset({"query_workflow", "remove_from_cache"})
+ASK_AGAIN = "something has happened that no task has handled yet: ask again"
+ASKED_TIMES = 5
 
 
 class Unmoved:
     """Stands before one workflow in a worker's memory.
 
-    What is applied for a query alone is kept from it. As the core takes it for done, the next task fails, and the
-    workflow is played anew.
+    What is applied for a query alone fails: the query with it, which can be asked again, and the worker forgets the
+    workflow, so that the next task plays it from its history.
     """
 
     def __init__(self, activate: Activate) -> None:
@@ -30,20 +34,26 @@ class Unmoved:
         self._time = 0
         """Of the latest task, in nanoseconds: each has its own."""
         self._events = 0
-        self._is_behind = False
 
     def __call__(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if SHOWS_OR_ENDS.issuperset(job.WhichOneof("variant") for job in act.jobs):
             return self._activate(act)
-        completion = WorkflowActivationCompletion(run_id=act.run_id)
-        if self._is_behind:
-            completion.failed.failure.message = "a query was answered before this task: played anew"
-            return completion
         time = act.timestamp.ToNanoseconds()
         if not act.is_replaying and time == self._time and act.history_length > self._events:
             log.info("kept what a query brought")
-            self._is_behind = True
-            completion.successful.SetInParent()
+            completion = WorkflowActivationCompletion(run_id=act.run_id)
+            completion.failed.failure.message = ASK_AGAIN
             return completion
         self._time, self._events = time, act.history_length
         return self._activate(act)
+
+
+class AsksAgain(OutboundInterceptor):
+    async def query_workflow(self, input: QueryWorkflowInput) -> Any:
+        for _ in range(ASKED_TIMES - 1):
+            try:
+                return await super().query_workflow(input)
+            except WorkflowQueryFailedError as failure:
+                if ASK_AGAIN not in str(failure):
+                    raise
+        return await super().query_workflow(input)
