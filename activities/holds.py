@@ -268,6 +268,8 @@ class HoldActivities:
         except OutsideError:
             activity.heartbeat(placed)
             raise
+        if activity.info().heartbeat_details:
+            activity.heartbeat()  # it is looked at now: if a later attempt finds it gone, it may have given way
         if not mine:
             return None, ()
         kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))

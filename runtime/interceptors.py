@@ -43,12 +43,15 @@ class _Activity(ActivityInboundInterceptor):
 
 
 def translated(failure: Exception) -> Exception:
-    """An outside error as Temporal retries it: refusals never, others when they say, else by policy."""
-    kind = type(failure).__name__
+    """An outside error as Temporal retries it: refusals never, others when they say, else by policy.
+
+    An adapter's own kind of it travels under the name that the family has for it.
+    """
     if isinstance(failure, UnknownName):
         return ApplicationError(str(failure), type="Misconfigured", non_retryable=True)
     if not isinstance(failure, OutsideError):
         return failure
+    kind = next(base.__name__ for base in type(failure).__mro__ if base.__module__ == OutsideError.__module__)
     return ApplicationError(
         str(failure)[:500],
         type=kind,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -16,7 +17,7 @@ from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck
 from activities.holds import HoldActivities
 from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
 from adapters.ascend import AscendSystem
-from adapters.errors import Unavailable
+from adapters.errors import OutsideError, Unavailable
 from adapters.ledger import Claim, ClaimLost, Ledger
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold
@@ -180,6 +181,33 @@ async def test_what_the_desk_took_out_before_anybody_could_look_is_not_written_a
     written = await environment.run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
     assert (written.appointment, written.conflicts) == (None, ())
     assert sandbox.state()["appointments"] == []
+
+
+async def test_what_gave_way_with_its_answer_lost_is_not_taken_for_something_that_the_desk_took_out(
+    parts: Connections, sandbox: SandboxControl
+) -> None:
+    reference = new_reference()
+    await claimed(parts, reference, slot(0))
+    given = to_write(reference, slot(0))
+    theirs = sandbox.desk(do="book", start=NINE.isoformat(), operatory=CHAIRS[0], provider=DENTIST, patient=PATIENT)
+    first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
+    environment, told = ActivityEnvironment(), [placed.model_dump(mode="json")]
+
+    def beat(*details: Any) -> None:
+        told[:] = details
+
+    environment.on_heartbeat = beat
+    unread = {"system": "ascend", "method": "GET", "path": "/v1/appointments/", "kind": "status_before"}
+    sandbox.fault(system="ascend", method="DELETE", path="/v1/appointments/", kind="status_after", then=unread)
+    environment.info = replace(environment.info, attempt=2, heartbeat_details=list(told))
+    with pytest.raises(OutsideError):
+        await environment.run(HoldActivities(parts).write_hold, given)
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]
+    environment.info = replace(environment.info, attempt=3, heartbeat_details=list(told))
+    written = await environment.run(HoldActivities(parts).write_hold, given)
+    assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]
 
 
 async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(

@@ -113,7 +113,7 @@ def main(
     console.width = max(console.width, 110)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-faults-"))
     only = "" if connection is Connection.BOTH else connection.value
-    chosen = seed or list(range(first, first + seeds))
+    chosen = list(dict.fromkeys(seed or range(first, first + seeds)))
     found = asyncio.run(_play(chosen, only, at_once, folder, console))
     _show(console, found, folder, only)
     if as_json:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 import adapters.http
+from adapters.ascend.transport import TokenRefused
 from adapters.errors import NotFound, RateLimited, Unavailable
 from domain.request import Person
 from runtime.interceptors import translated
@@ -31,3 +32,7 @@ def test_refusals_are_final_and_a_rate_limit_is_kept_to() -> None:
     limited = translated(RateLimited("GET x: 429", timedelta(seconds=7)))
     assert getattr(limited, "next_retry_delay", None) == timedelta(seconds=7)
     assert getattr(translated(Unavailable("down")), "non_retryable", None) is False
+
+
+def test_what_an_adapter_calls_a_refusal_is_known_as_one() -> None:
+    assert getattr(translated(TokenRefused("PUT x: 401")), "type", None) == "NotAuthorized"
