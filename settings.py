@@ -6,10 +6,10 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -26,6 +26,8 @@ VARIABLES = {
 """Given together or not at all: what a kind of connection, or a channel, needs."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_LENGTH = 32
+Address = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
+"""Paths are put behind it."""
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
 
@@ -49,13 +51,13 @@ class Settings(BaseSettings):
     booking_task_queue: str = "bookings"
     payload_keys: SecretStr = SecretStr("")
     link_keys: SecretStr = SecretStr("")
-    ascend_base_url: str = "https://prod.hs1api.com"
+    ascend_base_url: Address = "https://prod.hs1api.com"
     ascend_client_id: str = ""
     ascend_client_secret: SecretStr = SecretStr("")
     ascend_organization_id: str = ""
     ascend_connect_timeout: float = 5
     ascend_read_timeout: float = 15
-    nexhealth_base_url: str = "https://nexhealth.info"
+    nexhealth_base_url: Address = "https://nexhealth.info"
     nexhealth_api_key: SecretStr = SecretStr("")
     nexhealth_subdomain: str = ""
     nexhealth_webhook_secret: SecretStr = SecretStr("")
@@ -63,15 +65,15 @@ class Settings(BaseSettings):
     """Workers and receivers of webhooks that use the key at the same time: each keeps to its part of the pace."""
     nexhealth_connect_timeout: float = 5
     nexhealth_read_timeout: float = 15
-    sendgrid_base_url: str = "https://api.sendgrid.com"
+    sendgrid_base_url: Address = "https://api.sendgrid.com"
     sendgrid_api_key: SecretStr = SecretStr("")
     sendgrid_from: str = ""
-    twilio_base_url: str = "https://api.twilio.com"
+    twilio_base_url: Address = "https://api.twilio.com"
     twilio_account_sid: str = ""
     twilio_api_key_sid: str = ""
     twilio_api_key_secret: SecretStr = SecretStr("")
     twilio_messaging_service_sid: str = ""
-    public_base_url: str = ""
+    public_base_url: Address = ""
     web_address: str = "127.0.0.1:8000"
     """Where ``python -m web`` listens; a proxy with TLS stands in front of it."""
     worker_http_address: str = "127.0.0.1:8081"

@@ -59,11 +59,12 @@ class Site:
         With ``recent_blocks``, closed time may be some minutes old. Windows are read where the rule needs them.
         """
         own = await self.system.calendar(self.id, span, recent_blocks=recent_blocks, windows=rule.only_in_windows)
-        appointments = list(own.appointments)
+        appointments, blocks = list(own.appointments), list(own.blocks)
         for neighbour in self.neighbours:
-            other = await self.system.calendar(neighbour, span, windows=False)
+            other = await self.system.calendar(neighbour, span, recent_blocks=recent_blocks, windows=False)
             appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
-        return own.model_copy(update={"appointments": tuple(appointments)})
+            blocks += [b for b in other.blocks if b.provider in rule.providers]
+        return own.model_copy(update={"appointments": tuple(appointments), "blocks": tuple(blocks)})
 
     async def ours(self, reference: str, starts: Iterable[datetime]) -> list[Appointment]:
         """What carries our reference and occupies a chair near any of these instants, first written first."""

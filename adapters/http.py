@@ -86,6 +86,14 @@ def retry_after(answer: httpx.Response) -> timedelta | None:
         return None
 
 
+def rest_until(epoch: str) -> timedelta | None:
+    """From a header that says when calls are welcome again, in seconds since 1970."""
+    if not epoch.isdecimal():
+        return None
+    left = timedelta(seconds=int(epoch[:12]) - datetime.now(UTC).timestamp())
+    return min(max(left, timedelta(0)), LONGEST_REST)
+
+
 def anonymous(path: str) -> str:
     """A path without ids, for logs and error texts."""
     return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

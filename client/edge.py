@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from workflows.contracts import BookingInput
 Found = TypeVar("Found")
 
 MOST_BYTES = 64 * 1024
+FARTHEST = timedelta(days=5 * 365)
 
 
 class BadRequest(ValueError):
@@ -55,12 +57,7 @@ def prepare(request: BookingRequest, practice: Practice, now: datetime) -> Booki
         location = practice.location(request.location)
         if request.provider is not None:
             provider = _found(problems, lambda: location.provider_id(request.provider or ""))
-        try:
-            check_start(request.start, location.tz)
-        except ValueError as wrong:
-            problems.append(f"start: {wrong}")
-    if request.start <= now:
-        problems.append("start: is in the past; give a time to come")
+        problems += _start_problems(request.start, now, location.tz)
     if request.patient.date_of_birth > now.date():
         problems.append("patient.date_of_birth: lies in the future")
     elif request.patient.date_of_birth.year < now.year - 130:
@@ -74,6 +71,18 @@ def prepare(request: BookingRequest, practice: Practice, now: datetime) -> Booki
         provider=provider,
         digest=_digest(request),
     )
+
+
+def _start_problems(start: datetime, now: datetime, tz: ZoneInfo) -> list[str]:
+    if start <= now:
+        return ["start: is in the past; give a time to come"]
+    if start > now + FARTHEST:
+        return [f"start: lies more than {FARTHEST.days // 365} years ahead"]
+    try:
+        check_start(start, tz)
+    except ValueError as wrong:
+        return [f"start: {wrong}"]
+    return []
 
 
 def _found(problems: list[str], look_up: Callable[[], Found]) -> Found | None:

@@ -70,7 +70,10 @@ class Appointment(Value):
 
 
 class Block(Value):
-    """Time the practice closed: a lunch, a meeting, a holiday. ``None`` closes all of that kind."""
+    """Time the practice closed: a lunch, a meeting, a holiday. ``None`` closes all of that kind.
+
+    With both, only this provider in this chair is meant.
+    """
 
     time: Interval
     operatory: str | None = None

@@ -119,7 +119,7 @@ def phone_key(number: str) -> str:
         parsed = phonenumbers.parse(number, "US")
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(parsed):
+    if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return ""
     return f"{parsed.country_code}{parsed.national_number}"
 
@@ -159,7 +159,7 @@ def _compare(person: Person, chart: Chart) -> _Fit:
         last_similar=last == their_last or JaroWinkler.similarity(last, their_last) >= SIMILAR,
         born=chart.date_of_birth == person.date_of_birth,
         contact=shares_phone or shares_email,
-        contactless=not phones and not emails,
+        contactless=not any(chart.phones) and not emails,
     )
 
 

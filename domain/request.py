@@ -3,6 +3,7 @@
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
+from unicodedata import category
 
 import phonenumbers
 from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
@@ -11,14 +12,22 @@ from domain.base import Value
 from domain.patient import Address
 
 
+def _plain(text: str) -> str:
+    """Blanks of every kind as one blank, line ends as one, and nothing that only steers how text is shown."""
+    kept = (" " if category(c) == "Zs" else c for c in text.replace("\r\n", "\n") if category(c) != "Cf")
+    return "".join(kept)
+
+
 def _printable(text: str) -> str:
+    text = _plain(text)
     if any(not (c.isprintable() or c in "\n\t") for c in text):
         raise ValueError("control characters are not allowed")
     return text
 
 
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    text = _plain(text).strip()
+    if not text or not text.isprintable():
         raise ValueError("control characters and line breaks are not allowed")
     return text
 
@@ -28,7 +37,7 @@ def _mobile(text: str) -> str:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:
         raise ValueError("not a phone number; give it as +15105550123") from None
-    if not phonenumbers.is_possible_number(number):
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("not a possible phone number; give it as +15105550123")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

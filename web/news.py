@@ -1,6 +1,7 @@
 """From a delivery of NexHealth's to the booking that it concerns."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -62,8 +63,8 @@ class NewsDesk:
     async def _look_up(self, appointment_id: str) -> str | None:
         """Our reference on an appointment of which there is news before the answer to its write was noted."""
         for system in self._systems.values():
-            try:
-                return (await system.get_appointment(appointment_id)).reference
-            except NotFound:
-                continue
+            with suppress(NotFound):
+                found = await system.get_appointment(appointment_id)
+                if found.reference is not None:
+                    return found.reference
         return None

@@ -20,6 +20,8 @@ ONCE = frozenset({"", "NONE", "NEVER", "ONCE"})
 YEARLY = frozenset({"YEARLY", "ANNUALLY"})
 KNOWN = ONCE | YEARLY | {"DAILY", "WEEKLY", "MONTHLY"}
 _DAY = timedelta(days=1)
+A_DAY_LONG = 24 * 60
+"""Minutes that an event closes whose length can't be read."""
 
 
 def kind(row: Row) -> str:
@@ -32,22 +34,36 @@ def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
     first = _first(row, tz)
     begin, end = first.start.astimezone(tz), first.end.astimezone(tz)
     lasts = end.date() - begin.date()
-    found = []
+    found: list[Block] = []
     for day in _days(row, begin.date(), Interval(start=around.start - lasts - _DAY, end=around.end), tz):
-        time = Interval(start=instant(day, begin.time(), tz), end=instant(day + lasts, end.time(), tz))
+        start = instant(day, begin.time(), tz)
+        time = Interval(start=start, end=max(start + first.length, instant(day + lasts, end.time(), tz)))
         if time.overlaps(around):
-            found.append(Block(time=time, operatory=ref(row, "operatory"), provider=ref(row, "provider")))
+            found += _closed(row, time)
     return found
+
+
+def _closed(row: Row, time: Interval) -> Iterator[Block]:
+    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
+    operatory, provider = ref(row, "operatory"), ref(row, "provider")
+    if operatory is not None:
+        yield Block(time=time, operatory=operatory)
+    if provider is not None or operatory is None:
+        yield Block(time=time, provider=provider)
 
 
 def _first(row: Row, tz: ZoneInfo) -> Interval:
     start = _instant(row.get("start"), tz)
-    end = _instant(row["end"], tz) if row.get("end") else start + timedelta(minutes=int(row.get("duration") or 0))
+    end = _instant(row["end"], tz) if row.get("end") else start + _length(row)
     if row.get("allDay"):
         last = end if _is_date(row.get("end")) else end - timedelta(seconds=1)
         days = start.astimezone(tz).date(), max(start, last).astimezone(tz).date() + _DAY
         start, end = (instant(day, time(0), tz) for day in days)
     return Interval(start=start, end=max(start, end))
+
+
+def _length(row: Row) -> timedelta:
+    return timedelta(minutes=_number(row.get("duration") or 0, A_DAY_LONG))
 
 
 def _days(row: Row, began: date, around: Interval, tz: ZoneInfo) -> Iterator[date]:
@@ -58,7 +74,7 @@ def _days(row: Row, began: date, around: Interval, tz: ZoneInfo) -> Iterator[dat
     until = _last_day(row["recurrenceEnd"], tz) if row.get("recurrenceEnd") else date.max
     day = max(began, around.start.astimezone(tz).date())
     while day <= min(until, around.end.astimezone(tz).date()):
-        if _recurs(kind(row), max(1, int(row.get("recurrenceFrequency") or 1)), began, day):
+        if _recurs(kind(row), max(1, _number(row.get("recurrenceFrequency"), 1)), began, day):
             yield day
         day += _DAY
 
@@ -82,6 +98,13 @@ def _same_day_of_month(one: date, other: date) -> bool:
     second = (one.day - 1) // 7 == (other.day - 1) // 7
     last = monthrange(one.year, one.month)[1] - one.day < 7 and length - other.day < 7
     return one.weekday() == other.weekday() and (second or last)
+
+
+def _number(given: Any, unreadable: int) -> int:
+    try:
+        return int(given)
+    except (TypeError, ValueError):
+        return unreadable
 
 
 def _is_date(text: Any) -> bool:

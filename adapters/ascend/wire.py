@@ -201,12 +201,17 @@ def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
     if not row.get("bookOnline") or operatory is None or row.get("dayOfWeek") not in _WEEKDAYS:
         return []
     weekday = _WEEKDAYS.index(row["dayOfWeek"])
-    begins, ends = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])
+    try:
+        begins, ends = time.fromisoformat(row["start"]), time.fromisoformat(str(row["end"]).replace("24:00", "00:00"))
+    except (KeyError, TypeError, ValueError):
+        return []
     found = []
     day = around.start.astimezone(tz).date()
     while day <= around.end.astimezone(tz).date():
         if day.weekday() == weekday:
-            opened = Interval(start=instant(day, begins, tz), end=instant(day, ends, tz))
+            last = day if ends > time(0) else day + timedelta(days=1)
+            opens = instant(day, begins, tz)
+            opened = Interval(start=opens, end=max(opens, instant(last, ends, tz)))
             found.append(
                 Window(
                     time=opened,

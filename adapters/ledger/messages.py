@@ -127,7 +127,8 @@ _OPTED_OUT = select(opt_outs.c.since).where(
 _SENT_SINCE = select(func.count()).where(
     messages.c.address_hash == bindparam("address"),
     messages.c.updated_at >= bindparam("since"),
-    messages.c.state.in_([State.ACCEPTED, State.UNCERTAIN]),
+    messages.c.state.in_([State.SENDING, State.ACCEPTED, State.UNCERTAIN]),
+    ~_THIS,
 )
 _LATER = select(messages.c.id).where(
     *(messages.c[name] == bindparam(name) for name in ("reference", "channel", "address_hash")),
@@ -140,6 +141,7 @@ def _change(c: Connection, identity: MessageId, now: float, **values: Any) -> No
 
 
 def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: float, at_most: int | None) -> Attempt:
+    one_at_a_time(c, f"messages to {addresses[0]}")
     if _is_opted_out(c, identity, addresses):
         return Attempt(action=Action.OPTED_OUT, key="", first_started_at=datetime.fromtimestamp(now, UTC))
     row = c.execute(_FOUND, _is(identity)).first()
@@ -156,13 +158,14 @@ def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: fl
             _change(c, identity, now, state=State.SENDING, attempts=row.attempts + 1)
     if action in (Action.SEND, Action.RECONCILE) and at_most is not None:
         today = {"address": addresses[0], "since": now - A_DAY.total_seconds()}
-        if c.execute(_SENT_SINCE, today).scalar_one() >= at_most:
+        if c.execute(_SENT_SINCE, {**today, **_is(identity)}).scalar_one() >= at_most:
             _change(c, identity, now, state=State.FAILED, code=DAILY_LIMIT)
             action = Action.TOO_MANY
     return Attempt(action=action, key=key, first_started_at=datetime.fromtimestamp(first, UTC))
 
 
 def _resend(c: Connection, identity: MessageId, addresses: Sequence[str], now: float) -> Action:
+    one_at_a_time(c, f"messages to {addresses[0]}")
     if _is_opted_out(c, identity, addresses):
         return Action.OPTED_OUT
     if _is_overtaken(c, c.execute(_FOUND, _is(identity)).one()):

@@ -6,7 +6,7 @@ a new connection for each mail. SendGrid signs no business associate agreement: 
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -25,7 +25,7 @@ from sendgrid.helpers.mail import (
 )
 
 from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent
+from adapters.http import HttpClient, NoAnswer, NotSent, rest_until
 from adapters.messenger import Channel, OutgoingMessage
 
 
@@ -95,9 +95,7 @@ def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
 def _meaning(name: str, answer: httpx.Response) -> OutsideError:
     status, what = answer.status_code, f"{name}: {answer.status_code}"
     if status == 429:
-        reset = answer.headers.get("X-RateLimit-Reset", "")
-        wait = timedelta(seconds=max(0, int(reset) - datetime.now(UTC).timestamp())) if reset.isdecimal() else None
-        return RateLimited(what, wait)
+        return RateLimited(what, rest_until(answer.headers.get("X-RateLimit-Reset", "")))
     if status in (401, 403):
         return Misconfigured(f"{what}: SENDGRID_API_KEY is refused or lacks the scope", code=str(status))
     if status == 408 or status >= 500:

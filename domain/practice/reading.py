@@ -122,6 +122,12 @@ def _problems(keys: PracticeKeys) -> Iterable[str]:
     for i, connection in enumerate(keys.connections):
         if connection.reached_by == "ascend" and connection.system != "ascend":
             yield f'connections[{i}].kind: "ascend" reaches only system = "ascend"; leave it out, or say "nexhealth"'
+    to_ascend = [i for i, connection in enumerate(keys.connections) if connection.reached_by == "ascend"]
+    for i in to_ascend[1:]:
+        yield (
+            f"connections[{i}]: there is one Ascend account, whose locations share providers and patients; "
+            f"leave it out, and put its locations on {keys.connections[to_ascend[0]].name}"
+        )
     names = [connection.name for connection in keys.connections]
     through_nexhealth = [c.name for c in keys.connections if c.reached_by == "nexhealth"]
     for i, place in enumerate(keys.locations):

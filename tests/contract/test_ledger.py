@@ -297,6 +297,27 @@ async def test_an_address_gets_so_many_messages_a_day(ledger: Ledger) -> None:
     assert await sent(NOW + timedelta(days=1, seconds=1)) is Action.SEND
 
 
+async def test_an_address_gets_no_more_where_all_of_them_come_at_once(ledger: Ledger) -> None:
+    address = os.urandom(8).hex()
+
+    async def action() -> Action:
+        message = MessageId(reference=os.urandom(8).hex(), kind="received", version=1, channel="sms")
+        return (await ledger.messages.begin(message, [address], NOW, at_most=3)).action
+
+    actions = await asyncio.gather(*(action() for _ in range(12)))
+    assert actions.count(Action.SEND) == 3
+
+
+async def test_of_attempts_at_once_of_one_message_one_sends(ledger: Ledger) -> None:
+    for _ in range(20):
+        message = MessageId(reference=os.urandom(8).hex(), kind="received", version=1, channel="sms")
+        for _ in ("a first time", "and again after it was certainly not sent"):
+            at_once = (ledger.messages.begin(message, [f"to {message.reference}"], NOW) for _ in range(4))
+            actions = [attempt.action for attempt in await asyncio.gather(*at_once)]
+            assert actions.count(Action.SEND) == 1
+            await ledger.messages.not_sent(message, NOW)
+
+
 async def test_news_of_any_appointment_that_a_booking_wrote_finds_it(ledger: Ledger) -> None:
     await written(ledger, "a", "booking-a", "101", "102", "102")
     for appointment in ("101", "102"):

@@ -207,7 +207,6 @@ def _clash(one: Visit, other: Visit) -> bool:
 
 
 def _blocked(visit: Visit, block: Block) -> bool:
-    closed = block.operatory in (None, visit.operatory) and (
-        block.provider is None or block.provider in visit.providers
-    )
+    everybody = block.operatory is None and block.provider is None
+    closed = everybody or block.operatory == visit.operatory or block.provider in visit.providers
     return closed and visit.start < block.end and block.start < visit.end

@@ -23,6 +23,32 @@ def test_what_does_not_recur_closes_one_day(kind: str | None) -> None:
     assert days({**NOON, "recurrenceType": kind}) == [date(2027, 1, 12)]
 
 
+def test_a_closed_chair_and_its_provider_are_each_closed_by_themselves() -> None:
+    found = blocks({**NOON, "operatory": {"id": "1"}, "provider": {"id": "2"}}, YEAR, LA)
+    assert [(block.operatory, block.provider) for block in found] == [("1", None), (None, "2")]
+    assert [(block.operatory, block.provider) for block in blocks(NOON, YEAR, LA)] == [(None, None)]
+
+
+def test_an_event_over_the_hour_that_occurs_twice_ends_when_it_says() -> None:
+    row = {"start": "2027-11-07T08:30:00Z", "end": "2027-11-07T09:15:00Z"}
+    (found,) = blocks(row, YEAR, LA)
+    assert (found.time.start, found.time.length) == (datetime(2027, 11, 7, 8, 30, tzinfo=UTC), timedelta(minutes=45))
+
+
+def test_a_daily_event_within_the_hour_that_does_not_exist_is_as_long_as_ever() -> None:
+    row = {"start": "2027-01-12T10:30:00Z", "end": "2027-01-12T11:00:00Z", "recurrenceType": "DAILY"}
+    day = Interval(start=datetime(2027, 3, 14, 8, tzinfo=UTC), end=datetime(2027, 3, 15, 7, tzinfo=UTC))
+    (found,) = blocks(row, day, LA)
+    assert found.time.length >= timedelta(minutes=30)
+
+
+def test_numbers_that_cannot_be_read_close_more_and_never_stop_a_reading() -> None:
+    often = blocks({**NOON, "recurrenceType": "WEEKLY", "recurrenceFrequency": "2 weeks"}, YEAR, LA)
+    assert len(often) == len(blocks({**NOON, "recurrenceType": "WEEKLY"}, YEAR, LA))
+    (long,) = blocks({"start": NOON["start"], "duration": "an hour"}, YEAR, LA)
+    assert long.time.length == timedelta(days=1)
+
+
 def test_lunch_stays_at_noon_when_the_clocks_are_set() -> None:
     found = blocks({**NOON, "recurrenceType": "DAILY"}, YEAR, LA)
     assert {block.time.start.astimezone(LA).hour for block in found} == {12}

@@ -80,6 +80,10 @@ def test_a_good_request_becomes_the_input_of_a_booking(practice: Practice) -> No
         ({"start": "2026-12-08T09:00:00"}, "start: needs an offset"),
         ({"start": "tomorrow"}, "start: must be a date and time"),
         ({"start": "2020-12-08T09:00:00-08:00"}, "start: is in the past"),
+        ({"start": "9999-12-31T23:59:59-08:00"}, "start: lies more than 5 years ahead"),
+        ({"start": "0001-01-01T00:00:00+08:00"}, "start: is in the past"),
+        ({"patient": {"mobile": "555-0123"}}, "patient.mobile: not a possible"),
+        ({"patient": {"first_name": "\u200d \u00a0"}}, "patient.first_name:"),
         ({"start": "2027-03-14T02:30:00-08:00"}, "start: 02:30 does not exist"),
         ({"location": "atlantis"}, "location: unknown; allowed: boston, brooklyn, denver, oakland, phoenix, portland"),
         ({"service": "surgery"}, "service: unknown; allowed:"),
@@ -95,6 +99,14 @@ def test_a_good_request_becomes_the_input_of_a_booking(practice: Practice) -> No
 )
 def test_what_is_wrong_is_named_by_its_field(practice: Practice, changes: dict[str, Any], field: str) -> None:
     assert field in refusal(practice, request(**changes))
+
+
+def test_what_forms_and_keyboards_put_into_text_is_taken(practice: Practice) -> None:
+    family = "\U0001f468\u200d\U0001f469"
+    sent = request(note=f"one\r\ntwo\u00a0three {family}", patient={"first_name": "Ana\u00a0Mar\u00eda\u200e"})
+    taken = parse_request(json.dumps(sent))
+    assert taken.note == "one\ntwo three \U0001f468\U0001f469"
+    assert taken.patient.first_name == "Ana Mar\u00eda"
 
 
 def test_several_problems_are_named_at_once_and_nothing_is_echoed(practice: Practice) -> None:
@@ -152,6 +164,21 @@ def test_a_connection_goes_the_way_its_system_allows(tmp_path: Path) -> None:
         file.write_text(changed)
         with pytest.raises(ValueError, match=told):
             read_practice(file)
+
+
+def test_one_ascend_account_is_one_connection(tmp_path: Path) -> None:
+    """Providers and patients are the account's; apart, its locations would not see each other's visits."""
+    text = (ROOT / "practice.toml").read_text()
+    file = tmp_path / "practice.toml"
+    file.write_text(
+        text.replace("[[connections]]", '[[connections]]\nname = "other"\nsystem = "ascend"\n\n[[connections]]', 1)
+    )
+    with pytest.raises(ValueError, match=r"connections\[1\]: there is one Ascend account"):
+        read_practice(file)
+    file.write_text(
+        text.replace("[[connections]]", '[[connections]]\nname = "other"\nsystem = "eaglesoft"\n\n[[connections]]', 1)
+    )
+    assert read_practice(file).connections[0].system == "eaglesoft"
 
 
 def test_the_nearest_rule_wins(tmp_path: Path) -> None:

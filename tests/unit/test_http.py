@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from adapters.http import LONGEST_REST, HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import LONGEST_REST, HttpClient, NoAnswer, NotSent, rest_until, retry_after
 
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 ELSEWHERE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
@@ -113,3 +113,11 @@ def in_days(days: int) -> str:
 )
 def test_we_rest_as_long_as_we_are_asked_to_but_never_more_than_an_hour(header: str, rest: timedelta | None) -> None:
     assert retry_after(httpx.Response(429, headers={"retry-after": header}, content=b"")) == rest
+
+
+def test_a_moment_at_which_calls_are_welcome_again_is_kept_to_for_an_hour_at_most() -> None:
+    now = int(datetime.now(UTC).timestamp())
+    assert timedelta(seconds=50) < (rest_until(str(now + 60)) or LONGEST_REST) <= timedelta(seconds=60)
+    assert rest_until(str(now - 60)) == timedelta(0)
+    assert rest_until(str(1000 * now)) == rest_until("9" * 400) == LONGEST_REST
+    assert rest_until("soon") is None

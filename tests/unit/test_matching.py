@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.booking import Reason
-from domain.matching import Verdict, identity_key, match
+from domain.matching import Verdict, identity_key, match, phone_key
 from domain.patient import Chart, ChartStatus
 from domain.request import Person
 
@@ -67,6 +67,12 @@ def test_two_strangers_with_one_name_and_birthday_are_told_apart_by_contact_or_b
 def test_a_known_name_with_foreign_contacts_goes_to_a_person() -> None:
     found = match(person(), None, [chart(phones=("5105550999",))])
     assert (found.reason, found.candidates) == (Reason.CONTACT_MISMATCH, ("1",))
+
+
+def test_a_number_without_its_area_code_is_no_contact() -> None:
+    found = match(person(mobile="+15105550123"), None, [chart(phones=("555-0123",))])
+    assert (found.reason, found.candidates) == (Reason.CONTACT_MISMATCH, ("1",))
+    assert phone_key("555-0123") == ""
 
 
 def test_a_merged_chart_speaks_for_the_one_it_was_merged_into() -> None:

@@ -54,6 +54,11 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret-value" not in told
 
 
+def test_a_slash_at_the_end_of_an_address_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://book.practice.example/")
+    assert load_settings().public_base_url == "https://book.practice.example"
+
+
 def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("ASCEND_BASE_URL", "http://127.0.0.1:8090")
