@@ -3,7 +3,7 @@
 import base64
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from demo.stack import ROOT, Stack
 from runtime.client import connect
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
+from tests.support.by_hand import ByHand, by_hand
 from tests.support.sandbox import SandboxControl
 
 TEST_KEY = "test:" + base64.b64encode(b"holdfast tests, not a secret key").decode()
@@ -96,3 +97,10 @@ async def client(stack: Stack) -> Client:
 @pytest.fixture
 def bookings(client: Client) -> BookingClient:
     return BookingClient(client, read_practice(load_settings().practice_file), "bookings")
+
+
+@pytest.fixture(params=[1000, 0], ids=["remembered", "forgotten"])
+async def hand(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[ByHand]:
+    """On a worker that has bookings in memory, and on one that, as after every restart, has none."""
+    async with by_hand(client, remembered=request.param) as hand:
+        yield hand

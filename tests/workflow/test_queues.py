@@ -19,7 +19,7 @@ from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, by_hand, hour
-from tests.workflow.test_courses import (
+from tests.support.courses import (
     APPROVE,
     DECLINE,
     RETRY,

@@ -10,7 +10,7 @@ from temporalio.service import RPCError
 
 from domain.booking import BookingView, Reason, Status
 from tests.support.by_hand import ByHand, at_work
-from tests.workflow.test_courses import DECLINE, STAFF, Handle, decide, waiting
+from tests.support.courses import DECLINE, STAFF, Handle, decide, waiting
 from workflows.booking import BookingWorkflow
 
 PATIENCE = timedelta(seconds=15)

@@ -1,0 +1,238 @@
+"""How a booking ends: with what became of its visit, or taken back, and then nothing of it is left behind."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+
+from activities.hold_contracts import HoldWritten
+from activities.withdrawals import HoldWithdrawn
+from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
+from client.bookings import BookingClient, NotPossible
+from domain.booking import Reason, Status
+from domain.calendar import AppointmentStatus
+from domain.interval import Interval
+from domain.slot import Cause, Conflict
+from tests.support.by_hand import ByHand, hour
+from tests.support.courses import (
+    APPROVE,
+    DECLINE,
+    RETRY,
+    SECONDS,
+    STAFF,
+    cancel,
+    confirmed,
+    decide,
+    seen,
+    until,
+    waiting,
+)
+from workflows.booking import BookingWorkflow
+from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
+
+OUTCOME_DUE = timedelta(hours=12)
+"""So long after a visit's end its outcome is read."""
+
+
+# ---- a confirmed visit
+
+
+def over_already(hand: ByHand) -> None:
+    """The visit ended so long ago that its outcome is due in a moment."""
+    end = datetime.now(UTC) - OUTCOME_DUE + 1.5 * SECONDS
+    hand.slot = hand.slot.model_copy(update={"time": hour(end - timedelta(hours=1))})
+
+
+async def test_an_outcome_that_may_not_be_read_waits_for_a_person(hand: ByHand) -> None:
+    over_already(hand)
+    read, hand.answers["read_outcome"] = hand.answers["read_outcome"], NotAuthorized("no")
+    handle = await hand.start()
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert (view.status, view.resolutions) == (Status.CONFIRMED, ("approve", "retry"))
+    hand.answers["read_outcome"] = read
+    await decide(handle, RETRY)
+    assert (await handle.result()).status is Status.COMPLETED
+
+
+async def test_a_sweep_that_is_refused_waits_for_a_person_and_the_visit_can_still_be_cancelled(hand: ByHand) -> None:
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    hand.answers["sweep_twins"] = NotAuthorized("no")
+    handle = await hand.start()
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert view.status is Status.CONFIRMED
+    hand.answers["sweep_twins"] = HoldWithdrawn()
+    view = await decide(handle, RETRY)
+    assert (view.status, view.reason) == (Status.CONFIRMED, None)
+    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    await cancel(handle)
+    assert (await handle.result()).reason is Reason.WITHDRAWN
+
+
+async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    handle = await hand.start(late_commit=timedelta(hours=1))
+    await confirmed(handle)
+    assert (await cancel(handle)).status is Status.CANCELLED
+    await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+async def test_a_visit_that_the_desk_moved_is_followed_to_its_new_end(hand: ByHand) -> None:
+    over_already(hand)
+    start = datetime.now(UTC) - OUTCOME_DUE + 4 * SECONDS
+    moved = Interval(start=start - timedelta(hours=1), end=start)
+    hand.answers["read_outcome"] = lambda _: hand.visit(time=moved)
+    handle = await hand.start()
+    await until(lambda: hand.made("read_outcome"))
+    view = await seen(handle, lambda view: view.start == moved.start)
+    assert view.status is Status.CONFIRMED
+    assert (await handle.describe()).typed_search_attributes.get(APPOINTMENT_START) is not None
+    hand.answers["read_outcome"] = lambda _: hand.visit(time=moved, status=AppointmentStatus.NO_SHOW)
+    assert (await handle.result()).status is Status.NO_SHOW
+
+
+async def test_a_patient_who_was_never_reached_leaves_the_queue_with_the_visit(hand: ByHand) -> None:
+    over_already(hand)
+    hand.answers["notify"] = NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.NOT_REACHED)
+    ended = await handle.result()
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.COMPLETED, None, ())
+    assert (await handle.describe()).typed_search_attributes.get(EXCEPTION_REASON) is None
+
+
+async def test_a_visit_that_has_begun_is_not_cancelled_online(hand: ByHand, bookings: BookingClient) -> None:
+    over_already(hand)
+    handle = await hand.start()
+    view = await confirmed(handle)
+    with pytest.raises(NotPossible, match="has begun"):
+        await bookings.cancel(view.request_id)
+    assert (await handle.result()).status is Status.COMPLETED
+    assert hand.made("withdraw_hold") == []
+
+
+# ---- nothing is left behind
+
+
+async def test_a_claim_of_which_nothing_is_known_ends_with_its_booking(hand: ByHand) -> None:
+    hand.answers["recheck_slot"] = NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await cancel(handle)
+    await handle.result()
+    assert len(hand.made("release_claim")) == 1
+
+
+async def test_a_claim_ends_too_where_a_person_took_the_hold_out(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert view.status is Status.DECLINED
+    await decide(handle, APPROVE)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.DECLINED_BY_STAFF)
+    assert len(hand.made("release_claim")) == 1
+
+
+def before_long(hand: ByHand) -> None:
+    """The desk must know in half of the time that is left until the visit."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 8 * SECONDS)})
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), ValueError("a bug")], ids=["away", "bug"])
+async def test_the_desk_knows_before_the_visit_what_could_not_be_taken_back_and_it_is_tried_on(
+    hand: ByHand, failure: Exception
+) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = failure
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    view = await waiting(handle, Reason.NOT_TAKEN_BACK)
+    assert (view.status, view.start > datetime.now(UTC)) == (Status.CANCELLED, True)
+    tried = len(hand.made("withdraw_hold"))
+    await until(lambda: len(hand.made("withdraw_hold")) > tried)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    ended = await handle.result()
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.CANCELLED, Reason.WITHDRAWN, ())
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_a_person_who_has_seen_it_is_not_asked_again_and_it_is_tried_on(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start()
+    await confirmed(handle)
+    await cancel(handle)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    await decide(handle, APPROVE)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.WITHDRAWN
+
+
+async def test_what_is_late_does_not_take_the_place_of_what_the_desk_has_before_it(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await waiting(handle, Reason.APPROVAL)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, DECLINE)
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
+async def test_who_could_not_be_told_and_what_could_not_be_taken_back_are_both_known_to_the_desk(hand: ByHand) -> None:
+    before_long(hand)
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await waiting(handle, Reason.NOT_REACHED)
+    await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
+
+
+@pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "withdraw_hold"), ("recheck_slot", "release_claim")])
+async def test_temporals_own_cancel_takes_back_what_may_have_been_done(hand: ByHand, step: str, undone_by: str) -> None:
+    hand.answers[step] = OutcomeUnknown("lost")
+    handle = await hand.start()
+    await until(lambda: hand.made(step))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert hand.made(undone_by)
+    assert (await handle.query(BookingWorkflow.view)).status is Status.CANCELLED
+
+
+async def test_temporals_own_cancel_is_not_lost_on_a_step_that_ends_all_the_same(hand: ByHand) -> None:
+    write = hand.answers["write_hold"]
+
+    async def deaf(given: Any) -> Any:
+        await asyncio.shield(asyncio.sleep(1))
+        return write(given)
+
+    hand.answers["write_hold"] = deaf
+    handle = await hand.start()
+    await until(lambda: hand.made("write_hold"))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 8)
+    assert hand.made("withdraw_hold")
+    assert hand.told() == ["cancelled"]
+
+
+async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand) -> None:
+    lost = HoldWritten(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    hand.answers["write_hold"] = lost
+    handle = await hand.start()
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await cancel(handle)
+    await handle.result()
+    assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]

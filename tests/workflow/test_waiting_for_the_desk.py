@@ -1,0 +1,187 @@
+"""What a person at the desk is asked, until when, and what happens where nobody answers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.hold_contracts import HoldWritten
+from activities.slots import SlotCheck
+from activities.withdrawals import HoldWithdrawn
+from adapters.errors import NotAuthorized, Unavailable
+from domain.booking import Reason, Status
+from domain.calendar import AppointmentStatus, EventKind
+from domain.slot import Cause, Conflict
+from tests.support.by_hand import ByHand, hour
+from tests.support.courses import (
+    APPROVE,
+    DECLINE,
+    RETRY,
+    SECONDS,
+    STAFF,
+    cancel,
+    confirmed,
+    decide,
+    seen,
+    until,
+    waiting,
+)
+from workflows.booking import BookingWorkflow
+from workflows.contracts import CalendarNews, NewTime, Resolution
+
+
+async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is_asked(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    await asyncio.sleep(2)
+    assert len(hand.made("withdraw_hold")) <= 4
+    assert "expired" not in hand.told()
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(hand: ByHand) -> None:
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: hand.made("withdraw_hold"))
+    assert (await cancel(handle)).status is Status.CANCELLED
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    assert (await handle.result()).status is Status.CANCELLED
+    assert hand.told() == ["held", "cancelled"]
+
+
+async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 4 * SECONDS)})
+    handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
+    assert hand.desk_told() == ["desk_exception", "desk_escalation", "desk_expired"]
+
+
+async def test_what_the_desk_has_confirmed_itself_is_not_declined_when_the_visit_would_begin(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.answers["withdraw_hold"] = lambda given: HoldWithdrawn(kept=(hand.visit(reference=given.reference),))
+    handle = await hand.start(confirmation=STAFF)
+    await confirmed(handle)
+    await hand.has_told("held", "confirmed")
+
+
+async def test_a_hold_that_nobody_decided_on_is_taken_back_when_the_visit_would_begin(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    handle = await hand.start(confirmation=STAFF)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
+    assert hand.told() == ["held", "declined"]
+    assert hand.desk_told()[-1] == "desk_expired"
+
+
+async def test_a_hold_that_can_not_be_taken_back_does_not_keep_the_booking_from_its_end(hand: ByHand) -> None:
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF)
+    view = await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
+    assert view.reason is Reason.REFUSED_BY_SYSTEM
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, RETRY)
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_reminders_become_rarer(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, staff_deadline=SECONDS)
+    await until(lambda: hand.desk_told().count("desk_escalation") == 2)
+    timers = [event.timer_started_event_attributes async for event in handle.fetch_history_events()]
+    waits = [timer.start_to_fire_timeout.ToTimedelta() for timer in timers if timer.timer_id]
+    assert waits == [SECONDS, 2 * SECONDS, 4 * SECONDS]
+    await cancel(handle)
+
+
+@pytest.mark.parametrize("kind", [RETRY, APPROVE])
+async def test_only_whoever_had_the_note_before_them_has_read_it(hand: ByHand, kind: Resolution) -> None:
+    recheck, hand.answers["recheck_slot"] = hand.answers["recheck_slot"], NotAuthorized("no")
+    handle = await hand.start(note="I take blood thinners")
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    hand.answers["recheck_slot"] = recheck
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.SPECIAL_REQUEST)
+    view = await decide(handle, kind)
+    if kind is APPROVE:
+        await confirmed(handle)
+    else:
+        assert (await waiting(handle, Reason.SPECIAL_REQUEST)).request_id == view.request_id
+
+
+async def test_a_decided_exception_is_not_shown_while_the_booking_goes_on(hand: ByHand) -> None:
+    recheck, hand.answers["recheck_slot"] = hand.answers["recheck_slot"], NotAuthorized("no")
+    handle = await hand.start()
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    goes_on = asyncio.Event()
+
+    async def slowly(given: Any) -> Any:
+        await goes_on.wait()
+        return recheck(given)
+
+    hand.answers["recheck_slot"] = slowly
+    view = await decide(handle, RETRY)
+    assert (view.status, view.reason, view.resolutions) == (Status.RECEIVED, None, ())
+    goes_on.set()
+    await confirmed(handle)
+
+
+async def test_whether_it_was_asked_in_time_is_judged_by_when_it_was_and_by_whom(hand: ByHand) -> None:
+    free = hand.answers["recheck_slot"]
+    taken = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),), alternatives=(hand.slot,))
+    hand.answers["recheck_slot"] = taken
+    handle = await hand.start()
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    hand.answers["recheck_slot"] = free
+    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=hand.slot.time.start))
+    await confirmed(handle)
+    begun = (await handle.describe()).start_time
+    first, staffs, patients = hand.made("recheck_slot")
+    assert (first.asked_at, first.attended) == (begun, False)
+    assert (staffs.asked_at, staffs.attended) == (begun, True)
+    assert (patients.asked_at > begun, patients.attended) == (True, False)
+
+
+async def test_a_write_that_never_shows_is_for_a_person_at_once(hand: ByHand) -> None:
+    never = ApplicationError("what was written does not show", type="NeverShown", non_retryable=True)
+    hand.answers["write_hold"] = never
+    handle = await hand.start()
+    await waiting(handle, Reason.NOT_LANDED)
+    assert len(hand.made("write_hold")) == 1
+    await decide(handle, RETRY)
+    await until(lambda: len(hand.made("write_hold")) == 2)
+    assert hand.made("write_hold")[1].look_first
+    await waiting(handle, Reason.NOT_LANDED)
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHand) -> None:
+    hand.answers["write_hold"] = HoldWritten(ambiguous=True)
+    handle = await hand.start()
+    await waiting(handle, Reason.HOLD_CHANGED)
+    assert len(hand.made("write_hold")) == 1
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.HOLD_CHANGED)
+    assert [given.look_first for given in hand.made("write_hold")] == [False, True]
+    await decide(handle, DECLINE)
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(hand: ByHand) -> None:
+    handle = await hand.start(consent=False)
+    await waiting(handle, Reason.NOT_REACHED)
+    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["confirm_hold"] = NotAuthorized("no")
+    refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    await handle.signal(BookingWorkflow.schedule_changed, refused)
+    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)

@@ -1,0 +1,177 @@
+"""What the patient is told, what is not said any more, and whom the desk must call instead."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from activities.hold_contracts import HoldConfirmed
+from activities.slots import SlotCheck
+from adapters.errors import Unavailable
+from domain.booking import Reason, Status
+from domain.matching import Match, Verdict
+from domain.slot import Cause, Conflict
+from tests.support.by_hand import ByHand, hour
+from tests.support.courses import (
+    APPROVE,
+    DECLINE,
+    RETRY,
+    SECONDS,
+    STAFF,
+    Handle,
+    cancel,
+    confirmed,
+    decide,
+    until,
+    waiting,
+)
+from workflows.booking import BookingWorkflow
+from workflows.contracts import Resolution, ResolutionKind
+
+
+async def test_who_cancels_during_the_write_hears_nothing_else_and_the_desk_nothing(hand: ByHand) -> None:
+    write = hand.answers["write_hold"]
+
+    async def deaf(given: Any) -> Any:
+        await asyncio.shield(asyncio.sleep(1))
+        return write(given)
+
+    hand.answers["write_hold"] = deaf
+    handle = await hand.start(confirmation=STAFF)
+    await until(lambda: hand.made("write_hold"))
+    await cancel(handle)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert (hand.told(), hand.desk_told()) == (["cancelled"], [])
+    assert len(hand.made("withdraw_hold")) == 1
+
+
+async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
+    notify, hand.answers["notify"] = hand.answers["notify"], Unavailable("away")
+    handle = await hand.start(confirmation=STAFF)
+    await until(lambda: hand.told() == ["held"])
+    sent: list[str] = []
+
+    def note(given: Any) -> Any:
+        sent.append(str(given.kind))
+        return notify(given)
+
+    hand.answers["notify"] = note
+    await decide(handle, DECLINE)
+    await asyncio.sleep(3)  # the first would have been tried again by now
+    assert sent == ["declined"]
+    assert (await handle.result()).status is Status.DECLINED
+
+
+async def test_what_is_held_again_or_not_any_more_is_said_again(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await decide(handle, RETRY)
+    await waiting(handle, Reason.APPROVAL)
+    await waiting(handle, Reason.HOLD_EXPIRED)
+    await until(lambda: hand.told() == ["held", "expired", "held", "expired"])
+    assert len({(given.kind, given.version) for given in hand.made("notify")}) == 4
+    await cancel(handle)
+
+
+async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
+    hand.answers["notify"] = Unavailable("away")
+    handle = await hand.start()
+    await confirmed(handle)
+    assert (await cancel(handle)).status is Status.CANCELLED
+    await until(lambda: hand.made("withdraw_hold"), 2)
+
+
+@pytest.fixture
+def soon(hand: ByHand) -> ByHand:
+    """The visit would begin while the test looks on."""
+    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 4 * SECONDS)})
+    return hand
+
+
+async def is_called_by_the_desk(handle: Handle, status: Status, reason: Reason) -> None:
+    view = await waiting(handle, Reason.NOT_REACHED)
+    assert (view.status, view.resolutions) == (status, ("approve",))
+    await decide(handle, APPROVE)
+    ended = await handle.result()
+    assert (ended.status, ended.reason) == (status, reason)
+
+
+async def test_who_gave_no_way_to_be_told_that_nobody_decided_is_called_by_the_desk(soon: ByHand) -> None:
+    handle = await soon.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.EXPIRED)
+    assert soon.told() == []
+    await until(lambda: set(soon.desk_told()) == {"desk_escalation", "desk_exception", "desk_expired"})
+
+
+@pytest.mark.parametrize("state", ["opted_out", "uncertain"])
+async def test_whom_no_message_surely_reached_is_called_by_the_desk(hand: ByHand, state: str) -> None:
+    notify = hand.answers["notify"]
+    hand.answers["notify"] = lambda given: notify(given).model_copy(update={"state": state})
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await is_called_by_the_desk(handle, Status.DECLINED, Reason.DECLINED_BY_STAFF)
+
+
+async def test_who_took_it_back_need_not_be_told(hand: ByHand) -> None:
+    handle = await hand.start(confirmation=STAFF, consent=False)
+    await waiting(handle, Reason.APPROVAL)
+    await cancel(handle)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert hand.desk_told().count("desk_exception") == 1
+
+
+async def test_who_heard_that_it_is_held_hears_that_it_is_not_any_more(hand: ByHand) -> None:
+    hand.answers["match_patient"] = Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=("7", "8"))
+    hand.answers["confirm_hold"] = HoldConfirmed(conflicts=(Conflict(cause=Cause.APPOINTMENT, appointment="99"),))
+    hand.answers["nearest_openings"] = SlotCheck()
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.PATIENT_AMBIGUOUS)
+    await hand.has_told("received")
+    await decide(handle, Resolution(kind=ResolutionKind.PATIENT, patient="7"))
+    await waiting(handle, Reason.APPROVAL)
+    await hand.has_told("received", "held")
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await hand.has_told("received", "held", "received")
+    await cancel(handle)
+
+
+async def test_what_is_overtaken_while_it_goes_out_does_not_wait_for_the_end_of_quiet_hours(hand: ByHand) -> None:
+    notify, asked = hand.answers["notify"], asyncio.Event()
+
+    async def late_at_night(given: Any) -> Any:
+        if len(hand.made("notify")) > 1:
+            return notify(given)
+        await asked.wait()
+        morning = datetime.now(UTC) + SECONDS
+        return notify(given).model_copy(update={"state": "quiet_hours", "not_before": morning})
+
+    hand.answers["notify"] = late_at_night
+    handle = await hand.start()
+    await confirmed(handle)
+    await until(lambda: hand.made("notify"))
+    await cancel(handle)
+    asked.set()
+    await handle.result()
+    assert hand.told() == ["confirmed", "cancelled"]
+
+
+async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> None:
+    answering = asyncio.Event()
+
+    async def outside(_: Any) -> SlotCheck:
+        await answering.wait()
+        return SlotCheck(conflicts=(Conflict(cause=Cause.HOURS),))
+
+    hand.answers["recheck_slot"] = outside
+    handle = await hand.start(consent=False)
+    asking = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_for_decision))
+    await until(lambda: hand.made("recheck_slot"))
+    await asyncio.sleep(0.5)
+    answering.set()
+    assert (await asking).view.status is Status.DECLINED
+    ended = await handle.result()
+    assert (ended.reason, hand.desk_told()) == (Reason.OUTSIDE_RULES, [])
