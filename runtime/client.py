@@ -5,10 +5,11 @@ from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Plugin
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.runtime import Runtime
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from settings import Settings
 
@@ -19,16 +20,18 @@ _KINDS = {
 
 
 async def connect(settings: Settings, plugin: Plugin, *, runtime: Runtime | None = None) -> Client:
-    """A client by the SDK's own environment variables. Raises ConnectionError naming the address."""
+    """A client by the SDK's own environment variables. Raises ConnectionError naming the address or the namespace."""
     config = settings.temporal
     config.setdefault("target_host", "127.0.0.1:7233")
     config["namespace"] = settings.temporal_namespace
     try:
-        return await Client.connect(**config, plugins=[plugin], runtime=runtime)
+        client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
     except RuntimeError as failure:
         raise ConnectionError(f"Temporal does not answer at {config['target_host']}; set TEMPORAL_ADDRESS") from failure
     except ValueError as failure:
         raise ConnectionError(f"TEMPORAL_*: Temporal cannot be reached with them: {failure}") from failure
+    await _find_namespace(client)
+    return client
 
 
 async def ensure_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
@@ -46,3 +49,15 @@ async def ensure_search_attributes(client: Client, keys: Sequence[SearchAttribut
         raise ConnectionError(
             f"search attributes can't be registered ({refusal.status.name}); create them by hand: {names}"
         ) from refusal
+
+
+async def _find_namespace(client: Client) -> None:
+    """To connect, the SDK needs none; whatever is then asked would fail for the lack of it."""
+    name = client.namespace
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=name))
+    except RPCError as refusal:
+        told = f"Temporal does not tell of namespace {name} ({refusal.status.name}); see TEMPORAL_*"
+        if refusal.status is RPCStatusCode.NOT_FOUND:
+            told = f"Temporal has no namespace {name}; set TEMPORAL_NAMESPACE, or create it"
+        raise ConnectionError(told) from refusal

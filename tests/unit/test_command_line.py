@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
 from rich.console import Console
-from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner, Result
 
@@ -94,6 +95,19 @@ def test_an_address_at_which_no_temporal_can_be_is_refused(address: str) -> None
     result = run("show", "x", "--json", TEMPORAL_ADDRESS=address)
     assert result.exit_code == 1
     assert "TEMPORAL_" in said(result)["error"]
+
+
+def test_a_namespace_that_temporal_keeps_to_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: Any) -> None:
+        raise RPCError("no", RPCStatusCode.PERMISSION_DENIED, b"")
+
+    async def connected(**_: Any) -> SimpleNamespace:
+        return SimpleNamespace(namespace="dental", workflow_service=SimpleNamespace(describe_namespace=refuse))
+
+    monkeypatch.setattr(Client, "connect", connected)
+    result = run("list", "--json")
+    assert result.exit_code == 1
+    assert said(result)["error"] == "Temporal does not tell of namespace dental (PERMISSION_DENIED); see TEMPORAL_*"
 
 
 @pytest.mark.parametrize(
