@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -130,13 +131,20 @@ def load_settings() -> Settings:
         *_temporal_problems(settings),
         *_address_problems(settings),
     ]
-    if settings.is_production:
-        problems += _production_problems(settings)
+    problems += _production_problems(settings) if settings.is_production else make_state_dir(settings.state_dir)
     if problems:
         raise ConfigurationError(problems)
-    if not settings.is_production:
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
     return settings
+
+
+def make_state_dir(path: Path) -> list[str]:
+    """What stands against keeping anything there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            return []
+    except OSError as wrong:
+        return [f"STATE_DIR: nothing can be kept in {path}: {wrong.strerror}"]
 
 
 def missing(settings: Settings, what: str) -> list[str]:

@@ -26,7 +26,7 @@ from demo.scenarios import SCENARIOS, Scenario, Stage, furnish, holds_true
 from demo.stack import Stack, StackError, new_seed
 from demo.world import Control, World
 from domain.booking import BookingView, Status
-from settings import ConfigurationError, Settings
+from settings import ConfigurationError, Settings, make_state_dir
 from workflows.contracts import Resolution, ResolutionKind
 
 PATIENCE = 180.0
@@ -149,6 +149,8 @@ def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
     console.width = max(console.width, 120)
     state_dir = Settings().state_dir.absolute()
     try:
+        if problems := make_state_dir(state_dir):
+            raise ConfigurationError(problems)
         seed, day = _plan(state_dir, fresh)
         with Stack(state_dir, lambda text: console.print(f"[dim]{datetime.now():%H:%M:%S}[/]  {text}")) as stack:  # noqa: DTZ005
             return asyncio.run(_run(stack, console, seed, day, once, as_json))

@@ -90,6 +90,20 @@ def test_check_tells_what_is_off() -> None:
     assert {"webhooks: off", "channel email: off", "channel sms: off"} <= set(remedies(**ASCEND, **NEXHEALTH))
 
 
+@pytest.mark.parametrize("words", [["list"], ["openings", "--location", "oakland", "--service", "exam"], ["demo"]])
+def test_a_place_that_cannot_be_made_is_a_reason(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "file").touch()
+    result = run(*words, STATE_DIR=str(tmp_path / "file/state"))
+    assert result.exit_code == 1
+    assert "STATE_DIR: nothing can be kept in " in result.output
+
+
+def test_check_finds_a_place_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (problem,) = remedies(STATE_DIR=str(tmp_path / "file/state"))["settings"]
+    assert problem.startswith("STATE_DIR: nothing can be kept in ")
+
+
 @pytest.mark.parametrize("address", ["foo bar:7233", "127.0.0.1:abc", NOBODY])
 def test_an_address_at_which_no_temporal_can_be_is_refused(address: str) -> None:
     result = run("show", "x", "--json", TEMPORAL_ADDRESS=address)

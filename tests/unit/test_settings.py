@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,31 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slash_at_the_end_of_an_address_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://book.practice.example/")
     assert load_settings().public_base_url == "https://book.practice.example"
+
+
+@pytest.mark.parametrize("place", ["file", "file/state", "/proc"])
+def test_where_nothing_can_be_kept_is_told_with_all_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / place))
+    monkeypatch.setenv("LEDGER_URL", "foo")
+    assert f"\nSTATE_DIR: nothing can be kept in {tmp_path / place}: " in refusal()
+
+
+@pytest.mark.parametrize("command", [["worker.py"], ["-m", "web"]])
+def test_a_process_with_wrong_settings_ends_with_a_line_and_its_own_code(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "STATE_DIR": str(tmp_path / "file/state")}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stderr == f"STATE_DIR: nothing can be kept in {tmp_path}/file/state: Not a directory\n"
+    assert done.returncode == 2
+
+
+def test_production_needs_no_place_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in (PRODUCTION | {"STATE_DIR": "/proc"}).items():
+        monkeypatch.setenv(name, value)
+    load_settings()
 
 
 def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch: pytest.MonkeyPatch) -> None:
