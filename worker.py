@@ -23,7 +23,6 @@ from runtime.build import connections, messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
 from runtime.ops import ops_app, serve
-from runtime.plugin import holdfast_plugin
 from runtime.process import run_until_told
 from settings import Settings
 from workflows.booking import BookingWorkflow
@@ -91,18 +90,16 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then finish what is running."""
-    keyring, namespace = settings.payload_keyring, settings.temporal_namespace
-    plugin = holdfast_plugin(keyring, namespace, require_encrypted=settings.is_production)
     practice = read_practice(settings.practice_file)
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(connections(settings, practice))
         parts = Connections(practice=practice, systems=systems, ledger=ledger)
-        client = await connect(settings, plugin, runtime=_runtime(settings))
+        client = await connect(settings, runtime=_runtime(settings))
         await ensure_search_attributes(client, ALL)
         running = await stack.enter_async_context(workers(client, parts, settings))
         if settings.worker_http_address:
             app = ops_app(
-                EncryptionCodec(keyring, namespace),
+                EncryptionCodec(settings.payload_keyring, settings.temporal_namespace),
                 ready=lambda: not stop.is_set() and all(worker.is_running for worker in running),
                 origin=settings.codec_origin,
                 token=settings.codec_token.get_secret_value(),

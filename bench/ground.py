@@ -20,7 +20,6 @@ from demo.stack import Part, Stack, free_port, worker
 from demo.world import Control
 from domain.booking import BookingView, Status
 from runtime.client import connect
-from runtime.plugin import holdfast_plugin
 from settings import load_settings
 from workflows.contracts import workflow_id
 
@@ -95,7 +94,7 @@ async def ground(folder: Path, say: Callable[[str], None]) -> AsyncIterator[Grou
     with Stack(folder, say, ports=(0, 0, 0, 0, 0), with_web=False) as stack:
         stack.add(bare_worker("bare"))
         settings = load_settings()
-        client = await connect(settings, holdfast_plugin(settings.payload_keyring, settings.temporal_namespace))
+        client = await connect(settings)
         yield Ground(
             stack=stack,
             client=client,

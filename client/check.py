@@ -12,7 +12,6 @@ from domain.practice import Connection, Practice
 from runtime.build import messengers, open_ledger, practice_system
 from runtime.client import connect
 from runtime.logs import configure_logging
-from runtime.plugin import holdfast_plugin
 from settings import ConfigurationError, Settings, load_settings, missing
 
 
@@ -169,9 +168,8 @@ async def _channel(messenger: Messenger) -> list[str]:
 
 
 async def _temporal(settings: Settings) -> Finding:
-    plugin = holdfast_plugin(settings.payload_keyring, settings.temporal_namespace)
     try:
-        await connect(settings, plugin)
+        await connect(settings)
     except ConnectionError as unreachable:
         return Finding("Temporal", False, str(unreachable))
     return Finding("Temporal", True)

@@ -9,7 +9,6 @@ from client.bookings import BookingClient
 from domain.practice import Practice
 from runtime.client import connect as connect_temporal
 from runtime.logs import configure_logging
-from runtime.plugin import holdfast_plugin
 from settings import Settings, load_settings
 
 
@@ -35,7 +34,4 @@ async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
 
 
 async def _bookings(settings: Settings, practice: Practice) -> BookingClient:
-    plugin = holdfast_plugin(
-        settings.payload_keyring, settings.temporal_namespace, require_encrypted=settings.is_production
-    )
-    return BookingClient(await connect_temporal(settings, plugin), practice, settings.booking_task_queue)
+    return BookingClient(await connect_temporal(settings), practice, settings.booking_task_queue)

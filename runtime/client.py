@@ -6,11 +6,12 @@ from typing import Any
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, Plugin
+from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
+from runtime.plugin import holdfast_plugin
 from settings import Settings
 
 _KINDS = {
@@ -19,11 +20,16 @@ _KINDS = {
 }
 
 
-async def connect(settings: Settings, plugin: Plugin, *, runtime: Runtime | None = None) -> Client:
-    """A client by the SDK's own environment variables. Raises ConnectionError naming the address or the namespace."""
+async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Client:
+    """A client of ours by the SDK's own environment variables.
+
+    Raises ConnectionError naming the address or the namespace.
+    """
+    namespace = settings.temporal_namespace
+    plugin = holdfast_plugin(settings.payload_keyring, namespace, require_encrypted=settings.is_production)
     config = settings.temporal
     config.setdefault("target_host", "127.0.0.1:7233")
-    config["namespace"] = settings.temporal_namespace
+    config["namespace"] = namespace
     try:
         client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
     except RuntimeError as failure:

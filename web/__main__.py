@@ -14,7 +14,6 @@ from client.check import unbelieved
 from runtime.build import connections
 from runtime.client import connect
 from runtime.ops import serve
-from runtime.plugin import holdfast_plugin
 from runtime.process import run_until_told
 from settings import ConfigurationError, Settings
 from web.news import NewsDesk
@@ -29,12 +28,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     practice = read_practice(settings.practice_file)
     if settings.is_production and (problems := unbelieved(settings, practice)):
         raise ConfigurationError(problems)
-    plugin = holdfast_plugin(
-        settings.payload_keyring, settings.temporal_namespace, require_encrypted=settings.is_production
-    )
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(connections(settings, practice))
-        bookings = BookingClient(await connect(settings, plugin), practice, settings.booking_task_queue)
+        bookings = BookingClient(await connect(settings), practice, settings.booking_task_queue)
 
         async def tell(booking: str, news: CalendarNews) -> bool:
             try:

@@ -14,7 +14,6 @@ from adapters.practice_file import read_practice
 from client.bookings import BookingClient
 from demo.stack import ROOT, Stack
 from runtime.client import connect
-from runtime.plugin import holdfast_plugin
 from settings import load_settings
 from tests.support.by_hand import ByHand, by_hand
 from tests.support.sandbox import SandboxControl
@@ -90,8 +89,7 @@ def _a_day_passes(ledger: Path) -> None:
 
 @pytest.fixture
 async def client(stack: Stack) -> Client:
-    settings = load_settings()
-    return await connect(settings, holdfast_plugin(settings.payload_keyring, "default"))
+    return await connect(load_settings())
 
 
 @pytest.fixture

@@ -4,8 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
 
 from demo.stack import ROOT, Stack, free_port
+from runtime.client import connect
+from runtime.codec import DecryptionError
+from settings import load_settings
 
 
 @pytest.mark.parametrize(
@@ -19,3 +24,11 @@ def test_a_namespace_that_is_not_there_is_named_with_its_setting(stack: Stack, c
     )
     assert "Temporal has no namespace nowhere; set TEMPORAL_NAMESPACE" in done.stdout + done.stderr
     assert done.returncode == 1
+
+
+async def test_in_production_nothing_is_taken_that_is_not_encrypted(client: Client) -> None:
+    plain = Payload(metadata={"encoding": b"json/plain"}, data=b'"Ana"')
+    assert await client.data_converter.decode([plain]) == ["Ana"]
+    in_production = await connect(load_settings().model_copy(update={"app_env": "production"}))
+    with pytest.raises(DecryptionError):
+        await in_production.data_converter.decode([plain])
