@@ -135,6 +135,10 @@ def resolve(
     provider: Annotated[str | None, typer.Option(help="With --start.")] = None,
     operatory: Annotated[str | None, typer.Option(help="With --start.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try again as it is.")] = False,
+    question: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Only if this is still what is asked, by the number that show gives it."),
+    ] = None,
     by: Annotated[str, typer.Option(help="Who decides.")] = "staff",
     as_json: Json = False,
 ) -> None:
@@ -152,7 +156,7 @@ def resolve(
         raise typer.BadParameter("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
     if start is None and (provider or operatory):
         raise typer.BadParameter("--provider and --operatory only go with --start")
-    decision = _decision(kind=kinds[0], by=by, patient=patient, note=decline or "", start=start)
+    decision = _decision(kind=kinds[0], question=question, by=by, patient=patient, note=decline or "", start=start)
 
     async def work(session: Session) -> BookingView:
         place = await _place(session, booking, provider, operatory)

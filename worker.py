@@ -85,7 +85,10 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
             )
         for worker in running:
             await stack.enter_async_context(worker)
-        yield running
+        try:
+            yield running
+        finally:
+            await asyncio.gather(*(worker.shutdown() for worker in running))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

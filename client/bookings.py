@@ -33,6 +33,7 @@ from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
 from workflows.contracts import (
     ANSWER_WITHIN,
+    LATENESS,
     NOT_ALLOWED,
     Answer,
     BookingInput,
@@ -52,7 +53,6 @@ from workflows.search_attributes import (
 
 REFERENCE, DIGEST = "reference", "digest"
 """What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
-LATENESS = timedelta(seconds=3)
 RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
 HEARD_WITHIN = timedelta(seconds=8)
 """Whoever waits is told at once of a decision that comes so soon; a booking has room for ten who are told at once."""

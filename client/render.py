@@ -48,7 +48,7 @@ def booking(console: Console, view: BookingView) -> None:
     if view.alternatives:
         table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %H:%M}" for s in view.alternatives))
     if view.resolutions:
-        table.add_row("you may", ", ".join(view.resolutions))
+        table.add_row(f"question {view.question}: you may", ", ".join(view.resolutions))
     if view.deadline:
         table.add_row("until", f"{view.deadline:%a %d %b %H:%M %z}")
     for message in view.messages:

@@ -115,6 +115,8 @@ class BookingView(Value):
     patient_candidates: tuple[str, ...] = ()
     """Chart ids that fit, when a person must choose."""
     alternatives: tuple[Slot, ...] = ()
+    question: int | None = None
+    """Which exception is open, counted from 1: a decision that names it decides no other."""
     resolutions: tuple[str, ...] = ()
     """What a person may do about it now."""
     deadline: AwareDatetime | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import (
         ANSWER_WITHIN,
         BY_PATIENT,
+        LATENESS,
         NOT_ALLOWED,
         Answer,
         BookingInput,
@@ -28,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.notices import Notices
     from workflows.office import Office
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import SLOT_REASONS, BookingState, Declined, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.state import SLOT_REASONS, BookingState, Declined, GivenBack, NeedsStaff, OnItsWay, Withdrawn
     from workflows.taking_back import TakingBack
     from workflows.undoing import Undoing
     from workflows.visit import Visit
@@ -60,6 +61,7 @@ class BookingWorkflow:
     async def run(self, given: BookingInput) -> BookingView:
         try:
             await self._see_it_through()
+            await self._finish()
         except (asyncio.CancelledError, ActivityError) as stopped:
             if not is_cancelled_exception(stopped):
                 raise
@@ -68,7 +70,6 @@ class BookingWorkflow:
                 await self._see_it_through()
             await self._finish()
             raise
-        await self._finish()
         return self._state.view()
 
     async def _see_it_through(self) -> None:
@@ -103,7 +104,7 @@ class BookingWorkflow:
                 if state.withdrawn:
                     raise Withdrawn
                 self._listing.become(Status.CONFIRMED)
-            except OnItsWay:
+            except (OnItsWay, GivenBack):
                 continue
             except NeedsStaff as need:
                 state.need = need
@@ -150,7 +151,7 @@ class BookingWorkflow:
 
     async def _finish(self) -> None:
         if self._last_word is not None:
-            await self._last_word
+            await asyncio.shield(self._last_word)
         await self._notices.finished()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -167,13 +168,13 @@ class BookingWorkflow:
     async def wait_for_decision(self) -> Answer:
         """The answer in one round trip: the decision, or honestly "received" when it takes longer."""
         await self._decided()
-        return self._answer()
+        return self._answer(ANSWER_WITHIN)
 
     @workflow.update
     async def wait_longer(self, patience: Patience) -> Answer:
         """The decision, or where the booking stands when patience ends."""
         await self._decided(lambda: self._state.decided, within=patience.within)
-        return self._answer()
+        return self._answer(patience.within)
 
     @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
@@ -189,9 +190,12 @@ class BookingWorkflow:
         state = self._state
         if state.need is None or state.resolution is not None:
             raise ApplicationError(f"nothing to decide: the booking is {state.status}", type=NOT_ALLOWED)
+        if decision.question not in (None, state.questions):
+            raise ApplicationError("something else is to be decided by now: look again", type=NOT_ALLOWED)
         if decision.kind not in state.resolutions():
             allowed = ", ".join(state.resolutions())
             raise ApplicationError(f"{decision.kind} is not possible here; allowed: {allowed}", type=NOT_ALLOWED)
+        _is_to_come(decision.start)
 
     @workflow.signal
     def resolve(self, decision: Resolution) -> None:
@@ -231,8 +235,9 @@ class BookingWorkflow:
 
     @reschedule.validator
     def _may_reschedule(self, time: NewTime) -> None:
+        _is_to_come(time.start)
         need = self._state.need
-        if need is None or need.reason not in SLOT_REASONS or self._state.resolution is not None:
+        if need is None or need.reason not in SLOT_REASONS or self._state.settled or self._state.resolution is not None:
             raise ApplicationError(
                 f"another time can be picked only while the first could not be had; the booking is "
                 f"{self._state.status}",
@@ -257,11 +262,17 @@ class BookingWorkflow:
         if self._visit_has_begun():
             raise ApplicationError("the visit has begun: only the practice can change it now", type=NOT_ALLOWED)
 
-    def _answer(self) -> Answer:
-        self._state.answered_no |= self._state.status.is_final
+    def _answer(self, within: timedelta) -> Answer:
+        is_heard = workflow.now() <= self._state.asked_at + within + LATENESS
+        self._state.answered_no |= is_heard and self._state.status.is_final
         return Answer(view=self._state.view(), digest=self._given.digest)
 
     async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
         state = self._state
         decided = when or (lambda: state.resolution is None and state.answered)
         await happens_before(workflow.now() + within, decided, "Answer by then")
+
+
+def _is_to_come(start: datetime | None) -> None:
+    if start is not None and start <= workflow.now():
+        raise ApplicationError("that time has gone by: pick one to come", type=NOT_ALLOWED)

@@ -14,6 +14,8 @@ from domain.request import BookingRequest
 
 ANSWER_WITHIN = timedelta(seconds=3)
 """A patient waits this long for the decision; then the honest answer is "received"."""
+LATENESS = timedelta(seconds=3)
+"""So much longer whoever asked listens; who is answered later than that hears nothing."""
 BY_PATIENT = "patient"
 """Who decided, where the patient picked another time."""
 NOT_ALLOWED = "NotAllowed"
@@ -68,6 +70,8 @@ class Resolution(Value):
     """A person's decision on an exception."""
 
     kind: ResolutionKind
+    question: int | None = None
+    """What it answers, as ``BookingView.question`` showed it: where another is open by now, nothing is decided."""
     by: str = "staff"
     """Who decided: an account name, never a patient's."""
     patient: str | None = None

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
     from workflows.practice_steps import LATE_AFTER, PracticeSteps
-    from workflows.state import BookingState, Declined, NeedsStaff, OnItsWay
+    from workflows.state import BookingState, Declined, GivenBack, NeedsStaff, OnItsWay
     from workflows.taking_back import TakingBack
     from workflows.waiting import done_before
 
@@ -244,13 +244,16 @@ class Landing:
         if match is not None and match.chart == wrote_for and chart and chart != wrote_for:
             self._state.match = match.model_copy(update={"chart": chart, "dependent": False})
 
-    async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff:
+    async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff | GivenBack:
         """We took the hold back for what has its chair; or somebody took it out, and may put it back."""
         state = self._state
         lost = state.appointment
         self._taking_back.forget_hold()
         if not conflicts:
             state.write_open = True
+            if state.giving_back:
+                state.giving_back = False
+                return GivenBack()
             return NeedsStaff(Reason.HOLD_CHANGED)
         if lost is not None:
             self._taking_back.is_taken_back(lost.id)

@@ -68,7 +68,7 @@ class Notices:
 
     async def finished(self) -> None:
         while not all(task.done() for task in self._latest.values()):
-            await ended(self._latest.values())
+            await asyncio.shield(ended(self._latest.values()))
 
     def _send(self, to: str, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
         older = self._latest.get(to)

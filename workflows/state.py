@@ -60,6 +60,10 @@ class Withdrawn(Exception):
     """The patient took the request back."""
 
 
+class GivenBack(Exception):
+    """We have taken the hold back ourselves, and now it is wanted: it is to be had anew."""
+
+
 class OnItsWay(Exception):
     """Written, the hold or its confirmation, but the practice's own system has not taken it in yet."""
 
@@ -83,6 +87,8 @@ class BookingState:
     """By us, each time anew: it must not stand any more."""
     left: tuple[str, ...] = ()
     """A person chose to keep it: it is not touched, and nobody is asked about it again."""
+    giving_back: bool = False
+    """To take the hold back was begun, and how that ended is not known: where it is gone, it was us."""
     claimed: bool = False
     """A claim may be ours: it must be released should this booking end."""
     moving: bool = False
@@ -124,6 +130,8 @@ class BookingState:
     """A person of the practice decided last: the rules alone don't decline it, nor is it too late by them."""
     need: NeedsStaff | None = None
     """The open exception."""
+    questions: int = 0
+    """Opened so far."""
     resolution: Resolution | None = None
     """A person's decision on it, not acted on yet."""
     withdrawn: bool = False
@@ -183,7 +191,7 @@ class BookingState:
 
     def written(self, appointment: Appointment, now: datetime) -> None:
         """The hold as it was last seen."""
-        self.appointment, self.slot = appointment, appointment.slot
+        self.appointment, self.slot, self.giving_back = appointment, appointment.slot, False
         if self.on_its_way:
             self.queued = True
             self.plan_look(now)
@@ -193,8 +201,7 @@ class BookingState:
             self.held_at = now
 
     def plan_look(self, now: datetime) -> None:
-        waits = self.given.policy.landing.look_after
-        self.look_at = now + waits[min(self.looks, len(waits) - 1)]
+        self.look_at = now + self.rarely(self.looks)
 
     def office_is_off(self, now: datetime) -> None:
         self.office_off, self.looks = True, 0
@@ -249,7 +256,7 @@ class BookingState:
         self.next_sweep = min(now + self.rarely(self.sweeps), sooner, end) if self.queued and now < end else None
 
     def rarely(self, times: int) -> timedelta:
-        """As often as for a landing at first, then each wait twice as long as the one before."""
+        """As often as the practice has it at first, then each wait twice as long as the one before."""
         waits = self.given.policy.landing.look_after
         beyond = max(times - len(waits) + 1, 0)
         wait: timedelta = waits[min(times, len(waits) - 1)] * (1 << min(beyond, 16))
@@ -313,6 +320,7 @@ class BookingState:
 
     def open_exception(self, need: NeedsStaff) -> None:
         self.need = need
+        self.questions += 1
         self.gate_shown |= need.reason in GATES
 
     def close_exception(self) -> None:
@@ -376,6 +384,7 @@ class BookingState:
             appointment_id=self.appointment.id if self.appointment else None,
             patient_candidates=self.match.candidates if self.match and asks_for_person else (),
             alternatives=tuple(slot.in_zone(tz) for slot in self.alternatives),
+            question=self.questions if self.need is not None else None,
             resolutions=self.resolutions(),
             deadline=self.deadline,
             messages=tuple(self.messages),

@@ -35,7 +35,9 @@ class TakingBack:
         Raises NeedsStaff where the practice system refuses, or the desk has otherwise made it its own.
         """
         state = self._state
+        state.giving_back = True
         kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
+        state.giving_back = False
         state.claimed = False
         if not kept:
             known = state.appointment

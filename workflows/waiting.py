@@ -22,6 +22,8 @@ async def happens_before(deadline: datetime, condition: Callable[[], bool], summ
         await workflow.wait_condition(condition, timeout=left, timeout_summary=summary)
     except TimeoutError:
         return False
+    if is_cancelled():  # Python 3.11 prefers a condition that came true to a cancellation at the same moment
+        raise asyncio.CancelledError
     return True
 
 

@@ -5,17 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from activities.hold_contracts import HoldWritten
 from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
-from domain.calendar import AppointmentStatus
+from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.interval import Interval
+from domain.policy import LandingPolicy
 from domain.slot import Cause, Conflict
-from tests.support.by_hand import ByHand, hour
+from tests.support.by_hand import ByHand, at_work, hour
 from tests.support.courses import (
     APPROVE,
     DECLINE,
@@ -30,6 +31,7 @@ from tests.support.courses import (
     waiting,
 )
 from workflows.booking import BookingWorkflow
+from workflows.contracts import CalendarNews, NewTime
 from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
 OUTCOME_DUE = timedelta(hours=12)
@@ -236,3 +238,51 @@ async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand
     await cancel(handle)
     await handle.result()
     assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]
+
+
+async def test_a_cancel_and_a_persons_answer_at_one_instant_end_the_booking(client: Client) -> None:
+    """Both reach a worker in one task."""
+    hand = ByHand(client)
+    async with at_work(hand, client):
+        handle = await hand.start(consent=False)
+        await waiting(handle, Reason.NOT_REACHED)
+    asked = [asyncio.create_task(cancel(handle)), asyncio.create_task(decide(handle, APPROVE))]
+    await asyncio.sleep(0.5)
+    async with at_work(hand, client):
+        ended = await asyncio.wait_for(handle.result(), 12)
+        await asyncio.gather(*asked, return_exceptions=True)
+    assert ended.status is Status.CANCELLED
+    await hand.end()
+
+
+async def test_a_visit_that_the_office_refused_is_not_moved_by_the_patient_but_left_to_the_desk(
+    hand: ByHand, bookings: BookingClient
+) -> None:
+    on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
+    unclear = on_its_way.model_copy(update={"landing": LandingState.INCOMPLETE})
+    hand.answers |= {"write_hold": HoldWritten(appointment=on_its_way), "read_outcome": on_its_way}
+    hand.answers["await_landing"] = HoldWritten(appointment=unclear)
+    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)))
+    await waiting(handle, Reason.LANDING_UNCLEAR)
+    await decide(handle, APPROVE)
+    await confirmed(handle)
+    refused = CalendarNews(kind=EventKind.LANDING, appointment_id="11", landing=LandingState.REFUSED)
+    await handle.signal(BookingWorkflow.schedule_changed, refused)
+    view = await waiting(handle, Reason.REFUSED_BY_OFFICE)
+    with pytest.raises(NotPossible, match="the booking is confirmed"):
+        await bookings.reschedule(view.request_id, NewTime(start=hand.slot.time.start + timedelta(hours=2)))
+    assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
+
+
+async def test_temporals_cancel_does_not_take_the_last_word_nor_its_owner(hand: ByHand) -> None:
+    hand.answers["notify"] = Unavailable("away")
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, DECLINE)
+    await until(lambda: "declined" in hand.told())
+    await handle.cancel()
+    hand.answers["notify"] = NotAuthorized("no")
+    assert (await waiting(handle, Reason.NOT_REACHED)).status is Status.DECLINED
+    await decide(handle, APPROVE)
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()

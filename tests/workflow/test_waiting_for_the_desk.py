@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from activities.hold_contracts import HoldWritten
+from activities.hold_contracts import HoldConfirmed, HoldWritten
 from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, Unavailable
+from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
-from domain.calendar import AppointmentStatus, EventKind
+from domain.calendar import AppointmentStatus, EventKind, LandingState
+from domain.policy import LandingPolicy
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, hour
 from tests.support.courses import (
@@ -29,7 +32,7 @@ from tests.support.courses import (
     waiting,
 )
 from workflows.booking import BookingWorkflow
-from workflows.contracts import CalendarNews, NewTime, Resolution
+from workflows.contracts import CalendarNews, NewTime, Resolution, ResolutionKind
 
 
 async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is_asked(hand: ByHand) -> None:
@@ -185,3 +188,71 @@ async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(
     await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
     await decide(handle, APPROVE)
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+
+
+async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: ByHand) -> None:
+    """The receptionist's page says "approve this visit"; by her click the question is "this still stands"."""
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    handle = await hand.start(confirmation=STAFF)
+    shown = await waiting(handle, Reason.APPROVAL)
+    await cancel(handle)
+    asked = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await decide(handle, APPROVE.model_copy(update={"question": shown.question}))
+    assert "something else is to be decided by now" in str(refused.value.cause)
+    await handle.signal(BookingWorkflow.resolve, APPROVE.model_copy(update={"question": shown.question}))
+    assert (await waiting(handle, Reason.REFUSED_BY_SYSTEM)).question == asked.question
+    await decide(handle, APPROVE.model_copy(update={"question": asked.question}))
+    assert (await handle.result()).question is None
+
+
+@pytest.mark.parametrize("who", ["patient", "staff"])
+async def test_a_time_that_has_gone_by_is_refused_and_another_can_be_picked(
+    hand: ByHand, bookings: BookingClient, who: str
+) -> None:
+    taken = (Conflict(cause=Cause.APPOINTMENT, time=hand.slot.time),)
+    hand.answers["recheck_slot"] = lambda _: SlotCheck(conflicts=taken, alternatives=(hand.slot,))
+    handle = await hand.start()
+    view = await waiting(handle, Reason.SLOT_TAKEN)
+    gone = datetime.now(UTC) - timedelta(minutes=5)
+    pick = {
+        "patient": lambda: bookings.reschedule(view.request_id, NewTime(start=gone)),
+        "staff": lambda: bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.START, start=gone)),
+    }
+    with pytest.raises(NotPossible, match="that time has gone by"):
+        await pick[who]()
+    hand.answers["recheck_slot"] = lambda _: SlotCheck(slot=hand.slot)
+    await bookings.reschedule(view.request_id, NewTime(start=hand.slot.time.start))
+    await confirmed(handle)
+
+
+async def test_what_is_approved_while_its_expired_hold_is_being_taken_back_is_had_anew(hand: ByHand) -> None:
+    async def slowly(_: Any) -> HoldWithdrawn:
+        await asyncio.sleep(2)
+        hand.answers["confirm_hold"] = HoldConfirmed()  # it is gone
+        return HoldWithdrawn(taken=("11",))
+
+    hand.answers["withdraw_hold"] = slowly
+    hand.answers["write_hold"] = lambda given: HoldWritten(
+        appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
+    )
+    handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await until(lambda: hand.made("withdraw_hold"))
+    await decide(handle, APPROVE)
+    await confirmed(handle)
+    await hand.has_told("held", "confirmed")
+    assert hand.desk_told() == ["desk_exception"]
+
+
+async def test_what_does_not_land_is_looked_for_ever_more_rarely(hand: ByHand) -> None:
+    on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
+    hand.answers |= {
+        "write_hold": HoldWritten(appointment=on_its_way),
+        "await_landing": HoldWritten(appointment=on_its_way),
+    }
+    looks = LandingPolicy(look_after=(timedelta(seconds=0.3),), patience=timedelta(seconds=0.5), at_least=timedelta(0))
+    handle = await hand.start(landing=looks)
+    await waiting(handle, Reason.NOT_LANDED)
+    before = len(hand.made("await_landing"))
+    await asyncio.sleep(6)
+    assert len(hand.made("await_landing")) - before <= 5

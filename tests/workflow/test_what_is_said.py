@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
 from activities.hold_contracts import HoldConfirmed
 from activities.slots import SlotCheck
@@ -12,7 +13,7 @@ from adapters.errors import Unavailable
 from domain.booking import Reason, Status
 from domain.matching import Match, Verdict
 from domain.slot import Cause, Conflict
-from tests.support.by_hand import ByHand, hour
+from tests.support.by_hand import ByHand, at_work, hour
 from tests.support.courses import (
     APPROVE,
     DECLINE,
@@ -27,7 +28,7 @@ from tests.support.courses import (
     waiting,
 )
 from workflows.booking import BookingWorkflow
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.contracts import ANSWER_WITHIN, LATENESS, Resolution, ResolutionKind
 
 
 async def test_who_cancels_during_the_write_hears_nothing_else_and_the_desk_nothing(hand: ByHand) -> None:
@@ -175,3 +176,18 @@ async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> No
     assert (await asking).view.status is Status.DECLINED
     ended = await handle.result()
     assert (ended.reason, hand.desk_told()) == (Reason.OUTSIDE_RULES, [])
+
+
+async def test_a_no_that_nobody_waited_for_any_more_is_not_taken_for_heard(client: Client) -> None:
+    """No worker was there; whoever asked was told "received" and is gone."""
+    hand = ByHand(client)
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.RULE),))
+    handle = await hand.start(consent=False)
+    with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
+        await handle.execute_update(BookingWorkflow.wait_for_decision, rpc_timeout=SECONDS)
+    await asyncio.sleep((ANSWER_WITHIN + LATENESS).total_seconds())
+    async with at_work(hand, client):
+        assert (await waiting(handle, Reason.NOT_REACHED)).status is Status.DECLINED
+        await decide(handle, APPROVE)
+        await handle.result()
+    await hand.end()
