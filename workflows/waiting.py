@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,16 @@ A_MOMENT = timedelta(milliseconds=1)
 
 async def happens_before(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
     """Whether the condition came true by then."""
-    left = max(deadline - workflow.now(), timedelta(0))
+    return await _comes_true(condition, max(deadline - workflow.now(), timedelta(0)), summary)
+
+
+async def _comes_true(condition: Callable[[], bool], within: timedelta | None, summary: str | None = None) -> bool:
+    """Whoever is cancelled at the moment at which it does is cancelled; Python 3.11 would let it go on."""
     try:
-        await workflow.wait_condition(condition, timeout=left, timeout_summary=summary)
+        await workflow.wait_condition(condition, timeout=within, timeout_summary=summary)
     except TimeoutError:
         return False
-    if is_cancelled():  # Python 3.11 prefers a condition that came true to a cancellation at the same moment
+    if is_cancelled():
         raise asyncio.CancelledError
     return True
 
@@ -59,8 +63,7 @@ async def done_before(
     """Whether this was done before the condition came true, and within the time given; else it is dropped."""
     task = asyncio.create_task(work)
     try:
-        with suppress(TimeoutError):
-            await workflow.wait_condition(lambda: task.done() or condition(), timeout=within)
+        await _comes_true(lambda: task.done() or condition(), within)
     finally:
         task.cancel()
         await ended([task])
