@@ -29,6 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_LENGTH = 32
 Address = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
 """Paths are put behind it."""
+URLS = ("ascend_base_url", "nexhealth_base_url", "sendgrid_base_url", "twilio_base_url", "public_base_url")
 POSTGRESQL = ("postgresql", "postgresql+psycopg")
 
 
@@ -191,6 +192,10 @@ def _temporal_problems(settings: Settings) -> list[str]:
 
 def _address_problems(settings: Settings) -> list[str]:
     problems = []
+    for name in URLS:
+        url = _text(settings, name)
+        if not _is_url(url) and (url or name != "public_base_url"):
+            problems.append(f"{name.upper()}: must be an address, as in https://example.com")
     for name in ("web_address", "worker_http_address", "metrics_address"):
         address = _text(settings, name)
         is_off = not address and name != "web_address"
@@ -202,6 +207,14 @@ def _address_problems(settings: Settings) -> list[str]:
     return problems
 
 
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isdecimal() and 0 < int(port) < 65536
@@ -209,8 +222,8 @@ def _is_address(text: str) -> bool:
 
 def _production_problems(settings: Settings) -> list[str]:
     problems = []
-    for name in ("ascend_base_url", "nexhealth_base_url", "sendgrid_base_url", "twilio_base_url", "public_base_url"):
-        url = urlsplit(_text(settings, name))
+    for name in URLS:
+        url = urlsplit(_text(settings, name) if _is_url(_text(settings, name)) else "")
         if url.scheme != "https" or url.username or url.hostname in LOOPBACK:
             problems.append(f"{name.upper()}: must be an https address without user info, not on this machine")
     for name in ("payload_keys", "link_keys", "ledger_url"):

@@ -266,6 +266,8 @@ def _refusing(as_json: bool) -> Iterator[None]:
         _refuse(as_json, [str(refused)])
     except RPCError as failure:
         _refuse(as_json, [_unserved(failure)])
+    except OverflowError:
+        _refuse(as_json, ["the date lies too far away"])
     except (WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError) as failure:
         _refuse(as_json, [f"the booking cannot answer ({failure}); the worker's log says more"])
     except DecryptionError as failure:

@@ -18,7 +18,7 @@ from activities.hold_contracts import (
     LandingToCheck,
 )
 from adapters.errors import NotFound, OfficeOff, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
-from adapters.ledger import ClaimLost, Renewal
+from adapters.ledger import Claim, ClaimLost, Renewal
 from adapters.practice_system import Hold, TakenBack
 from domain.calendar import Appointment, AppointmentStatus, LandingState
 from domain.rules import ServiceRule
@@ -166,8 +166,16 @@ class HoldActivities:
         confirmed = await site.system.confirm_hold(
             appointment_id, self._hold(site, given), written_for=written_for, just_read=just_read
         )
-        now = utc_now()
-        await self._connections.ledger.claims.landed(given.reference, now + 4 * site.consistency_delay, now)
+        landed = Claim(
+            reference=given.reference,
+            connection=site.location.connection,
+            location=site.location.id,
+            service=given.service,
+            local_day=site.day_of(confirmed.time.start),
+            slot=confirmed.slot,
+            expires_at=utc_now() + 4 * site.consistency_delay,
+        )
+        await self._connections.ledger.claims.landed(landed)
         return confirmed
 
     def _hold(self, site: Site, given: HoldToWrite) -> Hold:

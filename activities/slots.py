@@ -61,27 +61,28 @@ class SlotActivities:
         """
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
-        options = list(candidates(wanted.start, rule, wanted.provider, wanted.operatory))
-        reasons = _against_rules(options, rule, wanted)
-        if reasons:
-            options = []
+        options, against = _by_the_rules(
+            candidates(wanted.start, rule, wanted.provider, wanted.operatory), rule, wanted
+        )
         while options:
             slot = options.pop(0)
             try:
                 grant = await self._claim(site, wanted, slot)
             except SlotClaimed:
-                reasons = (Conflict(cause=Cause.CLAIM, time=slot.time),)
+                against.append((Conflict(cause=Cause.CLAIM, time=slot.time),))
                 continue
             except TooManyClaims:
                 return SlotCheck(too_many_open=True)
             facts = await self._facts(site, rule, slot, grant, wanted)
-            problems = conflicts(slot, facts, ignoring_reference=wanted.reference)
-            if not problems:
+            judged = [(o, conflicts(o, facts, ignoring_reference=wanted.reference)) for o in (slot, *options)]
+            if not judged[0][1]:
                 return SlotCheck(slot=slot)
-            reasons = problems
-            options = [o for o in options if not conflicts(o, facts, ignoring_reference=wanted.reference)]
+            against += [problems for _, problems in judged if problems]
+            options = [option for option, problems in judged if not problems]
         await self._connections.ledger.claims.release(wanted.reference)
-        return SlotCheck(conflicts=reasons, alternatives=await self._alternatives(site, rule, wanted))
+        return SlotCheck(
+            conflicts=min(against, key=_is_by_rule), alternatives=await self._alternatives(site, rule, wanted)
+        )
 
     @activity.defn
     async def nearest_openings(self, wanted: SlotWanted) -> SlotCheck:
@@ -130,10 +131,12 @@ class SlotActivities:
         return alternatives(begin, facts, provider=wanted.provider, count=ALTERNATIVES + besides)
 
 
-def _against_rules(options: list[Slot], rule: ServiceRule, wanted: SlotWanted) -> tuple[Conflict, ...]:
-    """What the rules say against every option alike, before anything is claimed or read; empty: nothing."""
+def _by_the_rules(
+    options: Sequence[Slot], rule: ServiceRule, wanted: SlotWanted
+) -> tuple[list[Slot], list[tuple[Conflict, ...]]]:
+    """Which of them the rules allow, and what they say against the rest, before anything is claimed or read."""
     if not options:
-        return (Conflict(cause=Cause.RULE),)
+        return [], [(Conflict(cause=Cause.RULE),)]
     nothing_known = Facts(
         rule=rule,
         calendar=Calendar(span=options[0].time),
@@ -143,7 +146,13 @@ def _against_rules(options: list[Slot], rule: ServiceRule, wanted: SlotWanted) -
     )
     found = [conflicts(slot, nothing_known) for slot in options]
     against = [tuple(c for c in these if c.cause is not Cause.WINDOW) for these in found]
-    return against[0] if all(against) else ()
+    allowed = [slot for slot, problems in zip(options, against, strict=True) if not problems]
+    return allowed, [problems for problems in against if problems]
+
+
+def _is_by_rule(problems: tuple[Conflict, ...]) -> bool:
+    """A time that one provider or chair could have had was lost, whatever the rules say of the others."""
+    return any(conflict.cause.is_rule for conflict in problems)
 
 
 async def outlook(
@@ -152,9 +161,7 @@ async def outlook(
     """The facts from which openings are offered between two instants, read now."""
     now = utc_now()
     stretch = Interval(start=max(begin, now - timedelta(days=1)), end=max(end, now))
-    claims: Sequence[Slot] = await connections.ledger.claims.live(
-        site.location.connection, site.location.id, stretch, now
-    )
+    claims: Sequence[Slot] = await connections.ledger.claims.live(site.location.connection, stretch, now)
     booked: dict[date, int] = await connections.ledger.claims.booked(
         site.location.id, rule.service, site.day_of(stretch.start), site.day_of(stretch.end), now
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -112,25 +113,35 @@ class BookingClient:
     async def wait(self, request_id: str, seconds: float) -> BookingView:
         """The booking once it is decided, or as it stands after ``seconds``. Raises NoSuchBooking.
 
-        A server that is overloaded or away meanwhile is asked again.
+        A server that is overloaded or away meanwhile is asked again. Where no worker answers to the end, what the
+        server itself can tell is told.
         """
         end, pause = datetime.now(UTC) + timedelta(seconds=seconds), LOOKS_FIRST
-        view = await self._look(request_id)
+        view = await self._look(request_id, end)
         if view is None or (view.status is Status.RECEIVED and view.reason is None):
-            view = await self._heard(request_id, min(HEARD_WITHIN, timedelta(seconds=seconds)))
+            view = await self._heard(request_id, min(HEARD_WITHIN, end - datetime.now(UTC))) or view
         while view is None or view.status is Status.RECEIVED:
             left = end - datetime.now(UTC)
             if left <= timedelta(0):
-                return await self.show(request_id)
+                return view or await self._listed(request_id)
             await asyncio.sleep(min(pause, left).total_seconds())
             pause = min(2 * pause, LOOKS_AT_LEAST)
-            view = await self._look(request_id)
+            view = await self._look(request_id, end)
         return view
 
     async def show(self, request_id: str) -> BookingView:
         """Where the booking stands. Raises NoSuchBooking."""
+        return await self._seen(request_id, RPC_TIMEOUT)
+
+    async def _seen(self, request_id: str, within: timedelta) -> BookingView:
         try:
-            return await self._handle(request_id).query(BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT)
+            return await self._handle(request_id).query(BookingWorkflow.view, rpc_timeout=within)
+        except WorkflowQueryFailedError:
+            # Closed from outside before a task had handled what happened last: no worker can tell of it any more.
+            described = await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT)
+            if described.close_time is None:
+                raise
+            return await _as_listed(described)
         except RPCError as error:
             raise _translated(error, request_id) from error
 
@@ -142,9 +153,9 @@ class BookingClient:
         open_exceptions: bool = False,
         limit: int = 100,
     ) -> list[BookingView]:
-        """Bookings by status and location: the ``limit`` soonest visits, in order.
+        """Bookings by status and location, in order: the ``limit`` soonest visits, those that are over come last.
 
-        The listing lags by some milliseconds. Of a booking that does not answer only what is listed is told.
+        The listing lags by some milliseconds. Of a booking that does not answer in time only what is listed is told.
         """
         clauses = ["WorkflowType = 'BookingWorkflow'"]
         if status is not None:
@@ -155,9 +166,9 @@ class BookingClient:
         if open_exceptions:
             clauses.append("ExceptionReason IS NOT NULL AND ExecutionStatus = 'Running'")
         listed = [execution async for execution in self._client.list_workflows(" AND ".join(clauses))]
-        soonest = sorted(listed, key=_listed_start)[:limit]
-        turns = asyncio.Semaphore(ASKED_AT_ONCE)
-        views = await asyncio.gather(*(self._view(execution, turns) for execution in soonest))
+        soonest = sorted(listed, key=_how_soon)[:limit]
+        turns, end = asyncio.Semaphore(ASKED_AT_ONCE), datetime.now(UTC) + ASKED_TIMES * RPC_TIMEOUT
+        views = await asyncio.gather(*(self._view(execution, turns, end) for execution in soonest))
         return sorted(views, key=lambda view: view.start)
 
     async def resolve(self, request_id: str, decision: Resolution) -> BookingView:
@@ -254,20 +265,30 @@ class BookingClient:
         }
 
     async def _digest_of(self, given: BookingInput) -> str:
-        handle = self._handle(given.request.request_id)
-        return await handle.query(BookingWorkflow.digest, rpc_timeout=RPC_TIMEOUT)
+        described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
+        return await described.memo_value(DIGEST, given.digest, type_hint=str)
 
-    async def _look(self, request_id: str) -> BookingView | None:
-        """Where the booking stands; ``None``: nobody answers now."""
+    async def _look(self, request_id: str, end: datetime) -> BookingView | None:
+        """Where the booking stands; ``None``: nobody answers now, or not soon after ``end``."""
+        left = max(end - datetime.now(UTC), timedelta(0))
         try:
-            return await self.show(request_id)
+            return await self._seen(request_id, min(RPC_TIMEOUT, left + LATENESS))
         except RPCError as error:
             if error.status not in UNANSWERED:
                 raise
             return None
 
+    async def _listed(self, request_id: str) -> BookingView:
+        """What the server itself can tell of the booking."""
+        try:
+            return await _as_listed(await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT))
+        except RPCError as error:
+            raise _translated(error, request_id) from error
+
     async def _heard(self, request_id: str, within: timedelta) -> BookingView | None:
         """Told at once of a decision, or where the booking stands then; ``None``: it can be seen only."""
+        if within <= timedelta(0):
+            return None
         try:
             answer = await self._handle(request_id).execute_update(
                 BookingWorkflow.wait_longer, Patience(within=within), id=uuid4().hex, rpc_timeout=within + LATENESS
@@ -279,12 +300,15 @@ class BookingClient:
             pass
         return None
 
-    async def _view(self, execution: WorkflowExecution, turns: asyncio.Semaphore) -> BookingView:
+    async def _view(self, execution: WorkflowExecution, turns: asyncio.Semaphore, end: datetime) -> BookingView:
         async with turns:
-            try:
-                return await self._handle(execution.id).query(BookingWorkflow.view, rpc_timeout=RPC_TIMEOUT)
-            except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
-                return await _as_listed(execution)
+            left = end - datetime.now(UTC)
+            if left > timedelta(0):
+                with suppress(RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+                    return await self._handle(execution.id).query(
+                        BookingWorkflow.view, rpc_timeout=min(RPC_TIMEOUT, left)
+                    )
+            return await _as_listed(execution)
 
     async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
         handle, update_id = self._handle(request_id), uuid4().hex
@@ -336,6 +360,12 @@ def _closed(view: BookingView) -> str:
 
 def _listed_start(execution: WorkflowExecution) -> datetime:
     return execution.typed_search_attributes.get(APPOINTMENT_START) or execution.start_time
+
+
+def _how_soon(execution: WorkflowExecution) -> tuple[bool, float]:
+    """What is open before what is over, of which the latest first."""
+    start = _listed_start(execution).timestamp()
+    return (False, start) if execution.close_time is None else (True, -start)
 
 
 async def _as_listed(execution: WorkflowExecution) -> BookingView:

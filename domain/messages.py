@@ -1,6 +1,7 @@
 """What we say to whom. Email tells nothing by default; a text message at most the practice and the time."""
 
 import re
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -105,12 +106,21 @@ def _one_line(text: str) -> str:
 
 def _plain_text(text: str) -> str:
     """Letters of the basic SMS alphabet only: any other would halve the room in a message."""
-    return "".join(c for c in _one_line(text) if c in _GSM) or "Dental office"
+    return _one_line("".join(_in_gsm(c) for c in text)) or "Dental office"
+
+
+def _in_gsm(letter: str) -> str:
+    """The nearest there is: a letter without its accent, a plain quote or dash."""
+    if letter in _GSM or letter.isspace():
+        return letter
+    plain = unicodedata.normalize("NFKD", letter.translate(_TYPED))
+    return "".join(c for c in plain if c in _GSM)
 
 
 _GSM = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;!?'\"()&%+-/=*#@$£¥èéùìòÇØøÅåÄÖÑÜäöñüà"
 )
+_TYPED = str.maketrans("‘’“”–—", "''\"\"--")
 _DAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS_ES = ("lun", "mar", "mie", "jue", "vie", "sab", "dom")

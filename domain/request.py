@@ -94,3 +94,9 @@ class BookingRequest(Value):
     note: Note = Field(default="", repr=False)
     consent: Consent = Consent()
     language: Literal["en", "es"] = "en"
+
+    @property
+    def reached(self) -> Person:
+        """Who is told: the patient, or the guardian where only that one has an email or a phone."""
+        has_none = self.patient.email is None and self.patient.mobile is None
+        return self.guardian if has_none and self.guardian is not None else self.patient

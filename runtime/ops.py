@@ -22,6 +22,8 @@ from runtime.codec import KEY_ID, DecryptionError, EncryptionCodec
 log = structlog.get_logger("ops")
 
 MOST_BYTES = 8 * 1024 * 1024
+FINISHES_WITHIN = 5
+"""Seconds in which a request under way may end when the process does: who never finishes asking holds nobody up."""
 
 
 class AddressTaken(ConnectionError):
@@ -43,7 +45,8 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
 
     def endpoint(what: str, convert: Convert) -> Callable[[Request], Awaitable[JSONResponse]]:
         async def handle(request: Request) -> JSONResponse:
-            if token and not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {token}"):
+            given_token = request.headers.get("authorization", "").encode()
+            if token and not hmac.compare_digest(given_token, f"Bearer {token}".encode()):
                 return JSONResponse({"error": "a bearer token is needed"}, status_code=401)
             body = await request.body()
             if len(body) > MOST_BYTES:
@@ -51,7 +54,7 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
             try:
                 given = ParseDict(await request.json(), Payloads(), ignore_unknown_fields=True)
                 answer = Payloads(payloads=await convert(list(given.payloads)))
-            except (ParseError, ValueError, DecryptionError) as wrong:
+            except (ParseError, ValueError, TypeError, DecryptionError) as wrong:
                 return JSONResponse({"error": type(wrong).__name__}, status_code=400)
             keys = sorted({p.metadata.get(KEY_ID, b"").decode() for p in given.payloads})
             client = request.client.host if request.client else ""
@@ -84,7 +87,9 @@ async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
         listening = socket.create_server((host, int(port)))
     except OSError as refusal:
         raise AddressTaken(f"{address}: cannot listen there: {refusal.strerror}") from None
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=FINISHES_WITHIN)
+    )
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -317,7 +317,7 @@ class Landing:
             start=wanted.start,
             provider=wanted.provider,
             operatory=wanted.operatory,
-            contact=request.patient.mobile or request.patient.email,
+            contact=request.reached.mobile or request.reached.email,
             claim_until=workflow.now() + self._given.policy.hold_expiry,
             asked_at=self._state.asked_at,
             attended=self._state.attended,

@@ -80,8 +80,8 @@ class Notices:
     def _to_patient(self, kind: Kind) -> list[Notice]:
         request = self._state.given.request
         addresses = {
-            Channel.EMAIL: request.patient.email if request.consent.email else None,
-            Channel.SMS: request.patient.mobile if request.consent.sms else None,
+            Channel.EMAIL: request.reached.email if request.consent.email else None,
+            Channel.SMS: request.reached.mobile if request.consent.sms else None,
         }
         return [
             Notice(

@@ -9,6 +9,7 @@ from domain.booking import BookingView, MessageState, Reason, Status
 from domain.calendar import Appointment, EventKind, LandingState
 from domain.matching import Match, Verdict
 from domain.messages import plain_reason
+from domain.rules import Confirmation
 from domain.slot import Slot
 from workflows.contracts import BY_PATIENT, BookingInput, CalendarNews, NewTime, Resolution, ResolutionKind, workflow_id
 
@@ -291,12 +292,15 @@ class BookingState:
             self.match = Match(verdict=Verdict.NEW, because=("staff",))
         elif decision.kind is ResolutionKind.START:
             assert decision.start is not None
-            self.wanted = NewTime(start=decision.start, provider=decision.provider, operatory=decision.operatory)
+            provider = decision.provider if by_staff else decision.provider or self.wanted.provider
+            self.wanted = NewTime(start=decision.start, provider=provider, operatory=decision.operatory)
+            self.approved &= by_staff or self.given.policy.confirmation is not Confirmation.STAFF
             self.slot = None
             self.moving = self.appointment is not None
             self.version += 1
         elif decision.kind is ResolutionKind.RETRY:
-            self.match = match if match is not None and match.verdict is Verdict.MATCHED else None
+            settled = match is not None and (match.verdict is Verdict.MATCHED or "staff" in match.because)
+            self.match = match if settled else None
         else:
             self._accept_as_it_stands()
             if need is not None and need.reason is Reason.LANDING_UNCLEAR:

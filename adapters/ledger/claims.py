@@ -117,26 +117,32 @@ class Claims:
         mine = claims.c.reference == reference, claims.c.fence == by.fence
         await self._database.run(lambda c: c.execute(update(claims).where(*mine).values(before)))
 
-    async def landed(self, reference: str, keep_until: datetime, now: datetime) -> None:
-        """The appointment is in the calendar: the claim blocks until ``keep_until``, then only counts for the cap."""
-        values = {"landed": True, "expires_at": keep_until.timestamp()}
-        await self._database.run(
-            lambda c: c.execute(update(claims).where(claims.c.reference == reference).values(**values))
-        )
+    async def landed(self, claim: Claim) -> None:
+        """The appointment is in the calendar: the claim blocks until its end, then only counts for the cap of its day.
+
+        One that was freed meanwhile, because the desk had made the hold its own, blocks nobody, and counts.
+        """
+        landed = {"landed": True, "local_day": claim.local_day, "expires_at": claim.expires_at.timestamp()}
+
+        def work(c: Connection) -> None:
+            if not c.execute(update(claims).where(claims.c.reference == claim.reference).values(**landed)).rowcount:
+                freed = {"fence": _fence(), "live": False, "written": True}
+                c.execute(insert(claims).values(**_row(claim) | landed | freed))
+
+        await self._database.run(work)
 
     async def release(self, reference: str, fence: int | None = None) -> None:
         """Free the claim; with a fence only while that is the newest."""
         mine = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]
         await self._database.run(lambda c: c.execute(delete(claims).where(*mine)))
 
-    async def live(self, connection: str, location: str, span: Interval, now: datetime) -> list[Slot]:
-        """Live claims at a location that touch ``span``."""
+    async def live(self, connection: str, span: Interval, now: datetime) -> list[Slot]:
+        """Live claims that touch ``span``, at whatever location: providers may work at several."""
 
         def work(c: Connection) -> list[Slot]:
             rows = c.execute(
                 select(claims).where(
                     claims.c.connection == connection,
-                    claims.c.location == location,
                     _blocking(now.timestamp()),
                     claims.c.start_at < span.end.timestamp(),
                     claims.c.end_at > span.start.timestamp(),
@@ -156,7 +162,7 @@ class Claims:
                     claims.c.location == location,
                     claims.c.service == service,
                     claims.c.local_day.between(first, last),
-                    or_(claims.c.landed, _blocking(now.timestamp())),
+                    _counts(now.timestamp()),
                 )
                 .group_by(claims.c.local_day)
             )
@@ -167,6 +173,11 @@ class Claims:
 
 def _blocking(now: float) -> Any:
     return and_(claims.c.live, claims.c.expires_at > now)
+
+
+def _counts(now: float) -> Any:
+    """For the cap: what was written stands until it is released, though its claim has run out meanwhile."""
+    return or_(claims.c.landed, claims.c.written, _blocking(now))
 
 
 def _fence() -> int:
@@ -204,12 +215,8 @@ def _retire_expired(c: Connection, now: float) -> None:
     c.execute(update(claims).where(claims.c.live, claims.c.expires_at <= now).values(live=False))
 
 
-def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
-    """What is counted here must not grow meanwhile: those at one location or of one contact take turns."""
-    place = f"claims at {claim.connection} {claim.location}"
-    one_at_a_time(c, place, *([f"claims of {claim.contact}"] if claim.contact else []))
-    _retire_expired(c, now)
-    row = {
+def _row(claim: Claim) -> dict[str, Any]:
+    return {
         "reference": claim.reference,
         "connection": claim.connection,
         "location": claim.location,
@@ -222,6 +229,14 @@ def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
         "expires_at": claim.expires_at.timestamp(),
         "contact": claim.contact,
     }
+
+
+def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
+    """What is counted here must not grow meanwhile: those at one location or of one contact take turns."""
+    place = f"claims at {claim.connection} {claim.location}"
+    one_at_a_time(c, place, *([f"claims of {claim.contact}"] if claim.contact else []))
+    _retire_expired(c, now)
+    row = _row(claim)
     if c.execute(select(claims.c.id).where(_opposed(row, now)).limit(1)).first():
         raise SlotClaimed
     before = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
@@ -258,7 +273,7 @@ def _booked_by_others(c: Connection, claim: Claim, now: float) -> int:
         claims.c.service == claim.service,
         claims.c.local_day == claim.local_day,
         claims.c.reference != claim.reference,
-        or_(claims.c.landed, _blocking(now)),
+        _counts(now),
     )
     return int(c.execute(count).scalar_one())
 

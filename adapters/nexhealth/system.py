@@ -210,13 +210,15 @@ class NexHealthSystem:
         return wire.appointment(row, reads_notes=self.capabilities.reads_notes)
 
     async def _rows_around(self, location: str, span: Interval) -> list[Row]:
+        """What was cancelled is in nobody's way, also where its times cannot be read."""
         params = [
             *_at(location),
             ("start", wire.instant_text(span.start)),
             ("end", wire.instant_text(span.end)),
         ]
         rows = await self._days((location, span), lambda: self._transport.rows(APPOINTMENTS, params))
-        return [row for row in rows if str(row.get("location_id") or location) == location]
+        standing = [row for row in rows if not row.get("cancelled")]
+        return [row for row in standing if str(row.get("location_id") or location) == location]
 
     async def _windows(self, location: str, span: Interval, *, wanted: bool) -> tuple[Window, ...] | None:
         if not wanted or not self.capabilities.syncs_hours:

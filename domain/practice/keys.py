@@ -73,6 +73,12 @@ def _system_id(value: Any) -> str:
     return str(value)
 
 
+def _on_the_clock(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError('give a time of day on the location\'s clock, as in "12:00"')
+    return value
+
+
 def _not_zero(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be longer than zero")
@@ -84,6 +90,7 @@ Length = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_ze
 Quiet = Annotated[QuietHours, BeforeValidator(_quiet_hours)]
 Opening = Annotated[HoursSpan, BeforeValidator(_hours_span)]
 SystemId = Annotated[str, BeforeValidator(_system_id)]
+Cutoff = Annotated[time, AfterValidator(_on_the_clock)]
 
 
 class Keys(BaseModel):
@@ -113,7 +120,7 @@ class RuleKeys(Keys):
     buffer_after: Duration | None = None
     minimum_notice: Duration | None = None
     horizon: Length | None = None
-    same_day_cutoff: time | None = None
+    same_day_cutoff: Cutoff | None = None
     daily_cap: Annotated[int, Field(ge=1)] | None = None
     slot_step: Length | None = None
     only_in_windows: bool | None = None
@@ -128,8 +135,8 @@ class RuleKeys(Keys):
 class ServiceKeys(RuleKeys):
     id: Key
     label: Annotated[str, Field(min_length=1, max_length=60)]
-    offered_by: tuple[Key, ...] | None = None
-    offered_in: tuple[Key, ...] | None = None
+    offered_by: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
+    offered_in: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
     reason: SystemId | None = None
     procedures: tuple[SystemId, ...] = ()
 

@@ -87,7 +87,9 @@ def _service(defaults: RuleKeys, place: LocationKeys, service: ServiceKeys) -> S
     staff_deadline = values.pop("staff_deadline", STAFF_DEADLINE)
     values["hours"] = _week(values["hours"])
     by_provider = values.pop("duration_by_provider", {})
-    values["duration_by_provider"] = {place.providers[key]: length for key, length in by_provider.items()}
+    values["duration_by_provider"] = {
+        place.providers[key]: length for key, length in by_provider.items() if key in place.providers
+    }
     if "closed_on" in values:
         values["closed_on"] = frozenset(values["closed_on"])
     rule = ServiceRule(
@@ -128,6 +130,8 @@ def _problems(keys: PracticeKeys) -> Iterable[str]:
             f"connections[{i}]: there is one Ascend account, whose locations share providers and patients; "
             f"leave it out, and put its locations on {keys.connections[to_ascend[0]].name}"
         )
+    everybody = {key: system_id for place in keys.locations for key, system_id in place.providers.items()}
+    yield from _unknown("defaults.duration_by_provider", keys.defaults.duration_by_provider or (), everybody)
     names = [connection.name for connection in keys.connections]
     through_nexhealth = [c.name for c in keys.connections if c.reached_by == "nexhealth"]
     for i, place in enumerate(keys.locations):
@@ -141,6 +145,7 @@ def _problems(keys: PracticeKeys) -> Iterable[str]:
             )
         yield from _repeated(f"{path}.services", "id", [service.id for service in place.services])
         yield from _hours_problems(path, place)
+        yield from _unknown(f"{path}.duration_by_provider", place.duration_by_provider or (), place.providers)
         for j, service in enumerate(place.services):
             yield from _service_problems(keys, place, service, f"{path}.services[{j}]")
 
@@ -156,9 +161,13 @@ def _service_problems(keys: PracticeKeys, place: LocationKeys, service: ServiceK
         "duration_by_provider": (service.duration_by_provider or {}, place.providers),
     }
     for key, (used, known) in named.items():
-        for name in used:
-            if name not in known:
-                yield f"{path}.{key}: {name} is unknown; allowed: {', '.join(known)}"
+        yield from _unknown(f"{path}.{key}", used, known)
+
+
+def _unknown(path: str, used: Iterable[str], known: Iterable[str]) -> Iterable[str]:
+    for name in used:
+        if name not in known:
+            yield f"{path}: {name} is unknown; allowed: {', '.join(known)}"
 
 
 def _hours_problems(path: str, keys: RuleKeys) -> Iterable[str]:

@@ -144,6 +144,11 @@ def _in_windows(slot: Slot, calendar: Calendar, rule: ServiceRule) -> bool:
     return reached >= slot.time.end
 
 
+def needed(slot: Slot, rule: ServiceRule) -> Interval:
+    """The visit with the free time around it."""
+    return slot.time.widened(rule.buffer_before, rule.buffer_after)
+
+
 def _shared(slot: Slot, appointment: Appointment) -> Cause | None:
     if appointment.operatory == slot.operatory:
         return Cause.APPOINTMENT
@@ -151,10 +156,10 @@ def _shared(slot: Slot, appointment: Appointment) -> Cause | None:
 
 
 def _taken(slot: Slot, rule: ServiceRule, appointments: Iterable[Appointment]) -> Iterator[Conflict]:
-    needed = slot.time.widened(rule.buffer_before, rule.buffer_after)
+    room = needed(slot, rule)
     for appointment in appointments:
         cause = _shared(slot, appointment)
-        if cause is None or not appointment.status.occupies_chair or not needed.overlaps(appointment.time):
+        if cause is None or not appointment.status.occupies_chair or not room.overlaps(appointment.time):
             continue
         if not slot.time.overlaps(appointment.time):
             cause = Cause.BUFFER
@@ -174,8 +179,8 @@ def _blocked(slot: Slot, blocks: Iterable[Block]) -> Iterator[Conflict]:
 
 
 def _claimed(slot: Slot, rule: ServiceRule, claims: Iterable[Slot]) -> Iterator[Conflict]:
-    needed = slot.time.widened(rule.buffer_before, rule.buffer_after)
+    room = needed(slot, rule)
     for claim in claims:
         shared = claim.operatory == slot.operatory or claim.provider == slot.provider
-        if shared and needed.overlaps(claim.time):
+        if shared and room.overlaps(claim.time):
             yield Conflict(cause=Cause.CLAIM, time=claim.time)

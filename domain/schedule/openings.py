@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain.calendar import Window
 from domain.interval import Interval
 from domain.rules import ServiceRule
-from domain.schedule.conflicts import Facts, meant_for
+from domain.schedule.conflicts import Facts, meant_for, needed
 from domain.schedule.starts import Starts, Stretch, joined, stretch
 from domain.slot import Slot
 
@@ -42,11 +42,13 @@ def openings(facts: Facts, first: date, days: int) -> Iterator[Slot]:
 
 def alternatives(start: datetime, facts: Facts, *, provider: str | None = None, count: int = 3) -> tuple[Slot, ...]:
     """The nearest free slots to ``start`` within the calendar's span: its own day first, one slot a start."""
-    tz, known = facts.rule.tz, facts.calendar.span
+    tz, known, rule = facts.rule.tz, facts.calendar.span, facts.rule
     day, first, last = (moment.astimezone(tz).date() for moment in (start, known.start, known.end))
     starts = Starts(facts, first, (last - first).days + 1)
     pairs = [pair for pair in _pairs(facts, starts) if provider in (None, pair.provider)]
-    found = (next(filter(lambda slot: known.contains(slot.time), slots), None) for slots in _by_start(starts, pairs))
+    found = (
+        next((slot for slot in slots if known.contains(needed(slot, rule))), None) for slots in _by_start(starts, pairs)
+    )
     nearest = sorted(
         (slot for slot in found if slot is not None),
         key=lambda slot: (slot.time.start.astimezone(tz).date() != day, abs(slot.time.start - start), slot.time.start),

@@ -167,14 +167,14 @@ async def test_one_contact_cannot_fill_a_day(ledger: Ledger) -> None:
 
 async def test_a_landed_booking_counts_for_the_cap_after_its_claim_has_ended(ledger: Ledger) -> None:
     await ledger.claims.take(claim("a"), NOW)
-    await ledger.claims.landed("a", NOW + timedelta(seconds=10), NOW)
+    await ledger.claims.landed(claim("a", expires_at=NOW + timedelta(seconds=10)))
     later = NOW + timedelta(hours=1)
     assert (await ledger.claims.take(claim("b", expires_at=later + timedelta(hours=1)), later)).booked == 1
 
 
 async def test_a_landed_claim_neither_lives_again_nor_covers_another_write(ledger: Ledger) -> None:
     await ledger.claims.take(claim("a"), NOW)
-    await ledger.claims.landed("a", NOW + timedelta(seconds=10), NOW)
+    await ledger.claims.landed(claim("a", expires_at=NOW + timedelta(seconds=10)))
     later = NOW + timedelta(minutes=1)
     renewal = await ledger.claims.renew("a", later)
     with pytest.raises(ClaimLost):

@@ -215,7 +215,7 @@ class HoldProtocol(RuleBasedStateMachine):
     def _no_claim_is_left_after(self, time: timedelta) -> None:
         now = self.stage.now + time
         day = Interval(start=FIRST_START - timedelta(days=1), end=FIRST_START + timedelta(days=1))
-        assert not self._do(self.ledger.claims.live("memory", "here", day, now)), "a claim is left"
+        assert not self._do(self.ledger.claims.live("memory", day, now)), "a claim is left"
 
     async def _clear(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
