@@ -350,3 +350,13 @@ async def written(ledger: Ledger, reference: str, booking: str, *appointments: s
         renewal = await ledger.claims.renew(reference, NOW)
         await ledger.claims.begin_write(reference, renewal, taken.slot, booking, NOW)
         await ledger.news.wrote(reference, appointment)
+
+
+async def test_what_was_written_counts_for_the_cap_after_its_claim_has_run_out(ledger: Ledger) -> None:
+    """Its office is off over a weekend: it is on its way, and nobody has taken it back."""
+    one = claim("a")
+    await ledger.claims.take(one, NOW)
+    await ledger.claims.begin_write(one.reference, await ledger.claims.renew(one.reference, NOW), one.slot, "w", NOW)
+    later = one.expires_at + timedelta(hours=1)
+    booked = await ledger.claims.booked(one.location, one.service, one.local_day, one.local_day, later)
+    assert booked == {one.local_day: 1}

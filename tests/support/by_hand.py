@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
@@ -113,8 +113,11 @@ class ByHand:
         confirmation: Confirmation = Confirmation.AUTOMATIC,
         note: str = "",
         consent: bool = True,
+        asked: Mapping[str, Any] | None = None,
+        provider: str | None = None,
         **policy: Any,
     ) -> WorkflowHandle[BookingWorkflow, BookingView]:
+        """``asked``: what the request says otherwise."""
         request = request_from(
             {
                 "request_id": os.urandom(8).hex(),
@@ -129,6 +132,7 @@ class ByHand:
                 },
                 "consent": {"email": consent},
                 "note": note,
+                **(asked or {}),
             }
         )
         steers: dict[str, Any] = {
@@ -153,6 +157,7 @@ class ByHand:
                 existing_patients=True,
                 **steers | policy,
             ),
+            provider=provider,
             digest="",
         )
         handle = await self._client.start_workflow(

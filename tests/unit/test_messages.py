@@ -46,6 +46,18 @@ def test_times_are_told_on_the_locations_clock_in_the_patients_language() -> Non
     assert "Tue Dec 1" in compose(Kind.CONFIRMED, "email", "en", facts(), EmailContent.DETAILED).text
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Cl\u00ednica Dental Garc\u00eda", "Clinica Dental Garcia"),
+        ("Children\u2019s Dental", "Children's Dental"),
+        ("Pe\u00f1a Dental \u2013 Oakland", "Pe\u00f1a Dental - Oakland"),
+    ],
+)
+def test_a_practice_name_is_told_with_all_its_letters(name: str, told: str) -> None:
+    assert compose(Kind.CONFIRMED, "sms", "es", facts(name), EmailContent.NOTICE).text.startswith(f"{told}: ")
+
+
 def test_no_line_break_gets_into_a_subject() -> None:
     mail = compose(Kind.DESK_EXCEPTION, "email", "en", facts("X\r\nBcc: y@z.example"), EmailContent.NOTICE)
     assert "\n" not in mail.subject and "\r" not in mail.subject  # noqa: PT018

@@ -187,3 +187,35 @@ def test_hours_that_a_clock_change_swallows_offer_nothing() -> None:
     assert opened.start == opened.end
     known = Calendar(span=local_day(day, rule.tz))
     assert list(openings(Facts(rule=rule, calendar=known, now=known.span.start - timedelta(days=2)), day, 1)) == []
+
+
+def test_alternatives_at_the_edge_of_what_was_read_keep_their_buffer() -> None:
+    """A visit that ends where the reading begins is not in it."""
+    every_day = {day: (HoursSpan(open=time(8), close=time(12)),) for day in range(1, 8)}
+    rule = ServiceRule(
+        location="here",
+        service="cleaning",
+        label="Cleaning",
+        zone="America/Los_Angeles",
+        duration=timedelta(hours=1),
+        providers=("hazel",),
+        operatories=("op1",),
+        hours=every_day,
+        horizon=timedelta(days=90),
+        buffer_before=timedelta(minutes=30),
+    )
+    lost = datetime(2027, 1, 13, 18, tzinfo=UTC)
+    read = Calendar(span=Interval(start=lost - timedelta(days=1), end=lost + timedelta(days=7)))
+    before = Appointment(
+        id="1",
+        time=span(read.span.start - timedelta(hours=1), 60),
+        provider="hazel",
+        operatory="op1",
+        patient="9",
+        status=AppointmentStatus.CONFIRMED,
+    )
+    now = lost - timedelta(days=2)
+    truth = Facts(rule=rule, calendar=read.model_copy(update={"appointments": (before,)}), now=now)
+    offered = alternatives(lost, Facts(rule=rule, calendar=read, now=now), count=40)
+    assert len(offered) > 10
+    assert [slot for slot in offered if conflicts(slot, truth)] == []

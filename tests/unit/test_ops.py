@@ -1,11 +1,14 @@
 """The endpoint that decodes for Temporal's UI."""
 
+import asyncio
+
 import httpx
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
 
+from demo.stack import free_port
 from runtime.codec import EncryptionCodec, Keyring
-from runtime.ops import ops_app
+from runtime.ops import FINISHES_WITHIN, ops_app, serve
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
@@ -34,6 +37,8 @@ async def test_what_was_encrypted_is_decoded_for_the_pinned_origin_only() -> Non
 async def test_without_the_token_nothing_is_decoded() -> None:
     async with http(token="t" * 32) as client:
         assert (await client.post("/codec/decode", json=await sealed())).status_code == 401
+        strange = {b"Authorization": "Bearer \u00e9".encode()}
+        assert (await client.post("/codec/decode", json=await sealed(), headers=strange)).status_code == 401
         allowed = {"Authorization": "Bearer " + "t" * 32}
         assert (await client.post("/codec/decode", json=await sealed(), headers=allowed)).status_code == 200
 
@@ -43,10 +48,31 @@ async def test_what_cannot_be_read_is_refused_without_a_crash() -> None:
         foreign = await EncryptionCodec(Keyring({"k": b"x" * 32}), "default").encode([PLAIN])
         answer = await client.post("/codec/decode", json=MessageToDict(Payloads(payloads=foreign)))
         assert (answer.status_code, answer.json()) == (400, {"error": "DecryptionError"})
-        assert (await client.post("/codec/decode", content=b"no json")).status_code == 400
+        for content in (b"no json", b"1"):
+            assert (await client.post("/codec/decode", content=content)).status_code == 400
 
 
 async def test_readiness_follows_the_workers() -> None:
     async with http(ready=False) as client:
         assert (await client.get("/ready")).status_code == 503
         assert (await client.get("/live")).status_code == 200
+
+
+async def test_who_never_finishes_asking_does_not_keep_the_process_from_ending() -> None:
+    port, end = free_port(0), asyncio.Event()
+
+    async def process() -> None:
+        async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{port}"):
+            await end.wait()
+
+    running = asyncio.create_task(process())
+    await asyncio.sleep(0.3)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /codec/decode HTTP/1.1\r\nHost: worker\r\nContent-Length: 1000\r\n\r\n{")
+    await writer.drain()
+    await asyncio.sleep(0.3)
+    end.set()
+    done, _ = await asyncio.wait([running], timeout=FINISHES_WITHIN + 10)
+    writer.close()
+    await running
+    assert done, "it had to be let go from outside"

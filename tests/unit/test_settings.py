@@ -57,6 +57,14 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret-value" not in told
 
 
+@pytest.mark.parametrize("url", ["https://host:abc", "https://[::1", "nexhealth.info", ""])
+@pytest.mark.parametrize("place", ["development", "production"])
+def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, url: str, place: str) -> None:
+    monkeypatch.setenv("APP_ENV", place)
+    monkeypatch.setenv("NEXHEALTH_BASE_URL", url)
+    assert "NEXHEALTH_BASE_URL: must be an" in refusal()
+
+
 def test_a_slash_at_the_end_of_an_address_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://book.practice.example/")
     assert load_settings().public_base_url == "https://book.practice.example"

@@ -120,3 +120,24 @@ async def gate_to_temporal() -> Gate:
 async def through(gate: Gate) -> Client:
     plugin = holdfast_plugin(load_settings().payload_keyring, "default")
     return await Client.connect(f"127.0.0.1:{gate.port}", plugins=[plugin])
+
+
+async def test_who_waits_while_no_worker_answers_hears_received(unanswered: BookingClient) -> None:
+    view = await unanswered.submit(request(at(a_day(), 9)))
+    waited = await unanswered.wait(view.request_id, 2)
+    assert (waited.status, waited.reference) == (Status.RECEIVED, view.reference)
+
+
+async def test_what_is_to_come_is_listed_before_what_is_over(unanswered: BookingClient, client: Client) -> None:
+    hours = [at(a_day(), hour) for hour in (9, 10)]
+    over, coming = [await unanswered.submit(request(start, location="brooklyn")) for start in hours]
+    await client.get_workflow_handle(over.id).terminate()
+    for _ in range(50):
+        listed = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1000)
+        still = [view.request_id for view in listed]
+        (first,) = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1)
+        if first.request_id != over.request_id:
+            break
+        await asyncio.sleep(0.1)
+    assert {over.request_id, coming.request_id} <= set(still)
+    assert first.request_id != over.request_id

@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
 from tests.support.by_hand import ByHand, at_work
 from tests.support.courses import DECLINE, STAFF, Handle, decide, waiting
@@ -49,3 +50,22 @@ async def test_a_query_that_waited_for_a_worker_does_not_move_the_booking_on(
 
 async def kinds(handle: Handle) -> list[int]:
     return [event.event_type async for event in handle.fetch_history_events()]
+
+
+@pytest.mark.parametrize("remembered", [1000, 0])
+async def test_a_booking_closed_from_outside_before_a_task_saw_what_happened_can_be_shown(
+    client: Client, bookings: BookingClient, remembered: int
+) -> None:
+    hand = ByHand(client)
+    async with at_work(hand, client):
+        handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(seconds=4))
+        await waiting(handle, Reason.APPROVAL)
+        await hand.has_told("held")
+        await asyncio.sleep(0.5)
+    while EventType.EVENT_TYPE_TIMER_FIRED not in await kinds(handle):
+        await asyncio.sleep(0.05)
+    await handle.terminate()
+    async with at_work(hand, client, remembered):
+        assert (await bookings.show(handle.id)).status is Status.HELD
+        with pytest.raises(NotPossible, match="closed"):
+            await bookings.cancel(handle.id)

@@ -15,6 +15,7 @@ from adapters.errors import NotAuthorized, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
+from domain.matching import Match, Verdict
 from domain.policy import LandingPolicy
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, hour
@@ -256,3 +257,41 @@ async def test_what_does_not_land_is_looked_for_ever_more_rarely(hand: ByHand) -
     before = len(hand.made("await_landing"))
     await asyncio.sleep(6)
     assert len(hand.made("await_landing")) - before <= 5
+
+
+async def test_who_was_found_to_be_new_is_not_asked_about_again(hand: ByHand) -> None:
+    hand.answers["match_patient"] = Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=("7", "8"))
+    handle = await hand.start()
+    await waiting(handle, Reason.PATIENT_AMBIGUOUS)
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    await decide(handle, Resolution(kind=ResolutionKind.NEW_PATIENT))
+    again = await waiting(handle, Reason.SLOT_TAKEN)
+    await decide(handle, RETRY)
+    await seen(handle, lambda view: view.reason is Reason.SLOT_TAKEN and view.question != again.question)
+    assert len(hand.made("match_patient")) == 1
+
+
+async def test_a_time_that_no_person_has_seen_is_approved_by_one(hand: ByHand) -> None:
+    """The one that was approved is lost, and the patient picks another."""
+    hand.answers["write_hold"] = lambda given: HoldWritten(
+        appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
+    )
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    hand.answers["confirm_hold"] = HoldConfirmed(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    hand.answers["nearest_openings"] = SlotCheck()
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.SLOT_TAKEN)
+    later = hand.slot.time.start + timedelta(days=1)
+    hand.slot = hand.slot.model_copy(update={"time": hour(later)})
+    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=later))
+    assert (await waiting(handle, Reason.APPROVAL)).status is Status.HELD
+
+
+async def test_who_asked_for_a_provider_gets_that_one_at_another_time_too(hand: ByHand) -> None:
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    handle = await hand.start(provider="2")
+    await waiting(handle, Reason.SLOT_TAKEN)
+    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=hand.slot.time.start + timedelta(days=1)))
+    await until(lambda: len(hand.made("recheck_slot")) == 2)
+    assert [wanted.provider for wanted in hand.made("recheck_slot")] == ["2", "2"]

@@ -191,3 +191,19 @@ async def test_a_no_that_nobody_waited_for_any_more_is_not_taken_for_heard(clien
         await decide(handle, APPROVE)
         await handle.result()
     await hand.end()
+
+
+async def test_a_parent_who_alone_can_be_reached_is_told(hand: ByHand) -> None:
+    born = {"last_name": "Sampleton", "date_of_birth": "2019-01-15"}
+    parent = {
+        "first_name": "Ma",
+        "last_name": "Sampleton",
+        "date_of_birth": "1985-03-02",
+        "email": "ma@patients.example",
+    }
+    handle = await hand.start(asked={"patient": {"first_name": "Tad", **born}, "guardian": parent})
+    await confirmed(handle)
+    await hand.has_told("confirmed")
+    assert [notice.to for notice in hand.made("notify")] == ["ma@patients.example"]
+    assert hand.made("recheck_slot")[0].contact == "ma@patients.example"
+    assert (await handle.query(BookingWorkflow.view)).reason is None
