@@ -164,7 +164,7 @@ class Desk:
         state = self._state
         within = max(state.start - workflow.now(), LATE_AFTER)
         try:
-            if not await done_before(lambda: state.acted, self._taking_back.withdraw(), within):
+            if not await done_before(lambda: state.acted, self._taking_back.withdraw(), within, "Taken back by then"):
                 state.held_at = state.held_at and workflow.now()
                 return
         except NeedsStaff as need:

@@ -162,7 +162,8 @@ class Landing:
             state.write_open = True  # who took it out may put it back
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
-            await done_before(lambda: state.withdrawn, self._taking_back.withdraw(), LATE_AFTER)
+            earlier_gone = self._taking_back.withdraw()
+            await done_before(lambda: state.withdrawn, earlier_gone, LATE_AFTER, "Taken back by then")
 
     def _replaces(self, earlier: Appointment | None) -> None:
         """It has been taken back where the new one has landed; else it stands until then."""

@@ -67,8 +67,7 @@ class Notices:
             self._latest[DESK].cancel()
 
     async def finished(self) -> None:
-        while not all(task.done() for task in self._latest.values()):
-            await asyncio.shield(ended(self._latest.values()))
+        await ended(self._latest.values())
 
     def _send(self, to: str, deliver: Callable[[], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
         older = self._latest.get(to)
@@ -126,7 +125,9 @@ async def _in_turn(older: asyncio.Task[bool] | None, deliver: Callable[[], Corou
 
 
 async def _any(sending: list[asyncio.Task[bool]]) -> bool:
-    return any(await asyncio.gather(*sending))
+    await ended(sending)
+    reached = [sent.result() for sent in sending]
+    return any(reached)
 
 
 async def _attempted(

@@ -1,7 +1,7 @@
 """Waiting: with a deadline, beside something else, and with reminders for those who are waited for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,18 +17,23 @@ A_MOMENT = timedelta(milliseconds=1)
 
 async def happens_before(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
     """Whether the condition came true by then."""
-    return await _comes_true(condition, max(deadline - workflow.now(), timedelta(0)), summary)
+    return await _comes_true(condition, deadline - workflow.now(), summary)
 
 
-async def _comes_true(condition: Callable[[], bool], within: timedelta | None, summary: str | None = None) -> bool:
-    """Whoever is cancelled at the moment at which it does is cancelled; Python 3.11 would let it go on."""
+async def _comes_true(condition: Callable[[], bool], within: timedelta, summary: str) -> bool:
+    """As the SDK's wait with a timeout, but the same on every Python.
+
+    ``asyncio.wait_for``, on which that one rests, is not: a history recorded on 3.11 would not replay on 3.12, and 3.11
+    lets go on who is cancelled at the moment at which the condition comes true.
+    """
+    if condition() or within <= timedelta(0):
+        return condition()
+    over = asyncio.create_task(workflow.sleep(within, summary=summary))
     try:
-        await workflow.wait_condition(condition, timeout=within, timeout_summary=summary)
-    except TimeoutError:
-        return False
-    if is_cancelled():
-        raise asyncio.CancelledError
-    return True
+        await workflow.wait_condition(lambda: over.done() or condition())
+    finally:
+        over.cancel()
+    return condition()
 
 
 async def caught_up() -> None:
@@ -58,12 +63,12 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def done_before(
-    condition: Callable[[], bool], work: Coroutine[Any, Any, None], within: timedelta | None = None
+    condition: Callable[[], bool], work: Coroutine[Any, Any, None], within: timedelta, summary: str
 ) -> bool:
     """Whether this was done before the condition came true, and within the time given; else it is dropped."""
     task = asyncio.create_task(work)
     try:
-        await _comes_true(lambda: task.done() or condition(), within)
+        await _comes_true(lambda: task.done() or condition(), within, summary)
     finally:
         task.cancel()
         await ended([task])
@@ -76,11 +81,16 @@ def is_cancelled() -> bool:
     return waiting is not None and waiting.cancelling() > 0
 
 
-async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Returns when all have ended; what failed fails here, what was dropped does not."""
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, BaseException) and not is_cancelled_exception(outcome):
-            raise outcome
+async def ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Returns when all have ended; what failed fails here, what was dropped does not.
+
+    ``asyncio.gather`` takes what has ended before on the spot since Python 3.12, and a turn of the loop later on 3.11.
+    """
+    await workflow.wait_condition(lambda: all(task.done() for task in tasks))
+    for task in tasks:
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not is_cancelled_exception(failure):
+            raise failure
 
 
 class Reminders:
