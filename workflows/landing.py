@@ -164,6 +164,8 @@ class Landing:
         elif earlier is not None and _is_in_the_way(earlier, slot, written):
             earlier_gone = self._taking_back.withdraw()
             await done_before(lambda: state.withdrawn, earlier_gone, LATE_AFTER, "Taken back by then")
+            if state.appointment is not None and not state.moving:  # the desk has confirmed it: which one is meant?
+                raise NeedsStaff(Reason.HOLD_CHANGED)
 
     def _replaces(self, earlier: Appointment | None) -> None:
         """It has been taken back where the new one has landed; else it stands until then."""

@@ -32,6 +32,8 @@ class Office:
         self._taking_back = taking_back
         self._notices = notices
         self._listing = listing
+        self._off_since: datetime | None = None
+        """Waited for since then, so that what is approved can be confirmed."""
 
     async def takes_it(self) -> None:
         """Returns when the hold has landed or is not wanted any more.
@@ -71,11 +73,16 @@ class Office:
 
         Raises NeedsStaff where that would be too late for a person to act.
         """
-        state, ask_at = self._state, self._ask_at(workflow.now())
+        state = self._state
+        self._off_since = self._off_since or workflow.now()
+        ask_at = self._ask_at(self._off_since)
         self._listing.become(Status.HELD, Reason.AWAITING_CONFIRMATION)
         self._notices.tell_patient(Kind.HELD)
         await self._next(min(ask_at, state.look_at or ask_at))
-        if state.office_off and not state.withdrawn and workflow.now() >= ask_at:
+        if state.office_off and workflow.now() < ask_at:
+            return
+        self._off_since = None
+        if state.office_off and not state.withdrawn:
             raise NeedsStaff(Reason.NOT_CONFIRMED)
 
     def look_is_due(self) -> bool:

@@ -313,8 +313,10 @@ class BookingState:
         if self.doubt is not None and self.match is not None and len(self.match.candidates) == 1:
             self.match = Match(verdict=Verdict.MATCHED, chart=self.match.candidates[0], because=("staff",))
         if self.appointment is not None:
-            self.moving = False
-            self.slot = self.appointment.slot
+            kept = self.appointment.slot
+            if self.moving:
+                self.wanted = NewTime(start=kept.time.start, provider=kept.provider, operatory=kept.operatory)
+            self.slot, self.moving = kept, False
 
     def _is_there(self) -> None:
         """A person was asked to look and has seen it in the practice's own system, whatever our account of it says."""
@@ -323,7 +325,7 @@ class BookingState:
             self.confirmed = self.vouched = True
 
     def open_exception(self, need: NeedsStaff) -> None:
-        self.need = need
+        self.need, self.resolution = need, None  # what was decided on the one before says nothing of this one
         self.questions += 1
         self.gate_shown |= need.reason in GATES
 

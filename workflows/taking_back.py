@@ -36,7 +36,11 @@ class TakingBack:
         """
         state = self._state
         state.giving_back = True
-        kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
+        try:
+            kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
+        except NeedsStaff:  # refused: should it be gone later, it was not us
+            state.giving_back = False
+            raise
         state.giving_back = False
         state.claimed = False
         if not kept:
@@ -69,6 +73,7 @@ class TakingBack:
         state.plan_sweep(workflow.now(), anew=True)  # it may land yet, or not be taken back
         state.appointment, state.replaced = state.replaced, None
         state.moving = state.appointment is not None
+        state.held_at = workflow.now() if state.is_held else None
         state.confirmed = False
         state.slot = None
 

@@ -23,13 +23,18 @@ class Undoing:
         await self.nothing_comes_back()
 
     async def _take_back(self) -> None:
-        """Where the practice system refuses, a person removes it and says so."""
+        """Also the hold that stood until its successor has landed. Where the practice system refuses, a person
+        removes it and says so.
+        """
         while True:
             try:
-                return await self._taking_back.withdraw()
+                await self._taking_back.withdraw()
             except NeedsStaff as need:
-                if await self._desk.takes_care_of(need):
-                    return self._taking_back.forget_hold()
+                if not await self._desk.takes_care_of(need):
+                    continue
+                self._taking_back.forget_hold()
+            if self._state.appointment is None:
+                return
 
     async def nothing_comes_back(self) -> None:
         """What was taken back may land yet, come late, or the taking back be refused by the practice's own system.

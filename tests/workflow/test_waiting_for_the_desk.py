@@ -295,3 +295,58 @@ async def test_who_asked_for_a_provider_gets_that_one_at_another_time_too(hand: 
     await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=hand.slot.time.start + timedelta(days=1)))
     await until(lambda: len(hand.made("recheck_slot")) == 2)
     assert [wanted.provider for wanted in hand.made("recheck_slot")] == ["2", "2"]
+
+
+async def test_the_desk_is_asked_in_time_however_often_an_office_that_is_off_is_tried(hand: ByHand) -> None:
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
+    hand.answers["confirm_hold"] = HoldConfirmed(office_off=True)
+    landing = LandingPolicy(
+        look_while_off=timedelta(seconds=1), at_least=timedelta(seconds=4), margin=timedelta(days=30)
+    )
+    handle = await hand.start(confirmation=STAFF, landing=landing)
+    await waiting(handle, Reason.APPROVAL)
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.NOT_CONFIRMED)
+
+
+async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(hand: ByHand) -> None:
+    on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
+    unclear = on_its_way.model_copy(update={"landing": LandingState.INCOMPLETE})
+    match = hand.answers["match_patient"]
+    hand.answers["match_patient"] = match.model_copy(
+        update={"verdict": Verdict.ASK, "chart": None, "candidates": ("7",), "reason": Reason.PATIENT_EXISTS}
+    )
+    looked = asyncio.Event()
+
+    async def look(_: Any) -> HoldWritten:
+        await looked.wait()
+        return HoldWritten(appointment=unclear)
+
+    hand.answers["write_hold"] = HoldWritten(appointment=on_its_way)
+    hand.answers["await_landing"] = look
+    hand.answers["read_outcome"] = on_its_way
+    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
+    view = await waiting(handle, Reason.PATIENT_EXISTS)
+    await until(lambda: hand.made("await_landing"))
+    deciding = asyncio.create_task(decide(handle, Resolution(kind=ResolutionKind.APPROVE, question=view.question)))
+    await asyncio.sleep(2)
+    looked.set()
+    await deciding
+    await asyncio.sleep(1)
+    assert "confirmed" not in hand.told()
+    await waiting(handle, Reason.LANDING_UNCLEAR)
+
+
+async def test_a_hold_that_we_may_not_take_back_and_the_desk_took_out_is_not_written_again_unasked(
+    hand: ByHand,
+) -> None:
+    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    hand.answers["write_hold"] = lambda given: HoldWritten(
+        appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
+    )
+    handle = await hand.start(confirmation=STAFF, hold_expiry=timedelta(seconds=1))
+    await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    hand.answers["confirm_hold"] = HoldConfirmed()
+    await decide(handle, APPROVE)
+    await waiting(handle, Reason.HOLD_CHANGED)
+    assert len(hand.made("write_hold")) == 1
