@@ -109,11 +109,11 @@ class Settings(BaseSettings):
 
     @property
     def payload_keyring(self) -> Keyring:
-        return _keyring("PAYLOAD_KEYS", self.payload_keys, self.state_dir / "payload.keys")
+        return _keyring(self.payload_keys, self.state_dir / "payload.keys")
 
     @property
     def link_keyring(self) -> Keyring:
-        return _keyring("LINK_KEYS", self.link_keys, self.state_dir / "link.keys")
+        return _keyring(self.link_keys, self.state_dir / "link.keys")
 
 
 def load_settings() -> Settings:
@@ -246,11 +246,8 @@ def _text(settings: Settings, name: str) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def _keyring(name: str, value: SecretStr, path: Path) -> Keyring:
-    text = value.get_secret_value()
-    if not text:
-        text = _kept_key(path)
-    return Keyring(_parse_keys(text))
+def _keyring(value: SecretStr, path: Path) -> Keyring:
+    return Keyring(_parse_keys(value.get_secret_value() or _kept_key(path)))
 
 
 def _kept_key(path: Path) -> str:

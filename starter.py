@@ -83,7 +83,7 @@ def show(booking: Id, as_json: Json = False) -> None:
 def list_(
     status: Annotated[Status | None, typer.Option()] = None, location: Location = None, as_json: Json = False
 ) -> None:
-    """Bookings, soonest visit first."""
+    """Bookings, in the order of their visits; of many, the soonest."""
 
     async def work(session: Session) -> list[BookingView]:
         return await session.bookings.find(status=status, location=location)

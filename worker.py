@@ -1,9 +1,10 @@
 """The Temporal worker: connects, puts the parts together, runs until told to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -42,17 +43,14 @@ DECISIONS_AT_ONCE = 8
 async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
     """One worker for workflows and messages and one a connection, all in this process."""
     hashed = KeyedHash(*settings.link_keyring.secrets)
-    patients = PatientActivities(parts, hashed)
-    slots = SlotActivities(parts, hashed)
-    holds, withdrawals = HoldActivities(parts), WithdrawalActivities(parts)
+    practice_steps = _practice_steps(parts, hashed)
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(messengers(settings, parts.practice.name))
         messages = MessageActivities(parts, channels, hashed, settings.public_base_url or None)
-        queue = settings.booking_task_queue
         running = [
             Worker(
                 client,
-                task_queue=queue,
+                task_queue=settings.booking_task_queue,
                 workflows=[BookingWorkflow],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
                 max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
@@ -66,19 +64,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                 Worker(
                     client,
                     task_queue=practice_queue(connection.name),
-                    activities=[
-                        patients.match_patient,
-                        patients.create_chart,
-                        slots.recheck_slot,
-                        slots.nearest_openings,
-                        slots.release_claim,
-                        holds.write_hold,
-                        holds.await_landing,
-                        holds.confirm_hold,
-                        holds.read_outcome,
-                        withdrawals.withdraw_hold,
-                        withdrawals.sweep_twins,
-                    ],
+                    activities=practice_steps,
                     max_concurrent_activities=CALLS_AT_ONCE,
                     graceful_shutdown_timeout=GRACE,
                 )
@@ -89,6 +75,25 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
             yield running
         finally:
             await asyncio.gather(*(worker.shutdown() for worker in running))
+
+
+def _practice_steps(parts: Connections, hashed: KeyedHash) -> list[Callable[..., Any]]:
+    """The activities on a practice system."""
+    patients, slots = PatientActivities(parts, hashed), SlotActivities(parts, hashed)
+    holds, withdrawals = HoldActivities(parts), WithdrawalActivities(parts)
+    return [
+        patients.match_patient,
+        patients.create_chart,
+        slots.recheck_slot,
+        slots.nearest_openings,
+        slots.release_claim,
+        holds.write_hold,
+        holds.await_landing,
+        holds.confirm_hold,
+        holds.read_outcome,
+        withdrawals.withdraw_hold,
+        withdrawals.sweep_twins,
+    ]
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

@@ -24,9 +24,6 @@ class Capabilities(Value):
     """``ascend``, ``dentrix``, ``dentrix-enterprise``, ``eaglesoft`` or ``open-dental``."""
     queued_writes: bool = False
     """A write is accepted first and lands later: see ``Appointment.landing``."""
-    tells_landing: bool = False
-    """A queued write's end is told by an event; otherwise only looking shows it."""
-    confirms: bool = True
     moves_in_place: bool = True
     """Start, length and operatory of an appointment can be changed; see ``can_move``."""
     moves_provider: bool = True
@@ -34,8 +31,6 @@ class Capabilities(Value):
     """What the desk writes into a note is seen, and so is our reference, or that it was taken out."""
     syncs_hours: bool = True
     """``Calendar.windows`` shows the practice's own schedule; otherwise only the practice file's hours count."""
-    sees_lunch: bool = True
-    """Lunch and other breaks come as blocks; otherwise the practice file's hours must leave them out."""
     sends_at_most: int = 8
     """How often one appointment is written while it stays unknown what became of it; then a person is asked."""
     attaches_procedures: bool = True

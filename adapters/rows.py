@@ -1,10 +1,12 @@
 """What the rows of every practice system have in common."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 from adapters.errors import Refused, Unavailable
-from domain.calendar import Appointment
+from domain.calendar import Appointment, Block
+from domain.interval import Interval
 
 
 def when(text: Any) -> datetime:
@@ -14,6 +16,22 @@ def when(text: Any) -> datetime:
     except ValueError:
         raise Unavailable("a row with an unreadable time") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def date_or_none(text: Any) -> date | None:
+    """The day with which a date or an instant begins."""
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
+
+
+def closed(time: Interval, operatory: str | None, provider: str | None) -> Iterator[Block]:
+    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
+    if operatory is not None:
+        yield Block(time=time, operatory=operatory)
+    if provider is not None or operatory is None:
+        yield Block(time=time, provider=provider)
 
 
 def check_ours(seen: Appointment, reference: str) -> None:

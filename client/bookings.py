@@ -42,6 +42,7 @@ from workflows.contracts import (
     NewTime,
     Patience,
     Resolution,
+    request_id_of,
     workflow_id,
 )
 from workflows.search_attributes import (
@@ -102,7 +103,7 @@ class BookingClient:
         try:
             answer = await self._start_and_ask(given)
         except WorkflowAlreadyStartedError:
-            answer = Answer(view=await self.show(request.request_id), digest=await self._digest_of(given))
+            answer = await self._of_one_that_is_over(given)
         except WorkflowUpdateRPCTimeoutOrCancelledError as late:
             _unless_cancelled(late)
             answer = await self._as_handed_over(given)
@@ -153,9 +154,10 @@ class BookingClient:
         open_exceptions: bool = False,
         limit: int = 100,
     ) -> list[BookingView]:
-        """Bookings by status and location, in order: the ``limit`` soonest visits, those that are over come last.
+        """Bookings by status and location, in the order of their visits; of more than ``limit`` the soonest open ones.
 
-        The listing lags by some milliseconds. Of a booking that does not answer in time only what is listed is told.
+        Where there is room, those that are over come in, the latest first. The listing lags by some milliseconds. Of a
+        booking that does not answer in time only what is listed is told.
         """
         clauses = ["WorkflowType = 'BookingWorkflow'"]
         if status is not None:
@@ -239,11 +241,17 @@ class BookingClient:
                 BookingWorkflow.run, given, rpc_timeout=SURELY_WITHIN, **self._start_options(given)
             )
         except WorkflowAlreadyStartedError:
-            return Answer(view=await self.show(given.request.request_id), digest=await self._digest_of(given))
+            return await self._of_one_that_is_over(given)
         described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         reference = await described.memo_value(REFERENCE, given.reference, type_hint=str)
-        digest = await described.memo_value(DIGEST, given.digest, type_hint=str)
-        return Answer(view=_received(given.model_copy(update={"reference": reference})), digest=digest)
+        view = _received(given.model_copy(update={"reference": reference}))
+        return Answer(view=view, digest=await _digest_in(described, given))
+
+    async def _of_one_that_is_over(self, given: BookingInput) -> Answer:
+        """A booking with this request id has ended: it is not started anew."""
+        view = await self.show(given.request.request_id)
+        described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
+        return Answer(view=view, digest=await _digest_in(described, given))
 
     def _start_options(self, given: BookingInput) -> dict[str, Any]:
         """Whoever starts a booking a second time attaches to it."""
@@ -263,10 +271,6 @@ class BookingClient:
             "memo": {REFERENCE: given.reference, DIGEST: given.digest},
             "static_summary": f"{given.policy.label} at {given.policy.location}",
         }
-
-    async def _digest_of(self, given: BookingInput) -> str:
-        described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
-        return await described.memo_value(DIGEST, given.digest, type_hint=str)
 
     async def _look(self, request_id: str, end: datetime) -> BookingView | None:
         """Where the booking stands; ``None``: nobody answers now, or not soon after ``end``."""
@@ -335,9 +339,7 @@ class BookingClient:
         raise NoAnswer("the booking does not answer; whether it is done can be seen later")
 
     def _handle(self, request_id: str) -> WorkflowHandle[BookingWorkflow, BookingView]:
-        return self._client.get_workflow_handle_for(
-            BookingWorkflow.run, workflow_id(request_id.removeprefix("booking-"))
-        )
+        return self._client.get_workflow_handle_for(BookingWorkflow.run, workflow_id(request_id_of(request_id)))
 
 
 def _forget(start: WithStartWorkflowOperation[BookingWorkflow, BookingView]) -> None:
@@ -350,6 +352,10 @@ def _unless_cancelled(late: WorkflowUpdateRPCTimeoutOrCancelledError) -> None:
     """The SDK tells of a caller that was cancelled as of an answer that was late."""
     if isinstance(late.__cause__, asyncio.CancelledError):
         raise late.__cause__
+
+
+async def _digest_in(described: WorkflowExecution, given: BookingInput) -> str:
+    return await described.memo_value(DIGEST, given.digest, type_hint=str)
 
 
 def _closed(view: BookingView) -> str:
@@ -374,7 +380,7 @@ async def _as_listed(execution: WorkflowExecution) -> BookingView:
     reason = said.get(EXCEPTION_REASON)
     return BookingView(
         id=execution.id,
-        request_id=execution.id.removeprefix("booking-"),
+        request_id=request_id_of(execution.id),
         reference=await execution.memo_value(REFERENCE, "", type_hint=str),
         status=Status(said.get(BOOKING_STATUS) or Status.RECEIVED),
         reason=Reason(reason) if reason else None,

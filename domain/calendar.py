@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime
-
 from domain.base import Value
 from domain.interval import Interval
 from domain.slot import Slot
@@ -53,7 +51,6 @@ class Appointment(Value):
     status: AppointmentStatus
     reference: str | None = None
     """Our marker, where the note carries one: this appointment was written by a booking of ours."""
-    last_modified: AwareDatetime | None = None
     landing: LandingState = LandingState.LANDED
 
     @property

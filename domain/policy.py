@@ -18,7 +18,7 @@ class LandingPolicy(Value):
     """How long a write that is on its way to the practice's own system may take, and who is told when."""
 
     look_after: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (0.5, 1, 2, 5, 10, 20, 30))
-    """Looks by our own account, each so long after the one before; the last again and again. Each may cost money."""
+    """Looks by our own account, each so long after the one before; then ever more rarely. Each may cost money."""
     look_while_off: timedelta = timedelta(hours=1)
     """While the office is known to be off, so often it is asked whether it is back; that it is back is told, too."""
     tell_patient_after: timedelta = timedelta(minutes=10)

@@ -7,21 +7,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from temporalio import activity, client
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from adapters.errors import OutsideError, RateLimited, Refused, Unavailable
 from domain.practice import UnknownName
-from runtime.unmoved import AsksAgain
 
 log = structlog.get_logger("activity")
 
 
-class HoldfastInterceptor(Interceptor, client.Interceptor):
-    def intercept_client(self, next: client.OutboundInterceptor) -> client.OutboundInterceptor:
-        return AsksAgain(next)
-
+class HoldfastInterceptor(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Activity(next)
 

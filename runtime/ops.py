@@ -87,9 +87,14 @@ async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
         listening = socket.create_server((host, int(port)))
     except OSError as refusal:
         raise AddressTaken(f"{address}: cannot listen there: {refusal.strerror}") from None
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=FINISHES_WITHIN)
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # its own would let loggers speak again that are silenced
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=FINISHES_WITHIN,
     )
+    server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

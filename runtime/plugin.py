@@ -9,7 +9,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from runtime.codec import EncryptionCodec, Keyring
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
-from runtime.unmoved import Unmoved
+from runtime.unmoved import AskingAgain, Unmoved
 
 PASSED_THROUGH = (
     "domain",
@@ -30,7 +30,7 @@ def holdfast_plugin(keyring: Keyring, namespace: str, *, require_encrypted: bool
     return SimplePlugin(
         "holdfast",
         data_converter=data_converter(codec),
-        interceptors=[HoldfastInterceptor()],
+        interceptors=[HoldfastInterceptor(), AskingAgain()],
         workflow_runner=_sandboxed,
     )
 
@@ -46,9 +46,8 @@ def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
 class _Runner(SandboxedWorkflowRunner):
     """Queries move nothing, and payloads have no context.
 
-    Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere.
-
-    The SDK would enter the sandbox for every payload to find out, which took a tenth of a worker's time.
+    Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere. The SDK
+    would enter the sandbox for every payload to find out, which took a tenth of a worker's time.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:

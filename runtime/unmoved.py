@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.client import OutboundInterceptor, QueryWorkflowInput, WorkflowQueryFailedError
+from temporalio.client import Interceptor, OutboundInterceptor, QueryWorkflowInput, WorkflowQueryFailedError
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class Unmoved:
             return self._activate(act)
         time = act.timestamp.ToNanoseconds()
         if not act.is_replaying and time == self._time and act.history_length > self._events:
-            log.info("kept what a query brought")
+            log.info("a query is to be asked again")
             completion = WorkflowActivationCompletion(run_id=act.run_id)
             completion.failed.failure.message = ASK_AGAIN
             return completion
@@ -48,7 +48,14 @@ class Unmoved:
         return self._activate(act)
 
 
-class AsksAgain(OutboundInterceptor):
+class AskingAgain(Interceptor):
+    """The other half, at the client: whoever asked does not notice."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _AsksAgain(next)
+
+
+class _AsksAgain(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         for _ in range(ASKED_TIMES - 1):
             try:

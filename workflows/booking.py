@@ -104,8 +104,10 @@ class BookingWorkflow:
                 if state.withdrawn:
                     raise Withdrawn
                 self._listing.become(Status.CONFIRMED)
-            except (OnItsWay, GivenBack):
+            except OnItsWay:
                 continue
+            except GivenBack:
+                state.close_exception()
             except NeedsStaff as need:
                 state.need = need
             except Declined as no:
@@ -158,11 +160,6 @@ class BookingWorkflow:
     @workflow.query
     def view(self) -> BookingView:
         return self._state.view()
-
-    @workflow.query
-    def digest(self) -> str:
-        """Of the request this booking was started with."""
-        return self._given.digest
 
     @workflow.update
     async def wait_for_decision(self) -> Answer:

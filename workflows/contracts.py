@@ -22,8 +22,16 @@ NOT_ALLOWED = "NotAllowed"
 """Type of the refusals by which a booking answers what its state does not allow."""
 
 
+_PREFIX = "booking-"
+
+
 def workflow_id(request_id: str) -> str:
-    return f"booking-{request_id}"
+    return f"{_PREFIX}{request_id}"
+
+
+def request_id_of(booking: str) -> str:
+    """From a workflow id; a request id stays as it is."""
+    return booking.removeprefix(_PREFIX)
 
 
 class BookingInput(Value):

@@ -201,7 +201,7 @@ class Landing:
         """See whether the practice's own system has taken the hold in; see to it that the chair is ours.
 
         While it is off there is nothing to see; ``surely``: look all the same.
-        Raises NeedsStaff where it was refused, lost or is not to be found out.
+        Raises NeedsStaff where it was refused, lost or is not to be found out, GivenBack where we had taken it back.
         """
         state = self._state
         assert state.appointment is not None
@@ -234,10 +234,7 @@ class Landing:
         if seen.conflicts:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         if seen.appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
-            refused = seen.appointment.landing is LandingState.REFUSED
-            await self._taking_back.give_up(seen.appointment.id)
-            reason = Reason.REFUSED_BY_OFFICE if refused else Reason.NOT_LANDED
-            raise NeedsStaff(reason, alternatives=await self._other_times())
+            raise await self._not_taken_in(seen.appointment)
         if seen.appointment.landing is LandingState.INCOMPLETE:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
 
@@ -247,8 +244,16 @@ class Landing:
         if match is not None and match.chart == wrote_for and chart and chart != wrote_for:
             self._state.match = match.model_copy(update={"chart": chart, "dependent": False})
 
+    async def _not_taken_in(self, hold: Appointment) -> NeedsStaff:
+        """The office refused it, or let it lie."""
+        await self._taking_back.give_up(hold.id)
+        reason = Reason.REFUSED_BY_OFFICE if hold.landing is LandingState.REFUSED else Reason.NOT_LANDED
+        return NeedsStaff(reason, alternatives=await self._other_times())
+
     async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff | GivenBack:
-        """We took the hold back for what has its chair; or somebody took it out, and may put it back."""
+        """We took the hold back, for what has its chair or while it was wanted still; or somebody took it out, and
+        may put it back.
+        """
         state = self._state
         lost = state.appointment
         self._taking_back.forget_hold()

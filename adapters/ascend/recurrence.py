@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.ascend.wire import Row, ref
-from adapters.rows import when
+from adapters.rows import closed, when
 from domain.calendar import Block
 from domain.interval import Interval
 from domain.local_time import instant
@@ -39,17 +39,8 @@ def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
         start = instant(day, begin.time(), tz)
         time = Interval(start=start, end=max(start + first.length, instant(day + lasts, end.time(), tz)))
         if time.overlaps(around):
-            found += _closed(row, time)
+            found += closed(time, ref(row, "operatory"), ref(row, "provider"))
     return found
-
-
-def _closed(row: Row, time: Interval) -> Iterator[Block]:
-    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
-    operatory, provider = ref(row, "operatory"), ref(row, "provider")
-    if operatory is not None:
-        yield Block(time=time, operatory=operatory)
-    if provider is not None or operatory is None:
-        yield Block(time=time, provider=provider)
 
 
 def _first(row: Row, tz: ZoneInfo) -> Interval:

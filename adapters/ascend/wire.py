@@ -1,6 +1,6 @@
 """Ascend's rows, read tolerantly, and ours, written as the vendor wants them."""
 
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ import phonenumbers
 from adapters.ascend.listing import instant_text
 from adapters.errors import Unavailable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import when
+from adapters.rows import date_or_none, when
 from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
@@ -76,7 +76,6 @@ def appointment(row: Row) -> Appointment:
         patient=ref(row, "patient") or "",
         status=_STATUSES.get(status(row), AppointmentStatus.TENTATIVE),
         reference=reference_in(note if isinstance(note, str) else None),
-        last_modified=when(row["lastModified"]) if row.get("lastModified") else None,
     )
 
 
@@ -91,7 +90,6 @@ def _time(row: Row) -> Interval:
 
 
 def chart(row: Row) -> Chart:
-    born = str(row.get("dateOfBirth") or "")[:10]
     phones = row.get("phones") or []
     return Chart(
         id=str(row["id"]),
@@ -99,7 +97,7 @@ def chart(row: Row) -> Chart:
         last_name=row.get("lastName") or "",
         preferred_name=row.get("preferredName") or None,
         name_suffix=row.get("nameSuffix") or row.get("suffix") or None,
-        date_of_birth=_date_or_none(born),
+        date_of_birth=date_or_none(row.get("dateOfBirth")),
         email=row.get("emailAddress") or None,
         phones=tuple(str(p["number"]) for p in phones if isinstance(p, dict) and p.get("number")),
         status=_CHART_STATUSES.get(str(row.get("patientStatus", "ACTIVE")).upper(), ChartStatus.ACTIVE),
@@ -226,10 +224,3 @@ def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
 
 def _ids(references: Any) -> list[str]:
     return [str(r["id"] if isinstance(r, dict) else r) for r in references or []]
-
-
-def _date_or_none(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -256,7 +256,6 @@ def _earlier(c: Connection, claim: Claim, now: float) -> tuple[Slot, ...]:
     rows = c.execute(
         select(claims).where(
             claims.c.connection == claim.connection,
-            claims.c.location == claim.location,
             claims.c.reference != claim.reference,
             ~claims.c.landed,
             _blocking(now),

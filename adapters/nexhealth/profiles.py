@@ -33,15 +33,15 @@ class Profile(Value):
     moves: Support
     """Start, end, operatory and note can be changed in place; never the provider or the patient."""
     tells_landing: Support
+    """Where it does not, looking shows it; we look everywhere, since news may be lost."""
     syncs_hours: Support
-    hour_labels: Support
     lunch_blocks: Support
+    """Where they are not seen, the practice file's hours must leave lunch out; so with holidays."""
     holidays: Support
     closed_operatories: Support
     reads_notes: Support
     descriptors: Support
     """The practice system's own appointment types and procedure codes can be attached."""
-    insurance: Support
     recalls: Support
 
     @property
@@ -49,13 +49,10 @@ class Profile(Value):
         return Capabilities(
             system=self.system,
             queued_writes=True,
-            tells_landing=self.tells_landing is Support.YES,
-            confirms=self.confirms is Support.YES,
             moves_in_place=self.moves is Support.YES,
             moves_provider=False,
             reads_notes=self.reads_notes is Support.YES,
             syncs_hours=self.syncs_hours is Support.YES,
-            sees_lunch=self.lunch_blocks is Support.YES,
             attaches_procedures=self.descriptors is Support.YES,
             books_for_dependents=True,
             sends_at_most=SENDS_AT_MOST,
@@ -77,13 +74,11 @@ _TABLE = {
     "moves": (_YES, _YES, _NO, _YES, _YES),
     "tells_landing": (_YES, _NO, _YES, _YES, _YES),
     "syncs_hours": (_NO, _YES, _NO, _YES, _YES),
-    "hour_labels": (_NO, _NO, _NO, _NO, _YES),
     "lunch_blocks": (_YES, _UNKNOWN, _NO, _YES, _YES),
     "holidays": (_YES, _YES, _NO, _YES, _YES),
     "closed_operatories": (_NO, _YES, _NO, _YES, _NO),
     "reads_notes": (_YES, _YES, _NO, _YES, _YES),
     "descriptors": (_YES, _YES, _PARTLY, _YES, _YES),
-    "insurance": (_YES, _YES, _NO, _YES, _YES),
     "recalls": (_YES, _YES, _YES, _YES, _YES),
 }
 

@@ -6,11 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from adapters.errors import Misconfigured, Refused, Unavailable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import when
+from adapters.rows import closed, date_or_none, when
 from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
 from domain.interval import Interval
 from domain.local_time import instant
@@ -61,16 +59,7 @@ def is_block(row: Row) -> bool:
 
 
 def blocks(row: Row) -> Iterator[Block]:
-    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
-    if row.get("cancelled"):
-        return
-    time, operatory, provider = _time(row), _id(row, "operatory_id"), _id(row, "provider_id")
-    if operatory is not None:
-        yield Block(time=time, operatory=operatory)
-    if provider is not None:
-        yield Block(time=time, provider=provider)
-    if operatory is None and provider is None:
-        yield Block(time=time)
+    return closed(_time(row), _id(row, "operatory_id"), _id(row, "provider_id"))
 
 
 def appointment(row: Row, *, reads_notes: bool) -> Appointment:
@@ -89,7 +78,6 @@ def appointment(row: Row, *, reads_notes: bool) -> Appointment:
         patient=_id(row, "patient_id") or "",
         status=_status(row),
         reference=reference,
-        last_modified=when(row["updated_at"]) if row.get("updated_at") else None,
         landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
     )
 
@@ -115,7 +103,7 @@ def chart(row: Row) -> Chart:
         id=str(row["id"]),
         first_name=row.get("first_name") or "",
         last_name=row.get("last_name") or "",
-        date_of_birth=_date_or_none(bio.get("date_of_birth")),
+        date_of_birth=date_or_none(bio.get("date_of_birth")),
         email=row.get("email") or None,
         phones=tuple(dict.fromkeys(str(phone) for phone in phones if phone)),
         status=_chart_status(row, bio),
@@ -198,9 +186,6 @@ def _phone(person: Person) -> str:
     if len(digits) != 11 or not digits.startswith("1"):
         code = "invalid_phone" if person.mobile else "phone_missing"
         raise Refused("NexHealth makes no chart without a phone number of North America", code=code)
-    number = phonenumbers.parse(person.mobile or "", "US")
-    if not phonenumbers.is_possible_number(number):
-        raise Refused("NexHealth makes no chart without a phone number of North America", code="invalid_phone")
     return digits[1:]
 
 
@@ -251,21 +236,14 @@ def _applies(row: Row, day: date) -> bool:
 
 def _recurs(row: Row, day: date) -> bool:
     if row.get("specific_date"):
-        return _date_or_none(row["specific_date"]) == day
+        return date_or_none(row["specific_date"]) == day
     recurrence = row.get("custom_recurrence")
     if not recurrence:
         return _WEEKDAYS[day.weekday()] in (row.get("days") or ())
-    since, every = _date_or_none(recurrence.get("ref")), int(recurrence.get("num") or 1)
+    since, every = date_or_none(recurrence.get("ref")), int(recurrence.get("num") or 1)
     if since is None or day < since:
         return False
     if recurrence.get("unit") == "month":
         months = (day.year - since.year) * 12 + day.month - since.month
         return day.day == since.day and months % every == 0
     return (day - since).days % (every * (7 if recurrence.get("unit") == "week" else 1)) == 0
-
-
-def _date_or_none(text: Any) -> date | None:
-    try:
-        return date.fromisoformat(str(text)[:10])
-    except ValueError:
-        return None

@@ -31,6 +31,7 @@ from domain.slot import Conflict, Slot
 from tests.model.bookings import HOLD_EXPIRY, OPERATORIES, PROVIDERS, Booking, StagedLedger, practice, request
 from tests.model.calendar import DELAY, SENDS_AT_MOST, MemoryCalendar
 from tests.model.stage import Fate, Stage, Turn
+from workflows import waiting
 
 Result = TypeVar("Result")
 NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
@@ -77,12 +78,17 @@ class HoldProtocol(RuleBasedStateMachine):
             self._patch.setattr(module, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
         self._patch.setattr(workflow, "now", lambda: self.stage.now)
         self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
-        self._patch.setattr(workflow, "wait_condition", self._in_vain)
+        self._patch.setattr(workflow, "wait_condition", self._until)
+        self._patch.setattr(waiting, "_comes_true", self._in_vain)
 
-    async def _in_vain(self, _: Callable[[], bool], *, timeout: timedelta, timeout_summary: str) -> None:
+    async def _in_vain(self, _: Callable[[], bool], within: timedelta, summary: str) -> bool:
         """Nobody brings news here: what is waited for until a deadline does not happen."""
-        await self.stage.sleep(timeout.total_seconds())
-        raise TimeoutError
+        await self.stage.sleep(within.total_seconds())
+        return False
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await asyncio.sleep(0)
 
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.loop.run_until_complete(work)

@@ -49,13 +49,11 @@ SUPPORT = {
     "moves": "yes yes no yes yes",
     "tells_landing": "yes no yes yes yes",
     "syncs_hours": "no yes no yes yes",
-    "hour_labels": "no no no no yes",
     "lunch_blocks": "yes unknown no yes yes",
     "holidays": "yes yes no yes yes",
     "closed_operatories": "no yes no yes no",
     "reads_notes": "yes yes no yes yes",
     "descriptors": "yes yes partly yes yes",
-    "insurance": "yes yes no yes yes",
     "recalls": "yes yes yes yes yes",
 }
 CELLS = [
@@ -97,11 +95,9 @@ def test_the_table_in_the_docs_is_the_one_we_act_on() -> None:
 
 def test_what_is_not_certain_counts_as_not_possible() -> None:
     can = {system: profile.capabilities for system, profile in PROFILES.items()}
-    assert all(c.queued_writes and c.confirms and not c.moves_provider for c in can.values())
+    assert all(c.queued_writes and not c.moves_provider for c in can.values())
     assert [s for s in SYSTEMS if not can[s].moves_in_place] == ["ascend"]
-    assert [s for s in SYSTEMS if not can[s].tells_landing] == ["dentrix-enterprise"]
     assert [s for s in SYSTEMS if not can[s].syncs_hours] == ["dentrix", "ascend"]
-    assert [s for s in SYSTEMS if not can[s].sees_lunch] == ["dentrix-enterprise", "ascend"]
     assert [s for s in SYSTEMS if not can[s].reads_notes] == ["ascend"]
     assert [s for s in SYSTEMS if not can[s].attaches_procedures] == ["ascend"]
 

@@ -1,11 +1,13 @@
 """The endpoint that decodes for Temporal's UI."""
 
 import asyncio
+import logging
 
 import httpx
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
 
+import adapters.http
 from demo.stack import free_port
 from runtime.codec import EncryptionCodec, Keyring
 from runtime.ops import FINISHES_WITHIN, ops_app, serve
@@ -76,3 +78,9 @@ async def test_who_never_finishes_asking_does_not_keep_the_process_from_ending()
     writer.close()
     await running
     assert done, "it had to be let go from outside"
+
+
+async def test_to_serve_does_not_let_loggers_speak_again_that_would_tell_addresses() -> None:
+    assert adapters.http
+    async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}"):
+        assert all(logging.getLogger(name).disabled for name in ("aiohttp.client", "aiohttp.internal"))
