@@ -41,7 +41,7 @@ async def test_a_query_that_waited_for_a_worker_does_not_move_the_booking_on(
     async with at_work(hand, client, remembered):
         seen = await asyncio.gather(*looking, return_exceptions=True)
         assert all(isinstance(view, BookingView | RPCError) for view in seen)
-        assert looks > 1 or isinstance(seen[0], BookingView)
+        assert any(isinstance(view, BookingView) for view in seen)
         deciding = deciding or [asyncio.create_task(decide(handle, DECLINE))]
         assert (await deciding[0]).status is Status.DECLINED
         await handle.result()
