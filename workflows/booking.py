@@ -178,9 +178,7 @@ class BookingWorkflow:
         """A person's decision; returns where the booking stands after it."""
         await caught_up()
         self._may_resolve(decision)
-        self._state.resolution = decision
-        await self._decided()
-        return self._state.view()
+        return await self._acted_on(decision)
 
     @resolve_exception.validator
     def _may_resolve(self, decision: Resolution) -> None:
@@ -188,7 +186,7 @@ class BookingWorkflow:
         if state.need is None or state.resolution is not None:
             raise ApplicationError(f"nothing to decide: the booking is {state.status}", type=NOT_ALLOWED)
         if decision.question not in (None, state.questions):
-            raise ApplicationError("something else is to be decided by now: look again", type=NOT_ALLOWED)
+            raise _something_else()
         if decision.kind not in state.resolutions():
             allowed = ", ".join(state.resolutions())
             raise ApplicationError(f"{decision.kind} is not possible here; allowed: {allowed}", type=NOT_ALLOWED)
@@ -220,15 +218,14 @@ class BookingWorkflow:
         await caught_up()
         self._may_reschedule(time)
         self._state.asked_at = workflow.now()
-        self._state.resolution = Resolution(
+        picked = Resolution(
             kind=ResolutionKind.START,
             by=BY_PATIENT,
             start=time.start,
             provider=time.provider,
             operatory=time.operatory,
         )
-        await self._decided()
-        return self._state.view()
+        return await self._acted_on(picked)
 
     @reschedule.validator
     def _may_reschedule(self, time: NewTime) -> None:
@@ -259,6 +256,13 @@ class BookingWorkflow:
         if self._visit_has_begun():
             raise ApplicationError("the visit has begun: only the practice can change it now", type=NOT_ALLOWED)
 
+    async def _acted_on(self, decision: Resolution) -> BookingView:
+        self._state.resolution = decision
+        await self._decided()
+        if self._state.overtaken is decision:
+            raise _something_else()
+        return self._state.view()
+
     def _answer(self, within: timedelta) -> Answer:
         is_heard = workflow.now() <= self._state.asked_at + within + LATENESS
         self._state.answered_no |= is_heard and self._state.status.is_final
@@ -268,6 +272,10 @@ class BookingWorkflow:
         state = self._state
         decided = when or (lambda: state.resolution is None and state.answered)
         await happens_before(workflow.now() + within, decided, "Answer by then")
+
+
+def _something_else() -> ApplicationError:
+    return ApplicationError("something else is to be decided by now: look again", type=NOT_ALLOWED)
 
 
 def _is_to_come(start: datetime | None) -> None:

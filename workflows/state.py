@@ -135,6 +135,8 @@ class BookingState:
     """Opened so far."""
     resolution: Resolution | None = None
     """A person's decision on it, not acted on yet."""
+    overtaken: Resolution | None = None
+    """The latest that was not acted on: something else was asked by then."""
     withdrawn: bool = False
     """The patient took the request or the visit back."""
     given_up: bool = False
@@ -325,6 +327,7 @@ class BookingState:
             self.confirmed = self.vouched = True
 
     def open_exception(self, need: NeedsStaff) -> None:
+        self.overtaken = self.resolution or self.overtaken
         self.need, self.resolution = need, None  # what was decided on the one before says nothing of this one
         self.questions += 1
         self.gate_shown |= need.reason in GATES

@@ -84,9 +84,17 @@ def is_cancelled() -> bool:
 async def ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Returns when all have ended; what failed fails here, what was dropped does not.
 
+    Who is cancelled meanwhile is so only then, as by ``asyncio.gather``: nobody goes on beside what has not ended yet.
     ``asyncio.gather`` takes what has ended before on the spot since Python 3.12, and a turn of the loop later on 3.11.
     """
-    await workflow.wait_condition(lambda: all(task.done() for task in tasks))
+    cancelled: asyncio.CancelledError | None = None
+    while not all(task.done() for task in tasks):
+        try:
+            await workflow.wait_condition(lambda: all(task.done() for task in tasks))
+        except asyncio.CancelledError as dropped:
+            cancelled = dropped
+    if cancelled is not None:
+        raise cancelled
     for task in tasks:
         failure = None if task.cancelled() else task.exception()
         if failure is not None and not is_cancelled_exception(failure):

@@ -350,3 +350,26 @@ async def test_a_hold_that_we_may_not_take_back_and_the_desk_took_out_is_not_wri
     await decide(handle, APPROVE)
     await waiting(handle, Reason.HOLD_CHANGED)
     assert len(hand.made("write_hold")) == 1
+
+
+async def test_whose_decision_comes_too_late_for_its_question_hears_so(hand: ByHand) -> None:
+    on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
+    looked = asyncio.Event()
+
+    async def look(_: Any) -> HoldWritten:
+        await looked.wait()
+        return HoldWritten(appointment=on_its_way.model_copy(update={"landing": LandingState.REFUSED}))
+
+    hand.answers["match_patient"] = Match(verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS)
+    hand.answers["write_hold"] = HoldWritten(appointment=on_its_way)
+    hand.answers["await_landing"] = look
+    hand.answers["nearest_openings"] = SlotCheck()
+    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
+    await waiting(handle, Reason.PATIENT_AMBIGUOUS)
+    await until(lambda: hand.made("await_landing"))
+    deciding = asyncio.create_task(decide(handle, DECLINE))
+    await asyncio.sleep(1)
+    looked.set()
+    with pytest.raises(WorkflowUpdateFailedError):
+        print("answered", await deciding)
+    await waiting(handle, Reason.REFUSED_BY_OFFICE)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
-from activities.hold_contracts import HoldConfirmed
+from activities.hold_contracts import HoldConfirmed, HoldWritten
 from activities.slots import SlotCheck
 from adapters.errors import Unavailable
-from domain.booking import Reason, Status
+from domain.booking import MessageState, Reason, Status
+from domain.calendar import AppointmentStatus
 from domain.matching import Match, Verdict
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand, at_work, hour
@@ -207,3 +208,26 @@ async def test_a_parent_who_alone_can_be_reached_is_told(hand: ByHand) -> None:
     assert [notice.to for notice in hand.made("notify")] == ["ma@patients.example"]
     assert hand.made("recheck_slot")[0].contact == "ma@patients.example"
     assert (await handle.query(BookingWorkflow.view)).reason is None
+
+
+async def test_the_last_word_comes_after_every_older_one(hand: ByHand) -> None:
+    """Also where the one between them was overtaken before it began."""
+    out, sent = asyncio.Event(), []
+
+    async def send(notice: Any) -> MessageState:
+        if notice.kind == "held":
+            await out.wait()
+        sent.append(str(notice.kind))
+        return MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state="accepted")
+
+    hand.answers["notify"] = send
+    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
+    handle = await hand.start(confirmation=STAFF)
+    await waiting(handle, Reason.APPROVAL)
+    await until(lambda: hand.told() == ["held"])
+    assert (await decide(handle, APPROVE)).status is Status.CONFIRMED
+    await cancel(handle)
+    await asyncio.sleep(2)
+    out.set()
+    await until(lambda: len(sent) == 2)
+    assert sent == ["held", "cancelled"]
