@@ -331,7 +331,8 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(hand: ByH
     deciding = asyncio.create_task(decide(handle, Resolution(kind=ResolutionKind.APPROVE, question=view.question)))
     await asyncio.sleep(2)
     looked.set()
-    await deciding
+    with pytest.raises(WorkflowUpdateFailedError):
+        await deciding
     await asyncio.sleep(1)
     assert "confirmed" not in hand.told()
     await waiting(handle, Reason.LANDING_UNCLEAR)
