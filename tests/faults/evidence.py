@@ -1,9 +1,11 @@
 """After the trouble: wait until everything has come to rest, then gather what was left behind."""
 
 import asyncio
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,12 +122,13 @@ async def gathered(
     people = [Person(number) for number in range(PEOPLE)]
     views = await _views(bookings, {event.request_id for event in history})
     queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
-    sent = list(_sent(state, stack.ledger_url))
+    judged = [_booking(view, queue, stack, state) for view in views]
+    sent = the_right_way_round(list(_sent(state, stack.ledger_url)), judged)
     ambiguous = sum(1 for hit in state["hits"] if hit["system"] in MESSENGERS and hit["kind"] in AMBIGUOUS)
     ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
     return Evidence(
         history=history,
-        bookings=[_booking(view, queue, stack, state) for view in views],
+        bookings=judged,
         asked={
             wish.request_id: _asked(wish, clients, practice.charts(state, Person(wish.person).last))
             for wish in plan.wishes
@@ -215,8 +218,7 @@ def _noted(state: Row, ledger: str) -> Iterator[Noted]:
 def _sent(state: Row, ledger: str) -> Iterator[Sent]:
     """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say.
 
-    Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round: what such
-    a text says is nobody's.
+    One of another kind than the ledger has it for is nobody's; see ``the_right_way_round``.
     """
     keys = {row[0]: row for row in _rows(ledger, "SELECT key, reference, kind FROM messages")}
     for mail in state["emails"]:
@@ -240,6 +242,23 @@ def _sent(state: Row, ledger: str) -> Iterator[Sent]:
         yield Sent(
             datetime.fromisoformat(row["at"]), "sms", row["to"], kind, owner[1], when=told, reference=owner[0] or None
         )
+
+
+def the_right_way_round(sent: Sequence[Sent], bookings: Sequence[Booking]) -> list[Sent]:
+    """Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round.
+
+    Where two of one kind each tell the time that the other's booking has, each is the other's.
+    """
+    has: dict[str | None, str] = {booking.reference: booking.start_text for booking in bookings}
+    found = list(sent)
+    for i, j in itertools.combinations(range(len(found)), 2):
+        one, other = found[i], found[j]
+        alike = one.channel == other.channel == "sms" and (one.to, one.kind) == (other.to, other.kind)
+        crossed = one.when == has.get(other.reference) and other.when == has.get(one.reference)
+        if alike and crossed and one.when != other.when:
+            found[i] = replace(one, key=other.key, reference=other.reference)
+            found[j] = replace(other, key=one.key, reference=one.reference)
+    return found
 
 
 def _meaning(body: str) -> tuple[str, str]:

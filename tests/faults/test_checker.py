@@ -10,6 +10,7 @@ import pytest
 from tests.faults.checker import judge
 from tests.faults.course_rules import unanswered
 from tests.faults.desk_rules import overtaken
+from tests.faults.evidence import the_right_way_round
 from tests.faults.facts import Booking, Evidence, OptOut
 from tests.faults.history import INVOKED, OK, UNKNOWN, Event
 from tests.faults.practice import Block, Visit
@@ -49,7 +50,8 @@ def test_an_unknown_outcome_is_neither_lost_nor_wrong() -> None:
 
 WAITING = replace(BOOKED, status="needs_staff", reason="slot_taken", appointment_id=None, open=True, queued=True)
 LATER = visit("2", OTHER, start=NINE + timedelta(hours=3))
-BOTH = [BOOKED, Booking("r2", OTHER, "confirmed", appointment_id="2", start_text="Tue Dec 1, 12:00 PM")]
+NOON = "Tue Dec 1, 12:00 PM"
+BOTH = [BOOKED, Booking("r2", OTHER, "confirmed", appointment_id="2", start_text=NOON)]
 BOTH_NOTED = [*GOOD.noted, replace(CONFIRMED, reference=OTHER)]
 TEXTED = replace(ASKED, addresses={"sms": "+15105550111"})
 TOLD_NO = [replace(TEXT, kind="cancelled", key="k9", at=at(6))]
@@ -409,3 +411,11 @@ def test_a_hold_that_never_landed_may_be_missing_while_a_person_looks_and_one_th
     missing = replace(GOOD, bookings=[asked], visits=[], sent=[], noted=[DESK_NOTE])
     assert "lost" not in rules(replace(missing, changes=[]))
     assert "lost" in rules(missing)
+
+
+def test_texts_whose_ids_the_ledger_has_the_wrong_way_round_are_told_apart_by_what_they_say() -> None:
+    of_one, of_other = replace(TEXT, reference=REF, key="one"), replace(TEXT, reference=OTHER, key="other", when=NOON)
+    crossed = [replace(of_one, reference=OTHER, key="other"), replace(of_other, reference=REF, key="one")]
+    assert the_right_way_round(crossed, BOTH) == [of_one, of_other]
+    assert the_right_way_round([of_one, of_other], BOTH) == [of_one, of_other]
+    assert the_right_way_round(crossed[:1], BOTH) == crossed[:1], "a wrong time that is told once stays one"
