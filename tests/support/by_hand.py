@@ -223,7 +223,7 @@ async def at_work(hand: ByHand, client: Client, remembered: int = 1000) -> Async
         yield
 
 
-async def _until(true: Callable[[], bool], seconds: float = 8) -> None:
+async def _until(true: Callable[[], bool], seconds: float = 20) -> None:
     end = asyncio.get_running_loop().time() + seconds
     while not true() and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(0.05)

@@ -21,7 +21,7 @@ APPROVE, DECLINE, RETRY = (
 Handle = WorkflowHandle[BookingWorkflow, BookingView]
 
 
-async def until(true: Callable[[], Any], seconds: float = 8) -> None:
+async def until(true: Callable[[], Any], seconds: float = 20) -> None:
     for _ in range(int(seconds * 20)):
         if true():
             return
@@ -29,7 +29,7 @@ async def until(true: Callable[[], Any], seconds: float = 8) -> None:
     pytest.fail("it never came true")
 
 
-async def seen(handle: Handle, true: Callable[[BookingView], bool], seconds: float = 8) -> BookingView:
+async def seen(handle: Handle, true: Callable[[BookingView], bool], seconds: float = 20) -> BookingView:
     for _ in range(int(seconds * 20)):
         view = await handle.query(BookingWorkflow.view)
         if true(view):
