@@ -200,7 +200,7 @@ def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
         return []
     weekday = _WEEKDAYS.index(row["dayOfWeek"])
     try:
-        begins, ends = time.fromisoformat(row["start"]), time.fromisoformat(str(row["end"]).replace("24:00", "00:00"))
+        begins, ends = _clock(row["start"]), _clock(row["end"])
     except (KeyError, TypeError, ValueError):
         return []
     found = []
@@ -220,6 +220,11 @@ def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
             )
         day += timedelta(days=1)
     return found
+
+
+def _clock(text: Any) -> time:
+    """A reading of the location's clock, whatever zone is written behind it; midnight is 00:00 at either end."""
+    return time.fromisoformat(str(text).replace("24:00", "00:00")).replace(tzinfo=None)
 
 
 def _ids(references: Any) -> list[str]:

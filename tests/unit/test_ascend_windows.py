@@ -18,7 +18,7 @@ def template(**changes: Any) -> dict[str, Any]:
     return {**row, **changes}
 
 
-@pytest.mark.parametrize(("end", "hours"), [("20:00", 2), ("24:00", 6), ("00:00", 6), ("00:00:00", 6)])
+@pytest.mark.parametrize(("end", "hours"), [("20:00", 2), ("20:00Z", 2), ("24:00", 6), ("00:00", 6), ("00:00:00", 6)])
 def test_midnight_is_the_end_of_the_day(end: str, hours: int) -> None:
     (window,) = wire.windows(template(end=end), TUESDAY, LA)
     assert window.time.length == timedelta(hours=hours)
