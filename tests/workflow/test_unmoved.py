@@ -28,14 +28,9 @@ async def test_a_query_that_waited_for_a_worker_does_not_move_the_booking_on(
     Of several queries the core loses some with the workflow that it forgets; their callers hear that nobody answered.
     """
     hand = ByHand(client)
-    async with at_work(hand, client):
-        handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(seconds=4))
-        await waiting(handle, Reason.APPROVAL)
-        await hand.has_told("held")
-        await asyncio.sleep(0.5)
+    handle = await left_waiting(hand, client)
     looking = [asyncio.create_task(handle.query(BookingWorkflow.view, rpc_timeout=PATIENCE)) for _ in range(looks)]
-    while EventType.EVENT_TYPE_TIMER_FIRED not in await kinds(handle):
-        await asyncio.sleep(0.05)
+    await its_timer_fires(handle)
     deciding = [asyncio.create_task(decide(handle, DECLINE))] if decided == "meanwhile" else []
     await asyncio.sleep(0.5)
     async with at_work(hand, client, remembered):
@@ -48,8 +43,22 @@ async def test_a_query_that_waited_for_a_worker_does_not_move_the_booking_on(
     await hand.end()
 
 
-async def kinds(handle: Handle) -> list[int]:
-    return [event.event_type async for event in handle.fetch_history_events()]
+async def left_waiting(hand: ByHand, client: Client) -> Handle:
+    """A booking that waits for approval, whose worker has gone before anybody is reminded."""
+    async with at_work(hand, client):
+        handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(seconds=4))
+        await waiting(handle, Reason.APPROVAL)
+        await hand.has_told("held")
+        await asyncio.sleep(0.5)
+    return handle
+
+
+async def its_timer_fires(handle: Handle) -> None:
+    while True:
+        kinds = [event.event_type async for event in handle.fetch_history_events()]
+        if EventType.EVENT_TYPE_TIMER_FIRED in kinds:
+            return
+        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("remembered", [1000, 0])
@@ -57,13 +66,8 @@ async def test_a_booking_closed_from_outside_before_a_task_saw_what_happened_can
     client: Client, bookings: BookingClient, remembered: int
 ) -> None:
     hand = ByHand(client)
-    async with at_work(hand, client):
-        handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(seconds=4))
-        await waiting(handle, Reason.APPROVAL)
-        await hand.has_told("held")
-        await asyncio.sleep(0.5)
-    while EventType.EVENT_TYPE_TIMER_FIRED not in await kinds(handle):
-        await asyncio.sleep(0.05)
+    handle = await left_waiting(hand, client)
+    await its_timer_fires(handle)
     await handle.terminate()
     async with at_work(hand, client, remembered):
         assert (await bookings.show(handle.id)).status is Status.HELD
