@@ -1,7 +1,9 @@
 """Every step of a booking in the test's hand: for what the sandbox can't time, or a practice would need days for."""
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -210,17 +212,34 @@ async def by_hand(client: Client, remembered: int = 1000) -> AsyncIterator[ByHan
 
 @asynccontextmanager
 async def at_work(hand: ByHand, client: Client, remembered: int = 1000) -> AsyncIterator[None]:
-    async with (
-        Worker(
-            client,
-            task_queue=hand.name,
-            workflows=[BookingWorkflow],
-            activities=[hand.step],
-            max_cached_workflows=remembered,
-        ),
-        Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
-    ):
-        yield
+    try:
+        async with (
+            Worker(
+                client,
+                task_queue=hand.name,
+                workflows=[BookingWorkflow],
+                activities=[hand.step],
+                max_cached_workflows=remembered,
+            ),
+            Worker(client, task_queue=practice_queue(hand.name), activities=[hand.step]),
+        ):
+            yield
+    finally:
+        bury_what_workers_had_in_memory()
+
+
+def bury_what_workers_had_in_memory() -> None:
+    """A worker that stops leaves the workflows it had in memory to Python's garbage collector.
+
+    Collected by chance while another worker of this process runs a workflow, their ``finally`` blocks write into the
+    history of that one.
+    """
+    complain, sys.unraisablehook = sys.unraisablehook, lambda _: None  # they can't await any more
+    try:
+        while gc.collect():  # some come to life again once
+            pass
+    finally:
+        sys.unraisablehook = complain
 
 
 async def _until(true: Callable[[], bool], seconds: float = 20) -> None:

@@ -181,8 +181,8 @@ async def test_what_is_late_does_not_take_the_place_of_what_the_desk_has_before_
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await until(lambda: [given.reason for given in hand.made("tell_desk")][-1:] == [Reason.NOT_TAKEN_BACK])
     await waiting(handle, Reason.APPROVAL)
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
     await decide(handle, DECLINE)
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
     assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
 
 
