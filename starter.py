@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError
 from client import render, subscribing
-from client.bookings import UNANSWERED, BookingClient, NoSuchBooking, NotPossible
+from client.bookings import AT_MOST, UNANSWERED, BookingClient, Found, NoSuchBooking, NotPossible
 from client.check import run_checks
 from client.edge import BadRequest, parse_request
 from client.openings import find_openings
@@ -52,6 +52,7 @@ def _instant(text: str) -> datetime:
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on standard output.")]
 Id = Annotated[str, typer.Argument(help="Request id, with or without 'booking-' in front.")]
 Location = Annotated[str | None, typer.Option(help="Only this location.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the soonest.")]
 
 
 @app.command()
@@ -81,22 +82,25 @@ def show(booking: Id, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_(
-    status: Annotated[Status | None, typer.Option()] = None, location: Location = None, as_json: Json = False
+    status: Annotated[Status | None, typer.Option()] = None,
+    location: Location = None,
+    limit: Limit = AT_MOST,
+    as_json: Json = False,
 ) -> None:
     """Bookings, in the order of their visits; of many, the soonest."""
 
-    async def work(session: Session) -> list[BookingView]:
-        return await session.bookings.find(status=status, location=location)
+    async def work(session: Session) -> Found:
+        return await session.bookings.find(status=status, location=location, limit=limit)
 
     _many_bookings(work, as_json, "Bookings")
 
 
 @app.command()
-def exceptions(location: Location = None, as_json: Json = False) -> None:
+def exceptions(location: Location = None, limit: Limit = AT_MOST, as_json: Json = False) -> None:
     """The front desk's queue: what waits for a person, and what may be done."""
 
-    async def work(session: Session) -> list[BookingView]:
-        return await session.bookings.find(location=location, open_exceptions=True)
+    async def work(session: Session) -> Found:
+        return await session.bookings.find(location=location, open_exceptions=True, limit=limit)
 
     _many_bookings(work, as_json, "Front desk's queue")
 
@@ -117,7 +121,7 @@ def openings(
 
     found = _run(work, as_json, needs_temporal=False)
     if as_json:
-        _emit([slot.model_dump(mode="json") for slot in found], key="openings")
+        _emit({"openings": [slot.model_dump(mode="json") for slot in found]})
     else:
         render.openings(Console(), found, location, service)
 
@@ -296,18 +300,16 @@ def _one_booking(work: Callable[[Session], Coroutine[Any, Any, BookingView]], as
         render.booking(Console(), view)
 
 
-def _many_bookings(
-    work: Callable[[Session], Coroutine[Any, Any, list[BookingView]]], as_json: bool, title: str
-) -> None:
-    views = _run(work, as_json)
+def _many_bookings(work: Callable[[Session], Coroutine[Any, Any, Found]], as_json: bool, title: str) -> None:
+    found = _run(work, as_json)
     if as_json:
-        _emit([view.model_dump(mode="json") for view in views], key="bookings")
+        _emit({"bookings": [view.model_dump(mode="json") for view in found.views], "total": found.total})
     else:
-        render.bookings(Console(), views, title)
+        render.bookings(Console(), found, title)
 
 
-def _emit(content: Any, key: str | None = None) -> None:
-    print(json.dumps({key: content} if key else content, ensure_ascii=False))
+def _emit(content: Any) -> None:
+    print(json.dumps(content, ensure_ascii=False))
 
 
 def main() -> None:

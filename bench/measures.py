@@ -257,7 +257,7 @@ async def many_open(ground: Ground, number: int, folder: Path, say: Say) -> dict
         "memory_mb": memory,
         "server_file_mb": round((folder / "temporal.db").stat().st_size / 1e6, 1),
         "server_mb": _megabytes(ground.processes()["temporal"]),
-        "queue_length": len(queue),
+        "queue_length": queue.total,
         "queue_listed_ms": round(statistics.median(listed)),
     }
 

@@ -1,10 +1,9 @@
 """Bookings as a web backend sees them: submit, show, list, resolve, cancel."""
 
 import asyncio
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from temporalio.client import (
@@ -17,18 +16,13 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import (
-    Priority,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
-from domain.booking import BookingView, Reason, Status
+from client.listed import as_listed, digest_in, how_soon, listing, memo, received, reference_in
+from domain.booking import BookingView, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
@@ -38,29 +32,21 @@ from workflows.contracts import (
     NOT_ALLOWED,
     Answer,
     BookingInput,
-    CalendarNews,
     NewTime,
     Patience,
     Resolution,
     request_id_of,
     workflow_id,
 )
-from workflows.search_attributes import (
-    APPOINTMENT_START,
-    BOOKING_LOCATION,
-    BOOKING_SERVICE,
-    BOOKING_STATUS,
-    EXCEPTION_REASON,
-)
 
-REFERENCE, DIGEST = "reference", "digest"
-"""What the server itself can tell of a booking, sealed like everything else, while no worker answers."""
 RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
 HEARD_WITHIN = timedelta(seconds=8)
 """Whoever waits is told at once of a decision that comes so soon; a booking has room for ten who are told at once."""
 LOOKS_FIRST, LOOKS_AT_LEAST = timedelta(seconds=1), timedelta(seconds=30)
 """Later decisions are looked for, ever more rarely: a look leaves nothing in the history."""
 SURELY_WITHIN = timedelta(seconds=20)
+AT_MOST = 100
+"""Listed where nobody says otherwise."""
 ASKED_AT_ONCE = 10
 ASKED_TIMES = 2
 """The same update, asked again under its id, is done once; those who wait have left room for it by then."""
@@ -82,6 +68,12 @@ class NotPossible(RuntimeError):
 
 class NoAnswer(ConnectionError):
     """The booking did not answer: it may or may not be done. Look, or ask the same again."""
+
+
+class Found(NamedTuple):
+    views: list[BookingView]
+    total: int
+    """So many there are, listed or not."""
 
 
 class BookingClient:
@@ -142,7 +134,7 @@ class BookingClient:
             described = await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT)
             if described.close_time is None:
                 raise
-            return await _as_listed(described)
+            return await as_listed(described)
         except RPCError as error:
             raise _translated(error, request_id) from error
 
@@ -152,8 +144,8 @@ class BookingClient:
         status: Status | None = None,
         location: str | None = None,
         open_exceptions: bool = False,
-        limit: int = 100,
-    ) -> list[BookingView]:
+        limit: int = AT_MOST,
+    ) -> Found:
         """Bookings by status and location, in the order of their visits; of more than ``limit`` the soonest open ones.
 
         Where there is room, those that are over come in, the latest first. The listing lags by some milliseconds. Of a
@@ -168,10 +160,10 @@ class BookingClient:
         if open_exceptions:
             clauses.append("ExceptionReason IS NOT NULL AND ExecutionStatus = 'Running'")
         listed = [execution async for execution in self._client.list_workflows(" AND ".join(clauses))]
-        soonest = sorted(listed, key=_how_soon)[:limit]
+        soonest = sorted(listed, key=how_soon)[:limit]
         turns, end = asyncio.Semaphore(ASKED_AT_ONCE), datetime.now(UTC) + ASKED_TIMES * RPC_TIMEOUT
         views = await asyncio.gather(*(self._view(execution, turns, end) for execution in soonest))
-        return sorted(views, key=lambda view: view.start)
+        return Found(sorted(views, key=lambda view: view.start), len(listed))
 
     async def resolve(self, request_id: str, decision: Resolution) -> BookingView:
         """A person's decision on an open exception. Raises NotPossible, NoSuchBooking, NoAnswer."""
@@ -184,42 +176,6 @@ class BookingClient:
     async def cancel(self, request_id: str) -> BookingView:
         """The patient takes the request or the visit back. Raises as ``resolve`` does."""
         return await self._update(request_id, BookingWorkflow.cancel)
-
-    async def tell(self, booking: str, news: CalendarNews) -> bool:
-        """Pass on what the practice system says of an appointment; ``booking`` is a workflow id.
-
-        False where the booking is over. Raises RPCError where the server can't be asked.
-        """
-        handle = self._client.get_workflow_handle_for(BookingWorkflow.run, booking)
-        try:
-            await handle.signal(BookingWorkflow.schedule_changed, news, rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
-        return True
-
-    async def office_is_back(self, locations: Collection[str]) -> int:
-        """Tell what may wait for these locations' own systems, oldest first; how many there are.
-
-        Raises RPCError where the server can't be asked.
-        """
-        if not locations:
-            return 0
-        names = ", ".join(f"'{location}'" for location in locations)
-        waiting = f"BookingLocation IN ({names}) AND BookingStatus IN ('received', 'held', 'needs_staff')"
-        query = f"WorkflowType = 'BookingWorkflow' AND ExecutionStatus = 'Running' AND {waiting}"
-        listed = sorted(
-            [found async for found in self._client.list_workflows(query)], key=lambda found: found.start_time
-        )
-        for found in listed:
-            handle = self._client.get_workflow_handle_for(BookingWorkflow.run, found.id)
-            try:
-                await handle.signal(BookingWorkflow.office_is_back, rpc_timeout=RPC_TIMEOUT)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-        return len(listed)
 
     async def _start_and_ask(self, given: BookingInput) -> Answer:
         start = WithStartWorkflowOperation(BookingWorkflow.run, given, **self._start_options(given))
@@ -243,32 +199,25 @@ class BookingClient:
         except WorkflowAlreadyStartedError:
             return await self._of_one_that_is_over(given)
         described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-        reference = await described.memo_value(REFERENCE, given.reference, type_hint=str)
-        view = _received(given.model_copy(update={"reference": reference}))
-        return Answer(view=view, digest=await _digest_in(described, given))
+        view = received(given, await reference_in(described, given))
+        return Answer(view=view, digest=await digest_in(described, given))
 
     async def _of_one_that_is_over(self, given: BookingInput) -> Answer:
         """A booking with this request id has ended: it is not started anew."""
         view = await self.show(given.request.request_id)
         described = await self._handle(given.request.request_id).describe(rpc_timeout=RPC_TIMEOUT)
-        return Answer(view=view, digest=await _digest_in(described, given))
+        return Answer(view=view, digest=await digest_in(described, given))
 
     def _start_options(self, given: BookingInput) -> dict[str, Any]:
         """Whoever starts a booking a second time attaches to it."""
-        attributes: list[SearchAttributePair[Any]] = [
-            SearchAttributePair(BOOKING_STATUS, Status.RECEIVED.value),
-            SearchAttributePair(BOOKING_LOCATION, given.request.location),
-            SearchAttributePair(BOOKING_SERVICE, given.request.service),
-            SearchAttributePair(APPOINTMENT_START, given.request.start),
-        ]
         return {
             "id": workflow_id(given.request.request_id),
             "task_queue": self._task_queue,
             "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
             "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
             "priority": Priority(fairness_key=given.policy.location),
-            "search_attributes": TypedSearchAttributes(attributes),
-            "memo": {REFERENCE: given.reference, DIGEST: given.digest},
+            "search_attributes": listing(given),
+            "memo": memo(given),
             "static_summary": f"{given.policy.label} at {given.policy.location}",
         }
 
@@ -285,7 +234,7 @@ class BookingClient:
     async def _listed(self, request_id: str) -> BookingView:
         """What the server itself can tell of the booking."""
         try:
-            return await _as_listed(await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT))
+            return await as_listed(await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
             raise _translated(error, request_id) from error
 
@@ -312,7 +261,7 @@ class BookingClient:
                     return await self._handle(execution.id).query(
                         BookingWorkflow.view, rpc_timeout=min(RPC_TIMEOUT, left)
                     )
-            return await _as_listed(execution)
+            return await as_listed(execution)
 
     async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
         handle, update_id = self._handle(request_id), uuid4().hex
@@ -354,57 +303,10 @@ def _unless_cancelled(late: WorkflowUpdateRPCTimeoutOrCancelledError) -> None:
         raise late.__cause__
 
 
-async def _digest_in(described: WorkflowExecution, given: BookingInput) -> str:
-    return await described.memo_value(DIGEST, given.digest, type_hint=str)
-
-
 def _closed(view: BookingView) -> str:
     if view.status.is_final:
         return f"the booking is already {view.status}"
     return f"the booking was closed while it was {view.status}: nothing can be changed in it any more"
-
-
-def _listed_start(execution: WorkflowExecution) -> datetime:
-    return execution.typed_search_attributes.get(APPOINTMENT_START) or execution.start_time
-
-
-def _how_soon(execution: WorkflowExecution) -> tuple[bool, float]:
-    """What is open before what is over, of which the latest first."""
-    start = _listed_start(execution).timestamp()
-    return (False, start) if execution.close_time is None else (True, -start)
-
-
-async def _as_listed(execution: WorkflowExecution) -> BookingView:
-    """What the server itself can tell of a booking."""
-    said = execution.typed_search_attributes
-    reason = said.get(EXCEPTION_REASON)
-    return BookingView(
-        id=execution.id,
-        request_id=request_id_of(execution.id),
-        reference=await execution.memo_value(REFERENCE, "", type_hint=str),
-        status=Status(said.get(BOOKING_STATUS) or Status.RECEIVED),
-        reason=Reason(reason) if reason else None,
-        detail="The booking does not answer.",
-        location=said.get(BOOKING_LOCATION) or "",
-        service=said.get(BOOKING_SERVICE) or "",
-        start=_listed_start(execution),
-        updated_at=datetime.now(UTC),
-    )
-
-
-def _received(given: BookingInput) -> BookingView:
-    """What can honestly be said when the server has the request and no worker has answered yet."""
-    request = given.request
-    return BookingView(
-        id=workflow_id(request.request_id),
-        request_id=request.request_id,
-        reference=given.reference,
-        status=Status.RECEIVED,
-        location=request.location,
-        service=request.service,
-        start=request.start,
-        updated_at=datetime.now(UTC),
-    )
 
 
 def _translated(error: RPCError, request_id: str) -> Exception:

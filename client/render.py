@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.nexhealth.subscriptions import Subscribed
+from client.bookings import Found
 from client.check import Finding
 from domain.booking import BookingView, Status
 from domain.slot import Slot
@@ -56,11 +57,13 @@ def booking(console: Console, view: BookingView) -> None:
     console.print(Panel(table, title=view.id, title_align="left", expand=False))
 
 
-def bookings(console: Console, views: Sequence[BookingView], title: str) -> None:
-    table = Table(title=f"{title} ({len(views)})", title_justify="left")
+def bookings(console: Console, found: Found, title: str) -> None:
+    shown = len(found.views)
+    number = f"{shown}" if shown == found.total else f"{shown} of {found.total}; --limit shows more"
+    table = Table(title=f"{title} ({number})", title_justify="left")
     for column in ("booking", "status", "why", "location", "service", "time", "you may"):
         table.add_column(column, overflow="fold", no_wrap=column in ("status", "time"))
-    for view in views:
+    for view in found.views:
         table.add_row(
             view.id,
             status(view.status),

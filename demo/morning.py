@@ -18,7 +18,7 @@ from rich.table import Table
 from temporalio.service import RPCError
 
 from client import render
-from client.bookings import BookingClient
+from client.bookings import BookingClient, Found
 from client.edge import BadRequest, request_from
 from client.session import open_session
 from demo.picture import picture
@@ -229,7 +229,8 @@ def _show(console: Console, played: list[Played], report: dict[str, Any], world:
         where = f"{one.scenario.location} {one.start:%H:%M}"
         table.add_row(one.scenario.name, where, _coloured(one), why, mark)
     console.print(table)
-    render.bookings(console, [one.view for one in played if one.view and one.view.resolutions], "Front desk's queue")
+    waiting = [one.view for one in played if one.view and one.view.resolutions]
+    render.bookings(console, Found(waiting, len(waiting)), "Front desk's queue")
     counts = ", ".join(f"{count} {name}" for name, count in report["calendar"].items())
     console.print(f"Calendar: {counts}. Emails: {len(world.state['emails'])}, texts: {len(world.state['texts'])}.")
 

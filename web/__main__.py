@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from adapters.errors import Unavailable
 from adapters.practice_file import read_practice
-from client.bookings import BookingClient
+from client import calendar_news
 from client.check import unbelieved
 from runtime.build import connections
 from runtime.client import connect
@@ -30,11 +30,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         raise ConfigurationError(problems)
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(connections(settings, practice))
-        bookings = BookingClient(await connect(settings), practice, settings.booking_task_queue)
+        temporal = await connect(settings)
 
         async def tell(booking: str, news: CalendarNews) -> bool:
             try:
-                return await bookings.tell(booking, news)
+                return await calendar_news.tell(temporal, booking, news)
             except RPCError as failure:
                 raise Unavailable(f"Temporal: {failure.status.name}") from None
 
@@ -45,7 +45,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 if place.connection in reached and (not offices or place.practice_system_id in offices)
             ]
             try:
-                return await bookings.office_is_back(waiting)
+                return await calendar_news.tell_office_is_back(temporal, waiting)
             except RPCError as failure:
                 raise Unavailable(f"Temporal: {failure.status.name}") from None
 

@@ -23,15 +23,18 @@ with workflow.unsafe.imports_passed_through():
         Resolution,
         ResolutionKind,
     )
+    from workflows.decisions import SLOT_REASONS, allowed
     from workflows.desk import Desk
+    from workflows.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay, Withdrawn
     from workflows.landing import Landing
     from workflows.listing import Listing
     from workflows.notices import Notices
     from workflows.office import Office
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import SLOT_REASONS, BookingState, Declined, GivenBack, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.state import BookingState
     from workflows.taking_back import TakingBack
     from workflows.undoing import Undoing
+    from workflows.view import view_of
     from workflows.visit import Visit
     from workflows.waiting import beside, caught_up, happens_before
 
@@ -70,7 +73,7 @@ class BookingWorkflow:
                 await self._see_it_through()
             await self._finish()
             raise
-        return self._state.view()
+        return view_of(self._state)
 
     async def _see_it_through(self) -> None:
         """Whatever a person must settle on the way, no booking ends without an owner."""
@@ -159,7 +162,7 @@ class BookingWorkflow:
 
     @workflow.query
     def view(self) -> BookingView:
-        return self._state.view()
+        return view_of(self._state)
 
     @workflow.update
     async def wait_for_decision(self) -> Answer:
@@ -187,9 +190,9 @@ class BookingWorkflow:
             raise ApplicationError(f"nothing to decide: the booking is {state.status}", type=NOT_ALLOWED)
         if decision.question not in (None, state.questions):
             raise _something_else()
-        if decision.kind not in state.resolutions():
-            allowed = ", ".join(state.resolutions())
-            raise ApplicationError(f"{decision.kind} is not possible here; allowed: {allowed}", type=NOT_ALLOWED)
+        if decision.kind not in allowed(state):
+            possible = ", ".join(allowed(state))
+            raise ApplicationError(f"{decision.kind} is not possible here; allowed: {possible}", type=NOT_ALLOWED)
         _is_to_come(decision.start)
 
     @workflow.signal
@@ -247,7 +250,7 @@ class BookingWorkflow:
         self._state.withdrawn = True
         self._steps.stop()
         await self._decided(lambda: self._state.status.is_final)
-        return self._state.view()
+        return view_of(self._state)
 
     @cancel.validator
     def _may_cancel(self) -> None:
@@ -261,12 +264,12 @@ class BookingWorkflow:
         await self._decided()
         if self._state.overtaken is decision:
             raise _something_else()
-        return self._state.view()
+        return view_of(self._state)
 
     def _answer(self, within: timedelta) -> Answer:
         is_heard = workflow.now() <= self._state.asked_at + within + LATENESS
         self._state.answered_no |= is_heard and self._state.status.is_final
-        return Answer(view=self._state.view(), digest=self._given.digest)
+        return Answer(view=view_of(self._state), digest=self._given.digest)
 
     async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
         state = self._state

@@ -8,12 +8,14 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
     from workflows.contracts import ResolutionKind
+    from workflows.decisions import apply
+    from workflows.interruptions import Declined, NeedsStaff, Withdrawn
     from workflows.landing import Landing
     from workflows.listing import Listing
     from workflows.notices import Notices
     from workflows.office import Office
     from workflows.practice_steps import LATE_AFTER
-    from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+    from workflows.state import BookingState
     from workflows.taking_back import TakingBack
     from workflows.waiting import Reminders, beside, done_before, happens_before
 
@@ -54,7 +56,7 @@ class Desk:
         if state.resolution is None:
             state.close_exception()
         else:
-            state.apply(state.take_resolution())
+            apply(state.take_resolution(), state)
         self._listing.become(Status.HELD if state.is_held else Status.RECEIVED)
 
     async def takes_care_of(self, need: NeedsStaff) -> bool:
@@ -99,6 +101,8 @@ class Desk:
             await self.asked(NeedsStaff(reason))
 
     def _open(self, need: NeedsStaff, status: Status) -> None:
+        if self._state.resolution is not None:
+            workflow.logger.warning("resolution ignored", extra={"cause": "something else is to be decided by now"})
         self._state.open_exception(need)
         self._listing.become(status, need.reason)
         self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)

@@ -17,8 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
     from workflows.contracts import BookingInput
+    from workflows.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay
     from workflows.practice_steps import LATE_AFTER, PracticeSteps
-    from workflows.state import BookingState, Declined, GivenBack, NeedsStaff, OnItsWay
+    from workflows.state import BookingState
     from workflows.taking_back import TakingBack
     from workflows.waiting import done_before
 
@@ -224,7 +225,7 @@ class Landing:
         state.looked_into(news)
         if seen.office_off:
             return state.office_is_off(workflow.now())
-        state.office_off = False
+        state.office_off_since = None
         self._landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
         if seen.appointment is None:
             raise await self._lost(seen.conflicts)
@@ -299,7 +300,7 @@ class Landing:
             state.looked_into(news)
             state.office_is_off(workflow.now())
             raise OnItsWay
-        state.office_off = False
+        state.office_off_since = None
         if confirmed.appointment is None:
             state.version += 1  # the patient may have heard that it is held
             raise await self._lost(confirmed.conflicts)

@@ -8,10 +8,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
     from domain.policy import LandingPolicy
+    from workflows.interruptions import NeedsStaff
     from workflows.landing import Landing
     from workflows.listing import Listing
     from workflows.notices import Notices
-    from workflows.state import BookingState, NeedsStaff
+    from workflows.state import BookingState
     from workflows.taking_back import TakingBack
     from workflows.waiting import beside, happens_before
 
@@ -32,8 +33,6 @@ class Office:
         self._taking_back = taking_back
         self._notices = notices
         self._listing = listing
-        self._off_since: datetime | None = None
-        """Waited for since then, so that what is approved can be confirmed."""
 
     async def takes_it(self) -> None:
         """Returns when the hold has landed or is not wanted any more.
@@ -74,14 +73,12 @@ class Office:
         Raises NeedsStaff where that would be too late for a person to act.
         """
         state = self._state
-        self._off_since = self._off_since or workflow.now()
-        ask_at = self._ask_at(self._off_since)
+        ask_at = self._ask_at(state.office_off_since or workflow.now())
         self._listing.become(Status.HELD, Reason.AWAITING_CONFIRMATION)
         self._notices.tell_patient(Kind.HELD)
         await self._next(min(ask_at, state.look_at or ask_at))
         if state.office_off and workflow.now() < ask_at:
             return
-        self._off_since = None
         if state.office_off and not state.withdrawn:
             raise NeedsStaff(Reason.NOT_CONFIRMED)
 

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
     from adapters.errors import REFUSALS
     from domain.booking import Reason
-    from workflows.state import NeedsStaff, Withdrawn
+    from workflows.interruptions import NeedsStaff, Withdrawn
     from workflows.waiting import beside, is_cancelled
 
 Given = TypeVar("Given")

@@ -2,71 +2,21 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from activities.hold_contracts import Write
-from domain.booking import BookingView, MessageState, Reason, Status
+from domain.booking import MessageState, Reason, Status
 from domain.calendar import Appointment, EventKind, LandingState
 from domain.matching import Match, Verdict
-from domain.messages import plain_reason
-from domain.rules import Confirmation
 from domain.slot import Slot
-from workflows.contracts import BY_PATIENT, BookingInput, CalendarNews, NewTime, Resolution, ResolutionKind, workflow_id
+from workflows.contracts import BookingInput, CalendarNews, NewTime, Resolution
+from workflows.interruptions import NeedsStaff
 
-PATIENT_REASONS = frozenset(
-    {
-        Reason.PATIENT_AMBIGUOUS,
-        Reason.PATIENT_NOT_FOUND,
-        Reason.PATIENT_EXISTS,
-        Reason.CONTACT_MISMATCH,
-        Reason.CHART_INACTIVE,
-    }
-)
-SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
-MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
-"""Another chart may settle it; a practice system refuses also what names a chart that is not there."""
-TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_TAKEN_BACK, Reason.NO_ANSWER})
-"""Nothing is to be decided: a person knows, and sees to it."""
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
-APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
-"""Whoever saw what must be approved and picks another time has approved it."""
 LOUDER = (LandingState.LANDED, None, LandingState.INCOMPLETE, LandingState.TIMED_OUT, LandingState.REFUSED)
 """What was told of one appointment, the later overruling the earlier: that it has landed shows by itself, what was
 refused is only told. ``None``: a change of ours was refused."""
 AT_MOST = timedelta(days=1)
 """Between two looks, however rare they become."""
-
-
-class NeedsStaff(Exception):
-    """The booking can't go on by itself."""
-
-    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = (), standing: tuple[str, ...] = ()) -> None:
-        """``standing``: what was to be taken back and is still there."""
-        super().__init__(reason.value)
-        self.reason = reason
-        self.alternatives = alternatives
-        self.standing = standing
-
-
-class Declined(Exception):
-    """The answer is no."""
-
-    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = ()) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-        self.alternatives = alternatives
-
-
-class Withdrawn(Exception):
-    """The patient took the request back."""
-
-
-class GivenBack(Exception):
-    """We have taken the hold back ourselves, and now it is wanted: it is to be had anew."""
-
-
-class OnItsWay(Exception):
-    """Written, the hold or its confirmation, but the practice's own system has not taken it in yet."""
 
 
 @dataclass
@@ -107,7 +57,7 @@ class BookingState:
     looks: int = 0
     """At whether the hold has landed."""
     look_at: datetime | None = None
-    office_off: bool = False
+    office_off_since: datetime | None = None
     """The practice's own system took nothing in when last asked."""
     office_back_at: datetime | None = None
     """It was said to be on again, then."""
@@ -175,6 +125,10 @@ class BookingState:
         return self.need is not None and self.need.reason is Reason.NOT_CONFIRMED and not self.office_off
 
     @property
+    def office_off(self) -> bool:
+        return self.office_off_since is not None
+
+    @property
     def is_held(self) -> bool:
         return self.appointment is not None and not self.on_its_way
 
@@ -207,13 +161,13 @@ class BookingState:
         self.look_at = now + self.rarely(self.looks)
 
     def office_is_off(self, now: datetime) -> None:
-        self.office_off, self.looks = True, 0
+        self.office_off_since, self.looks = self.office_off_since or now, 0
         if self.told is None:
             self.look_at = now + self.given.policy.landing.look_while_off
 
     def office_is_back(self, now: datetime) -> None:
         """It has its writes soon; a look before that would be wasted."""
-        self.office_off, self.office_back_at, self.looks = False, now, 0
+        self.office_off_since, self.office_back_at, self.looks = None, now, 0
         if self.told is None:
             self.plan_look(now)
 
@@ -278,54 +232,6 @@ class BookingState:
             return self.appointment.time.start
         return self.slot.time.start if self.slot is not None else self.wanted.start
 
-    def apply(self, decision: Resolution) -> None:
-        """Take a person's decision over; raises Declined when it is no."""
-        match, by_staff, need = self.match, decision.by != BY_PATIENT, self.need
-        if decision.kind is ResolutionKind.DECLINE:
-            raise Declined(Reason.DECLINED_BY_STAFF)
-        self.close_exception()
-        self.office_off = False  # whoever decides may know better
-        self.attended = by_staff
-        self.approved |= by_staff and self.gate_shown and decision.kind in APPROVING
-        if decision.kind is ResolutionKind.PATIENT:
-            self.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
-        elif decision.kind is ResolutionKind.NEW_PATIENT:
-            self.not_these = match.candidates if match is not None else ()
-            self.match = Match(verdict=Verdict.NEW, because=("staff",))
-        elif decision.kind is ResolutionKind.START:
-            assert decision.start is not None
-            provider = decision.provider if by_staff else decision.provider or self.wanted.provider
-            self.wanted = NewTime(start=decision.start, provider=provider, operatory=decision.operatory)
-            self.approved &= by_staff or self.given.policy.confirmation is not Confirmation.STAFF
-            self.slot = None
-            self.moving = self.appointment is not None
-            self.version += 1
-        elif decision.kind is ResolutionKind.RETRY:
-            settled = match is not None and (match.verdict is Verdict.MATCHED or "staff" in match.because)
-            self.match = match if settled else None
-        else:
-            self._accept_as_it_stands()
-            if need is not None and need.reason is Reason.LANDING_UNCLEAR:
-                self._is_there()
-            self.confirmed |= need is not None and need.reason is Reason.NOT_CONFIRMED  # by hand, in their own system
-        if self.appointment is None:
-            self.slot = None  # it may have been taken while nobody looked
-
-    def _accept_as_it_stands(self) -> None:
-        if self.doubt is not None and self.match is not None and len(self.match.candidates) == 1:
-            self.match = Match(verdict=Verdict.MATCHED, chart=self.match.candidates[0], because=("staff",))
-        if self.appointment is not None:
-            kept = self.appointment.slot
-            if self.moving:
-                self.wanted = NewTime(start=kept.time.start, provider=kept.provider, operatory=kept.operatory)
-            self.slot, self.moving = kept, False
-
-    def _is_there(self) -> None:
-        """A person was asked to look and has seen it in the practice's own system, whatever our account of it says."""
-        if self.appointment is not None and self.on_its_way:
-            self.appointment = self.appointment.model_copy(update={"landing": LandingState.LANDED})
-            self.confirmed = self.vouched = True
-
     def open_exception(self, need: NeedsStaff) -> None:
         self.overtaken = self.resolution or self.overtaken
         self.need, self.resolution = need, None  # what was decided on the one before says nothing of this one
@@ -347,59 +253,6 @@ class BookingState:
         term = None if self.approved or self.confirm_begun else self.held_at + self.given.policy.hold_expiry
         expires = min(term or self.start, self.start)
         return expires if self.held_at < expires else None
-
-    def resolutions(self) -> tuple[ResolutionKind, ...]:
-        """What a person may decide about the open exception."""
-        if self.need is None:
-            return ()
-        reason, kinds = self.need.reason, ResolutionKind
-        if reason in TO_BE_SEEN:
-            return (kinds.APPROVE,)
-        if self.settled:
-            return (kinds.APPROVE, kinds.RETRY)
-        if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
-            return (kinds.APPROVE, kinds.DECLINE, kinds.START)
-        allowed = [kinds.DECLINE, kinds.START, kinds.RETRY]
-        if reason in PATIENT_REASONS or reason in MAY_BE_THE_CHART:
-            allowed = [kinds.PATIENT, kinds.NEW_PATIENT, *allowed]
-        candidates = self.match.candidates if self.match is not None else ()
-        accepts_only_chart = reason in PATIENT_REASONS and len(candidates) == 1
-        if reason in GATES or accepts_only_chart or self.appointment is not None:
-            allowed = [kinds.APPROVE, *allowed]
-        lands_by_itself = self.on_its_way and reason is not Reason.LANDING_UNCLEAR
-        if (reason in PATIENT_REASONS or lands_by_itself) and not accepts_only_chart:
-            allowed = [kind for kind in allowed if kind is not kinds.APPROVE]
-        return tuple(allowed)
-
-    def view(self) -> BookingView:
-        place = self.appointment or self.slot
-        policy = self.given.policy
-        tz = ZoneInfo(policy.zone)
-        end = place.time.end if place else self.start + policy.duration
-        asks_for_person = self.need is not None and self.need.reason in PATIENT_REASONS
-        return BookingView(
-            id=workflow_id(self.given.request.request_id),
-            request_id=self.given.request.request_id,
-            reference=self.given.reference,
-            status=self.status,
-            reason=self.reason,
-            detail=plain_reason(self.reason) if self.reason else None,
-            location=policy.location,
-            service=policy.service,
-            start=self.start.astimezone(tz),
-            end=end.astimezone(tz),
-            provider=place.provider if place else None,
-            operatory=place.operatory if place else None,
-            appointment_id=self.appointment.id if self.appointment else None,
-            patient_candidates=self.match.candidates if self.match and asks_for_person else (),
-            alternatives=tuple(slot.in_zone(tz) for slot in self.alternatives),
-            question=self.questions if self.need is not None else None,
-            resolutions=self.resolutions(),
-            deadline=self.deadline,
-            messages=tuple(self.messages),
-            note=self.given.request.note,
-            updated_at=self.updated_at,
-        )
 
 
 def _loudness(news: CalendarNews) -> int:

@@ -12,8 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.calendar import Appointment, AppointmentStatus
     from domain.matching import Match, Verdict
     from workflows.contracts import BookingInput
+    from workflows.interruptions import NeedsStaff
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState, NeedsStaff
+    from workflows.state import BookingState
     from workflows.waiting import happens_before
 
 

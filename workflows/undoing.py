@@ -4,7 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.desk import Desk
-    from workflows.state import BookingState, NeedsStaff
+    from workflows.interruptions import NeedsStaff
+    from workflows.state import BookingState
     from workflows.taking_back import TakingBack
 
 

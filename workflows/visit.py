@@ -14,11 +14,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import Kind
     from workflows.contracts import ResolutionKind
     from workflows.desk import Desk
+    from workflows.interruptions import NeedsStaff
     from workflows.landing import Landing
     from workflows.listing import Listing
     from workflows.notices import Notices
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState, NeedsStaff
+    from workflows.state import BookingState
     from workflows.waiting import happens_before
 
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)

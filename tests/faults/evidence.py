@@ -121,7 +121,7 @@ async def gathered(
     state, practice = await drained(stack), stack.practice
     people = [Person(number) for number in range(PEOPLE)]
     views = await _views(bookings, {event.request_id for event in history})
-    queue = {view.request_id for view in await bookings.find(open_exceptions=True)}
+    queue = {view.request_id for view in (await bookings.find(open_exceptions=True)).views}
     judged = [_booking(view, queue, stack, state) for view in views]
     sent = the_right_way_round(list(_sent(state, stack.ledger_url)), judged)
     ambiguous = sum(1 for hit in state["hits"] if hit["system"] in MESSENGERS and hit["kind"] in AMBIGUOUS)

@@ -23,10 +23,12 @@ from domain.rules import HoursSpan, ServiceRule
 from tests.model.calendar import DELAY, MemoryCalendar
 from tests.model.stage import Actor, Fate, Stage, acting
 from workflows.contracts import BookingInput, Resolution, ResolutionKind
+from workflows.decisions import apply
 from workflows.desk import Desk
+from workflows.interruptions import Declined, NeedsStaff, Withdrawn
 from workflows.landing import Landing
 from workflows.practice_steps import PracticeSteps
-from workflows.state import BookingState, Declined, NeedsStaff, Withdrawn
+from workflows.state import BookingState
 from workflows.taking_back import TakingBack
 from workflows.undoing import Undoing
 
@@ -274,7 +276,7 @@ class Booking:
             if not self._may_retry:
                 raise
             self._calendar.person_decides(self.reference)
-            self.state.apply(Resolution(kind=ResolutionKind.RETRY))
+            apply(Resolution(kind=ResolutionKind.RETRY), self.state)
             await self._landing.book()
         self.confirmed = True
         await self._undoing.nothing_comes_back()

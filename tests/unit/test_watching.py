@@ -43,3 +43,14 @@ def test_where_writes_are_immediate_nothing_is_watched() -> None:
     state = watching(queued=False)
     state.plan_sweep(NOW, anew=True)
     assert state.sweep_at is None
+
+
+def test_an_office_is_off_since_it_was_first_seen_so_until_it_is_back() -> None:
+    state, later = watching(), NOW + timedelta(minutes=5)
+    state.office_is_off(NOW)
+    state.office_is_off(later)
+    assert (state.office_off, state.office_off_since) == (True, NOW)
+    state.office_is_back(later)
+    assert not state.office_off
+    state.office_is_off(later)
+    assert state.office_off_since == later

@@ -398,7 +398,7 @@ async def test_the_queue_lists_what_waits_for_a_person(bookings: BookingClient, 
     assert view.reason is Reason.SPECIAL_REQUEST
     for _ in range(50):
         queue = await bookings.find(location="oakland", open_exceptions=True)
-        if view.request_id in [waiting.request_id for waiting in queue]:
+        if view.request_id in [waiting.request_id for waiting in queue.views]:
             return
         await asyncio.sleep(0.1)
     pytest.fail("the booking is not in the queue")

@@ -1,7 +1,11 @@
 """What a client may say of a request when nobody answers in time."""
 
 import asyncio
+import json
 import os
+import re
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -11,7 +15,7 @@ from temporalio.service import RPCError
 from adapters.practice_file import read_practice
 from client.bookings import BookingClient, NoAnswer, NotPossible
 from client.edge import BadRequest
-from demo.stack import Stack
+from demo.stack import ROOT, Stack
 from domain.booking import BookingView, Status
 from domain.practice import Practice
 from runtime.plugin import holdfast_plugin
@@ -60,8 +64,23 @@ async def test_the_soonest_are_listed_and_one_that_does_not_answer_as_far_as_is_
     day, other = at(a_day(), 12), at(a_day(), 12)
     wanted = [request(start, location="denver") for start in (max(day, other), min(day, other))]
     _, sooner = await asyncio.gather(*(unanswered.submit(each) for each in wanted))
-    (seen,) = await unanswered.find(status=Status.RECEIVED, location="denver", limit=1)
+    (seen,), total = await unanswered.find(status=Status.RECEIVED, location="denver", limit=1)
+    assert total >= 2
     assert (seen.request_id, seen.reference, seen.start) == (sooner.request_id, sooner.reference, sooner.start)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
+async def test_the_command_line_says_how_many_there_are_beyond_what_it_lists(
+    unanswered: BookingClient, stack: Stack, arguments: list[str]
+) -> None:
+    await asyncio.gather(*(unanswered.submit(request(at(a_day(), hour), location="denver")) for hour in (9, 10)))
+    command = [sys.executable, "starter.py", "list", "--location", "denver", "--limit", "1", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, timeout=60)
+    if arguments:
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert (len(said["bookings"]), said["total"] >= 2) == (1, True)
+    else:
+        assert re.search(r"Bookings \(1 of \d+; --limit shows more\)", done.stdout)
 
 
 async def test_a_booking_that_was_closed_from_outside_is_neither_called_cancelled_nor_queued(
@@ -73,7 +92,7 @@ async def test_a_booking_that_was_closed_from_outside_is_neither_called_cancelle
         await bookings.cancel(view.request_id)
     for _ in range(30):
         queue = await bookings.find(location="oakland", open_exceptions=True)
-        if view.request_id not in [waiting.request_id for waiting in queue]:
+        if view.request_id not in [waiting.request_id for waiting in queue.views]:
             return
         await asyncio.sleep(0.1)
     pytest.fail("still in the desk's queue, where nobody can decide it any more")
@@ -134,8 +153,8 @@ async def test_what_is_to_come_is_listed_before_what_is_over(unanswered: Booking
     await client.get_workflow_handle(over.id).terminate()
     for _ in range(50):
         listed = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1000)
-        still = [view.request_id for view in listed]
-        (first,) = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1)
+        still = [view.request_id for view in listed.views]
+        (first,), _ = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1)
         if first.request_id != over.request_id:
             break
         await asyncio.sleep(0.1)

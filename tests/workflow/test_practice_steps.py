@@ -12,8 +12,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
     from activities.slots import SlotActivities
     from domain.booking import Reason
+    from workflows.interruptions import Withdrawn
     from workflows.practice_steps import PracticeSteps
-    from workflows.state import Withdrawn
 
 
 @activity.defn(name="release_claim")

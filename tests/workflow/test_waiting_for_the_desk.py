@@ -309,7 +309,10 @@ async def test_the_desk_is_asked_in_time_however_often_an_office_that_is_off_is_
     await waiting(handle, Reason.NOT_CONFIRMED)
 
 
-async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(hand: ByHand) -> None:
+@pytest.mark.parametrize("by", ["update", "signal"])
+async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(
+    hand: ByHand, by: str, caplog: pytest.LogCaptureFixture
+) -> None:
     on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
     unclear = on_its_way.model_copy(update={"landing": LandingState.INCOMPLETE})
     match = hand.answers["match_patient"]
@@ -328,11 +331,17 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(hand: ByH
     handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
     view = await waiting(handle, Reason.PATIENT_EXISTS)
     await until(lambda: hand.made("await_landing"))
-    deciding = asyncio.create_task(decide(handle, Resolution(kind=ResolutionKind.APPROVE, question=view.question)))
-    await asyncio.sleep(2)
-    looked.set()
-    with pytest.raises(WorkflowUpdateFailedError):
-        await deciding
+    decision = Resolution(kind=ResolutionKind.APPROVE, question=view.question)
+    if by == "signal":
+        await handle.signal(BookingWorkflow.resolve, decision)
+        looked.set()
+        await until(lambda: "resolution ignored" in caplog.text)
+    else:
+        deciding = asyncio.create_task(decide(handle, decision))
+        await asyncio.sleep(2)
+        looked.set()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await deciding
     await asyncio.sleep(1)
     assert "confirmed" not in hand.told()
     await waiting(handle, Reason.LANDING_UNCLEAR)
