@@ -1,4 +1,4 @@
-"""From a request to a confirmed appointment: every step of it, and the way back."""
+"""From a request to a confirmed appointment: whose it is, when, the hold, its landing, and its confirmation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,18 +9,17 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.hold_contracts import HoldConfirmed, HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
     from activities.holds import HoldActivities
-    from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
-    from activities.slots import SlotActivities, SlotWanted
     from domain.booking import Reason
     from domain.calendar import Appointment, LandingState
-    from domain.matching import Verdict
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
+    from workflows.charts import Charts
     from workflows.contracts import BookingInput
     from workflows.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay
     from workflows.practice_steps import LATE_AFTER, PracticeSteps
     from workflows.state import BookingState
     from workflows.taking_back import TakingBack
+    from workflows.times import Times
     from workflows.waiting import done_before
 
 Given = TypeVar("Given", bound=HoldToWrite)
@@ -37,6 +36,8 @@ class Landing:
         self._state = state
         self._steps = steps
         self._taking_back = taking_back
+        self._charts = Charts(given, state, steps)
+        self._times = Times(given, state, steps)
 
     async def book(self) -> None:
         """The whole of it; every step is skipped that an earlier round has already taken."""
@@ -47,7 +48,7 @@ class Landing:
             if self._given.policy.placeholder_patient:
                 await self._hold(self._given.policy.placeholder_patient)
             raise NeedsStaff(self._state.doubt)
-        patient = await self._chart()
+        patient = await self._charts.chart()
         needed = self._approval_needed()
         await self._hold(patient, confirm=needed is None)
         if self._state.on_its_way:
@@ -65,69 +66,12 @@ class Landing:
         """Who it is and whether the time is free, asked side by side."""
         wanted = []
         if self._state.match is None:
-            wanted.append(self._match_patient())
+            wanted.append(self._charts.match())
         if self._state.slot is None:
-            wanted.append(self._secure_slot())
+            wanted.append(self._times.secure())
         for outcome in await asyncio.gather(*wanted, return_exceptions=True):
             if outcome is not None:
                 raise outcome
-
-    async def _match_patient(self) -> None:
-        request, policy = self._given.request, self._given.policy
-        match = await self._steps.urgent(
-            PatientActivities.match_patient,
-            PatientToMatch(
-                location=policy.location,
-                person=request.patient,
-                guardian=request.guardian,
-                returning=request.returning,
-            ),
-            "Is this patient known?",
-        )
-        self._state.match = match
-        is_new = match.verdict is Verdict.NEW or match.dependent
-        if is_new and not policy.new_patients:
-            raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
-        if match.verdict is Verdict.MATCHED and not is_new and not policy.existing_patients:
-            raise NeedsStaff(Reason.NOT_FOR_EXISTING_PATIENTS)
-
-    async def _secure_slot(self) -> None:
-        self._state.claimed = True
-        check = await self._steps.urgent(
-            SlotActivities.recheck_slot, self._slot_wanted(), "Claim the time and re-check the live day"
-        )
-        if check.slot is not None:
-            self._state.slot = check.slot
-        elif check.too_many_open:
-            raise NeedsStaff(Reason.TOO_MANY_OPEN)
-        else:
-            reason = _why_not(check.conflicts)
-            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.attended:
-                raise Declined(reason, alternatives=check.alternatives)
-            raise NeedsStaff(reason, alternatives=check.alternatives)
-
-    async def _chart(self) -> str:
-        match = self._state.match
-        if match is not None and match.chart is not None:
-            return match.chart
-        request = self._given.request
-        dependent = match is not None and match.dependent
-        created = await self._steps.urgent(
-            PatientActivities.create_chart,
-            ChartToCreate(
-                reference=self._given.reference,
-                location=request.location,
-                person=request.guardian if dependent and request.guardian else request.patient,
-                language=request.language,
-                not_these=self._state.not_these,
-                provider=self._state.slot.provider if self._state.slot is not None else None,
-            ),
-            "Create a chart for the new patient",
-        )
-        self._state.match = created.model_copy(update={"dependent": dependent})
-        if self._state.doubt is not None or created.chart is None:
-            raise NeedsStaff(self._state.doubt or Reason.PATIENT_AMBIGUOUS)
-        return created.chart
 
     async def _hold(self, patient: str, *, confirm: bool = False) -> None:
         """Write it, once the day shows room for it. A hold at another time stands until this one has its chair."""
@@ -136,7 +80,7 @@ class Landing:
             if state.appointment is not None and not state.moving:
                 return
             if state.slot is None:
-                await self._secure_slot()
+                await self._times.secure()
             await self._write_hold(patient, confirm)
         if state.appointment is None or state.moving:
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=state.alternatives)
@@ -226,7 +170,7 @@ class Landing:
         if seen.office_off:
             return state.office_is_off(workflow.now())
         state.office_off_since = None
-        self._landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
+        self._charts.landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
         if seen.appointment is None:
             raise await self._lost(seen.conflicts)
         state.written(seen.appointment, workflow.now())
@@ -239,17 +183,11 @@ class Landing:
         if seen.appointment.landing is LandingState.INCOMPLETE:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
 
-    def _landed_under(self, chart: str | None, wrote_for: str) -> None:
-        """A new patient's chart gets another id with the first appointment, and a dependent one of its own."""
-        match = self._state.match
-        if match is not None and match.chart == wrote_for and chart and chart != wrote_for:
-            self._state.match = match.model_copy(update={"chart": chart, "dependent": False})
-
     async def _not_taken_in(self, hold: Appointment) -> NeedsStaff:
         """The office refused it, or let it lie."""
         await self._taking_back.give_up(hold.id)
         reason = Reason.REFUSED_BY_OFFICE if hold.landing is LandingState.REFUSED else Reason.NOT_LANDED
-        return NeedsStaff(reason, alternatives=await self._other_times())
+        return NeedsStaff(reason, alternatives=await self._times.others())
 
     async def _lost(self, conflicts: tuple[Conflict, ...]) -> NeedsStaff | GivenBack:
         """We took the hold back, for what has its chair or while it was wanted still; or somebody took it out, and
@@ -266,15 +204,7 @@ class Landing:
             return NeedsStaff(Reason.HOLD_CHANGED)
         if lost is not None:
             self._taking_back.is_taken_back(lost.id)
-        return NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._other_times())
-
-    async def _other_times(self) -> tuple[Slot, ...]:
-        """None where they can't be read now: why a person is asked matters more."""
-        try:
-            found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
-        except NeedsStaff:
-            return ()
-        return found.alternatives
+        return NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._times.others())
 
     def _approval_needed(self) -> Reason | None:
         if self._state.approved:
@@ -316,22 +246,6 @@ class Landing:
         confirmed = await self._steps.cleanup(HoldActivities.confirm_hold, given, "Confirm the visit once more")
         state.appointment = confirmed.appointment or state.appointment
 
-    def _slot_wanted(self) -> SlotWanted:
-        """Until it lands or ends, the claim stays; were this booking cut off, it would lapse by itself."""
-        request, wanted = self._given.request, self._state.wanted
-        return SlotWanted(
-            reference=self._given.reference,
-            location=request.location,
-            service=request.service,
-            start=wanted.start,
-            provider=wanted.provider,
-            operatory=wanted.operatory,
-            contact=request.reached.mobile or request.reached.email,
-            claim_until=workflow.now() + self._given.policy.hold_expiry,
-            asked_at=self._state.asked_at,
-            attended=self._state.attended,
-        )
-
     def _hold_to_write(self, patient: str, *, confirm: bool = False) -> HoldToWrite:
         state = self._state
         slot = state.slot or (state.appointment.slot if state.appointment else None)
@@ -360,10 +274,3 @@ def _is_in_the_way(earlier: Appointment, slot: Slot, written: HoldWritten) -> bo
     """Whether the practice system itself refused the new time, maybe for our own hold at the earlier one."""
     unnamed = any(c.cause is Cause.APPOINTMENT and c.appointment is None for c in written.conflicts)
     return unnamed and earlier.time.overlaps(slot.time)
-
-
-def _why_not(conflicts: tuple[Conflict, ...]) -> Reason:
-    causes = {conflict.cause for conflict in conflicts}
-    if any(cause.is_rule for cause in causes):
-        return Reason.OUTSIDE_RULES
-    return Reason.SLOT_BLOCKED if Cause.BLOCK in causes else Reason.SLOT_TAKEN
