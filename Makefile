@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 ARGS ?=
 SEEDS ?= 25
 
-.PHONY: demo test faults bench lint setup setup-dev lock clean
+.PHONY: demo test replay faults bench lint setup setup-dev lock clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
 
-test: setup-dev lint
+test: setup-dev lint replay
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+
+replay:
+	@scripts/replay
 
 faults: setup-dev
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)
@@ -40,4 +43,4 @@ lock:
 	uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .holdfast
+	rm -rf $(VENV) .venv-* .holdfast
