@@ -130,6 +130,7 @@ def load_settings() -> Settings:
         *_key_problems(settings),
         *_ledger_problems(settings),
         *_temporal_problems(settings),
+        *_url_problems(settings),
         *_address_problems(settings),
     ]
     problems += _production_problems(settings) if settings.is_production else make_state_dir(settings.state_dir)
@@ -190,12 +191,20 @@ def _temporal_problems(settings: Settings) -> list[str]:
     return []
 
 
-def _address_problems(settings: Settings) -> list[str]:
+def _url_problems(settings: Settings) -> list[str]:
     problems = []
     for name in URLS:
         url = _text(settings, name)
-        if not _is_url(url) and (url or name != "public_base_url"):
+        if settings.is_production:
+            if not _is_public_url(url):
+                problems.append(f"{name.upper()}: must be an https address without user info, not on this machine")
+        elif not _is_url(url) and (url or name != "public_base_url"):
             problems.append(f"{name.upper()}: must be an address, as in https://example.com")
+    return problems
+
+
+def _address_problems(settings: Settings) -> list[str]:
+    problems = []
     for name in ("web_address", "worker_http_address", "metrics_address"):
         address = _text(settings, name)
         is_off = not address and name != "web_address"
@@ -215,6 +224,11 @@ def _is_url(text: str) -> bool:
         return False
 
 
+def _is_public_url(text: str) -> bool:
+    url = urlsplit(text if _is_url(text) else "")
+    return url.scheme == "https" and not url.username and url.hostname not in LOOPBACK
+
+
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isdecimal() and 0 < int(port) < 65536
@@ -222,10 +236,6 @@ def _is_address(text: str) -> bool:
 
 def _production_problems(settings: Settings) -> list[str]:
     problems = []
-    for name in URLS:
-        url = urlsplit(_text(settings, name) if _is_url(_text(settings, name)) else "")
-        if url.scheme != "https" or url.username or url.hostname in LOOPBACK:
-            problems.append(f"{name.upper()}: must be an https address without user info, not on this machine")
     for name in ("payload_keys", "link_keys", "ledger_url"):
         if not _text(settings, name):
             problems.append(f"{name.upper()}: is missing; production makes none up")

@@ -59,10 +59,11 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("url", ["https://host:abc", "https://[::1", "nexhealth.info", ""])
 @pytest.mark.parametrize("place", ["development", "production"])
-def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, url: str, place: str) -> None:
+def test_an_address_that_is_none_is_named_once(monkeypatch: pytest.MonkeyPatch, url: str, place: str) -> None:
     monkeypatch.setenv("APP_ENV", place)
     monkeypatch.setenv("NEXHEALTH_BASE_URL", url)
-    assert "NEXHEALTH_BASE_URL: must be an" in refusal()
+    (told,) = (line for line in refusal().splitlines() if line.startswith("NEXHEALTH_BASE_URL:"))
+    assert told.startswith("NEXHEALTH_BASE_URL: must be an")
 
 
 def test_a_slash_at_the_end_of_an_address_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
