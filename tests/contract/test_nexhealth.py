@@ -415,6 +415,29 @@ async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
     assert await dentrix.system.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
 
 
+async def test_what_was_cancelled_is_left_out_also_where_its_times_cannot_be_read(
+    dentrix: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = dentrix.hold()
+    cancelled, standing = await dentrix.landed(wanted), await dentrix.landed(dentrix.hold(NINE + 2 * HOURS))
+    await dentrix.system.withdraw(cancelled.id, wanted.reference)
+    dentrix.settle()
+    read, spoilt = Transport.rows, list[str]()
+
+    async def rows(self: Transport, path: str, params: Any = ()) -> list[dict[str, Any]]:
+        found = await read(self, path, params)
+        for row in found:
+            if row.get("cancelled"):
+                row["start_time"] = "soon"
+                spoilt.append(str(row["id"]))
+        return found
+
+    monkeypatch.setattr(Transport, "rows", rows)
+    assert [a.id for a in (await dentrix.system.calendar("101", DAY)).appointments] == [standing.id]
+    assert await dentrix.system.find_by_reference(wanted.reference, "101", NINE) == []
+    assert set(spoilt) == {cancelled.id}
+
+
 async def test_a_write_that_failed_can_be_taken_back_so_that_the_chair_is_free_again(dentrix: Bench) -> None:
     dentrix.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
     wanted = dentrix.hold()

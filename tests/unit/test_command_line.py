@@ -163,6 +163,13 @@ def test_wrong_usage_is_told_before_temporal_is_asked(words: list[str], told: st
     assert told in result.stderr
 
 
+def test_openings_at_the_end_of_all_days_are_told_to_lie_too_far_away() -> None:
+    last = ("--from", "9999-12-31")
+    result = run("openings", "--location", "oakland", "--service", "cleaning", *last, "--json", **ASCEND, **NEXHEALTH)
+    assert result.exit_code == 1
+    assert said(result)["error"] == "the date lies too far away"
+
+
 def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text("{}")
