@@ -216,7 +216,7 @@ class HoldActivities:
 
         try:
             return await site.system.place_hold(self._hold(site, given), permit)
-        except (Unavailable, RateLimited):
+        except (Refused, RateLimited, Unavailable):
             await claims.not_sent(given.reference, renewal)
             raise
 

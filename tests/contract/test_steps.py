@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck
 from activities.holds import LOOKS_APART, HoldActivities
 from activities.patients import ChartToCreate, PatientActivities
 from activities.slots import SlotActivities, SlotWanted
-from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
+from adapters.errors import NotAuthorized, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
 from domain.calendar import AppointmentStatus, LandingState
@@ -51,6 +51,7 @@ PRACTICE: dict[str, Any] = {
 }
 
 
+CLAIMED_FOR = timedelta(minutes=5)
 WANTED = SlotWanted(reference=new_reference(), location="portland", service="cleaning", start=NINE, claim_until=NINE)
 
 
@@ -70,11 +71,14 @@ class Steps:
     async def claimed(self) -> HoldToWrite:
         hold = self.at.hold()
         given = {"reference": hold.reference, "location": "portland", "service": "cleaning", "slot": hold.slot}
-        claim = Claim(
-            **given, connection="portland", local_day=NINE.date(), expires_at=utc_now() + timedelta(minutes=5)
-        )
+        claim = Claim(**given, connection="portland", local_day=NINE.date(), expires_at=utc_now() + CLAIMED_FOR)
         await self._ledger.claims.take(claim, utc_now())
         return HoldToWrite(**given, patient=self.at.patient)
+
+    async def booked(self, now: datetime) -> int:
+        """So many count for the cap."""
+        day = NINE.date()
+        return (await self._ledger.claims.booked("portland", "cleaning", day, day, now)).get(day, 0)
 
 
 def noticed(notice: timedelta) -> Practice:
@@ -151,13 +155,22 @@ async def test_a_lost_write_is_looked_for_ever_more_rarely_before_it_is_sent_aga
     assert failed.value.next_retry_delay == LOOKS_APART
 
 
-async def test_what_was_certainly_not_sent_does_not_count(steps: Steps) -> None:
+@pytest.mark.parametrize(("status", "raised"), [(403, Unavailable), (422, Refused)])
+async def test_what_was_certainly_not_written_does_not_count(
+    steps: Steps, status: int, raised: type[OutsideError]
+) -> None:
+    """Neither as a sending, nor for the cap of its day once its claim has run out while a person is asked."""
     given = await steps.claimed()
     for _ in range(3):
-        steps.at.sandbox.fault(system="nexhealth", method="POST", path="/appointments", kind="text_error", status=403)
-        with pytest.raises(Unavailable):
+        steps.at.sandbox.fault(
+            system="nexhealth", method="POST", path="/appointments", kind="text_error", status=status
+        )
+        with pytest.raises(raised):
             await steps.run(steps.holds.write_hold, given)
+    assert await steps.booked(utc_now()) == 1, "its time is claimed"
+    assert await steps.booked(utc_now() + CLAIMED_FOR) == 0
     assert (await steps.run(steps.holds.write_hold, given)).appointment is not None
+    assert await steps.booked(utc_now() + CLAIMED_FOR) == 1
 
 
 async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_insists(steps: Steps) -> None:
