@@ -22,6 +22,8 @@ KNOWN = ONCE | YEARLY | {"DAILY", "WEEKLY", "MONTHLY"}
 _DAY = timedelta(days=1)
 A_DAY_LONG = 24 * 60
 """Minutes that an event closes whose length can't be read."""
+MOST = 100 * 366 * A_DAY_LONG
+"""A number beyond the minutes of a century is none."""
 
 
 def kind(row: Row) -> str:
@@ -93,9 +95,10 @@ def _same_day_of_month(one: date, other: date) -> bool:
 
 def _number(given: Any, unreadable: int) -> int:
     try:
-        return int(given)
-    except (TypeError, ValueError):
+        number = int(given)
+    except (TypeError, ValueError, OverflowError):
         return unreadable
+    return number if abs(number) <= MOST else unreadable
 
 
 def _is_date(text: Any) -> bool:

@@ -1,5 +1,6 @@
 """Ascend's rows, read tolerantly, and ours, written as the vendor wants them."""
 
+from contextlib import suppress
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -82,7 +83,8 @@ def appointment(row: Row) -> Appointment:
 def _time(row: Row) -> Interval:
     start, minutes = when(row.get("start")), str(row.get("duration") or "")
     if minutes.isdecimal():
-        return span(start, int(minutes))
+        with suppress(ValueError, OverflowError):  # beyond any calendar
+            return span(start, int(minutes))
     end = when(row.get("end"))
     if end < start:
         raise Unavailable("a row that ends before it starts")

@@ -42,10 +42,11 @@ def test_a_daily_event_within_the_hour_that_does_not_exist_is_as_long_as_ever() 
     assert found.time.length >= timedelta(minutes=30)
 
 
-def test_numbers_that_cannot_be_read_close_more_and_never_stop_a_reading() -> None:
-    often = blocks({**NOON, "recurrenceType": "WEEKLY", "recurrenceFrequency": "2 weeks"}, YEAR, LA)
+@pytest.mark.parametrize("number", ["some", float("inf"), 10**30, -(10**30)])
+def test_numbers_that_cannot_be_read_close_more_and_never_stop_a_reading(number: Any) -> None:
+    often = blocks({**NOON, "recurrenceType": "WEEKLY", "recurrenceFrequency": number}, YEAR, LA)
     assert len(often) == len(blocks({**NOON, "recurrenceType": "WEEKLY"}, YEAR, LA))
-    (long,) = blocks({"start": NOON["start"], "duration": "an hour"}, YEAR, LA)
+    (long,) = blocks({"start": NOON["start"], "duration": number}, YEAR, LA)
     assert long.time.length == timedelta(days=1)
 
 
