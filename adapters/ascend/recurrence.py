@@ -24,6 +24,8 @@ A_DAY_LONG = 24 * 60
 """Minutes that an event closes whose length can't be read."""
 MOST = 100 * 366 * A_DAY_LONG
 """A number beyond the minutes of a century is none."""
+FOREVER = datetime(3000, 1, 1, tzinfo=UTC)
+"""Whatever ends later is reckoned to end then: days can be added to it, and its length taken from any date."""
 
 
 def kind(row: Row) -> str:
@@ -101,16 +103,20 @@ def _number(given: Any, unreadable: int) -> int:
     return number if abs(number) <= MOST else unreadable
 
 
+def _moment(text: Any) -> datetime:
+    return min(when(text), FOREVER)
+
+
 def _is_date(text: Any) -> bool:
     return len(str(text)) == len("2027-01-12")
 
 
 def _instant(text: Any, tz: ZoneInfo) -> datetime:
-    found = when(text)
+    found = _moment(text)
     return instant(found.date(), time(0), tz) if _is_date(text) else found
 
 
 def _last_day(text: Any, tz: ZoneInfo) -> date:
     """The date that is meant: by the location's clock, or by the text itself."""
-    found = when(text)
+    found = _moment(text)
     return found.date() if _is_date(text) else max(found.astimezone(tz).date(), found.astimezone(UTC).date())

@@ -50,6 +50,23 @@ def test_numbers_that_cannot_be_read_close_more_and_never_stop_a_reading(number:
     assert long.time.length == timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    "closed",
+    [
+        {"end": "9999-12-31", "allDay": True},
+        {"end": "9999-12-31T23:59:59Z"},
+        {"end": "9999-12-31T23:59:59Z", "recurrenceType": "DAILY"},
+        {"duration": 60, "recurrenceType": "DAILY", "recurrenceEnd": "9999-12-31T23:59:59Z"},
+    ],
+)
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Guam"])
+def test_what_is_closed_to_the_end_of_all_days_is_closed_to_the_end_of_the_span(
+    closed: dict[str, Any], zone: str
+) -> None:
+    last = max(block.time.end for block in blocks({"start": NOON["start"], **closed}, YEAR, ZoneInfo(zone)))
+    assert last >= YEAR.end - timedelta(days=1)
+
+
 def test_lunch_stays_at_noon_when_the_clocks_are_set() -> None:
     found = blocks({**NOON, "recurrenceType": "DAILY"}, YEAR, LA)
     assert {block.time.start.astimezone(LA).hour for block in found} == {12}
