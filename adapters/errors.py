@@ -9,7 +9,8 @@ OutsideError
 │       └── NotAuthorized
 ├── RateLimited       not processed; may be repeated after ``retry_after``
 ├── Unavailable       certainly not processed; may be repeated, where it says so after ``retry_after``
-│   └── OfficeOff     the partner answers, but the practice's own system is off: to be repeated when it is back
+│   ├── OfficeOff     the partner answers, but the practice's own system is off: to be repeated when it is back
+│   └── Unreadable    a row lacks what every such row has: guessing at it could double-book
 └── OutcomeUnknown    may or may not have been processed: never repeat before looking
 
 Messages of these errors name calls, statuses and codes, never a person or a request body.
@@ -65,6 +66,16 @@ class Unavailable(OutsideError):
 
 class OfficeOff(Unavailable):
     """The practice's own system takes nothing in now."""
+
+
+class Unreadable(Unavailable):
+    """Asked for again the row says the same, until somebody mends it there."""
+
+    def __init__(self, field: str, reference: str | None = None) -> None:
+        """``reference``: our marker, where the row carries it all the same."""
+        super().__init__(f"a row with an unreadable {field}")
+        self.field = field
+        self.reference = reference
 
 
 class OutcomeUnknown(OutsideError):

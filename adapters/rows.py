@@ -1,20 +1,20 @@
 """What the rows of every practice system have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from adapters.errors import Refused, Unavailable
+from adapters.errors import Refused, Unreadable
 from domain.calendar import Appointment, Block
 from domain.interval import Interval
 
 
-def when(text: Any) -> datetime:
-    """An instant; one without an offset is in UTC. Raises Unavailable."""
+def when(row: Mapping[str, Any], field: str) -> datetime:
+    """An instant; one without an offset is in UTC. Raises Unreadable."""
     try:
-        found = datetime.fromisoformat(str(text))
+        found = datetime.fromisoformat(str(row.get(field)))
     except ValueError:
-        raise Unavailable("a row with an unreadable time") from None
+        raise Unreadable(field) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

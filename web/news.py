@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from adapters.errors import NotFound
+from adapters.errors import NotFound, Unreadable
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
 from domain.calendar import CalendarEvent, EventKind, OfficeBack
@@ -64,7 +64,16 @@ class NewsDesk:
         """Our reference on an appointment of which there is news before the answer to its write was noted."""
         for system in self._systems.values():
             with suppress(NotFound):
-                found = await system.get_appointment(appointment_id)
-                if found.reference is not None:
-                    return found.reference
+                reference = await _reference_on(system, appointment_id)
+                if reference is not None:
+                    return reference
         return None
+
+
+async def _reference_on(system: PracticeSystem, appointment_id: str) -> str | None:
+    """Our marker, also where the rest cannot be read: told again, it could be read as little."""
+    try:
+        return (await system.get_appointment(appointment_id)).reference
+    except Unreadable as unclear:
+        log.warning("an appointment cannot be read", field=unclear.field, ours=unclear.reference is not None)
+        return unclear.reference

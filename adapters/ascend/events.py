@@ -79,5 +79,5 @@ class Events:
         return {str(row["id"]): row for row in rows}
 
     def _since(self) -> str:
-        stamps = [when(row["lastModified"]) for row in self._rows.values() if row.get("lastModified")]
+        stamps = [when(row, "lastModified") for row in self._rows.values() if row.get("lastModified")]
         return instant_text(max(stamps) - OVERLAP) if stamps else ""

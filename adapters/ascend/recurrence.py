@@ -34,7 +34,7 @@ def kind(row: Row) -> str:
 
 
 def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
-    """What an event closes within a span, on the location's clock. Raises Unavailable for an unreadable time."""
+    """What an event closes within a span, on the location's clock. Raises Unreadable for an unreadable time."""
     first = _first(row, tz)
     begin, end = first.start.astimezone(tz), first.end.astimezone(tz)
     lasts = end.date() - begin.date()
@@ -48,10 +48,10 @@ def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
 
 
 def _first(row: Row, tz: ZoneInfo) -> Interval:
-    start = _instant(row.get("start"), tz)
-    end = _instant(row["end"], tz) if row.get("end") else start + _length(row)
+    start = _instant(row, "start", tz)
+    end = _instant(row, "end", tz) if row.get("end") else start + _length(row)
     if row.get("allDay"):
-        last = end if _is_date(row.get("end")) else end - timedelta(seconds=1)
+        last = end if _is_date(row, "end") else end - timedelta(seconds=1)
         days = start.astimezone(tz).date(), max(start, last).astimezone(tz).date() + _DAY
         start, end = (instant(day, time(0), tz) for day in days)
     return Interval(start=start, end=max(start, end))
@@ -66,7 +66,7 @@ def _days(row: Row, began: date, around: Interval, tz: ZoneInfo) -> Iterator[dat
     if kind(row) in ONCE:
         yield began
         return
-    until = _last_day(row["recurrenceEnd"], tz) if row.get("recurrenceEnd") else date.max
+    until = _last_day(row, "recurrenceEnd", tz) if row.get("recurrenceEnd") else date.max
     day = max(began, around.start.astimezone(tz).date())
     while day <= min(until, around.end.astimezone(tz).date()):
         if _recurs(kind(row), max(1, _number(row.get("recurrenceFrequency"), 1)), began, day):
@@ -103,20 +103,20 @@ def _number(given: Any, unreadable: int) -> int:
     return number if abs(number) <= MOST else unreadable
 
 
-def _moment(text: Any) -> datetime:
-    return min(when(text), FOREVER)
+def _moment(row: Row, field: str) -> datetime:
+    return min(when(row, field), FOREVER)
 
 
-def _is_date(text: Any) -> bool:
-    return len(str(text)) == len("2027-01-12")
+def _is_date(row: Row, field: str) -> bool:
+    return len(str(row.get(field))) == len("2027-01-12")
 
 
-def _instant(text: Any, tz: ZoneInfo) -> datetime:
-    found = _moment(text)
-    return instant(found.date(), time(0), tz) if _is_date(text) else found
+def _instant(row: Row, field: str, tz: ZoneInfo) -> datetime:
+    found = _moment(row, field)
+    return instant(found.date(), time(0), tz) if _is_date(row, field) else found
 
 
-def _last_day(text: Any, tz: ZoneInfo) -> date:
+def _last_day(row: Row, field: str, tz: ZoneInfo) -> date:
     """The date that is meant: by the location's clock, or by the text itself."""
-    found = _moment(text)
-    return found.date() if _is_date(text) else max(found.astimezone(tz).date(), found.astimezone(UTC).date())
+    found = _moment(row, field)
+    return found.date() if _is_date(row, field) else max(found.astimezone(tz).date(), found.astimezone(UTC).date())

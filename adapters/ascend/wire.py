@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 
 from adapters.ascend.listing import instant_text
-from adapters.errors import Unavailable
+from adapters.errors import Unreadable
 from adapters.practice_system import Hold, NewChart
 from adapters.rows import date_or_none, when
 from domain.calendar import Appointment, AppointmentStatus, Window
@@ -66,7 +66,7 @@ def status(row: Row) -> str:
 
 
 def appointment(row: Row) -> Appointment:
-    """Raises Unavailable for a row whose time can't be read: guessing could double-book."""
+    """Raises Unreadable for a row whose time can't be read."""
     note = row.get("note")
     return Appointment(
         id=str(row["id"]),
@@ -81,13 +81,13 @@ def appointment(row: Row) -> Appointment:
 
 
 def _time(row: Row) -> Interval:
-    start, minutes = when(row.get("start")), str(row.get("duration") or "")
+    start, minutes = when(row, "start"), str(row.get("duration") or "")
     if minutes.isdecimal():
         with suppress(ValueError, OverflowError):  # beyond any calendar
             return span(start, int(minutes))
-    end = when(row.get("end"))
+    end = when(row, "end")
     if end < start:
-        raise Unavailable("a row that ends before it starts")
+        raise Unreadable("end")
     return Interval(start=start, end=end)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.errors import Misconfigured, Refused, Unavailable
+from adapters.errors import Misconfigured, Refused, Unreadable
 from adapters.practice_system import Hold, NewChart
 from adapters.rows import closed, date_or_none, when
 from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
@@ -47,9 +47,9 @@ def _id(row: Row, field: str) -> str | None:
 
 
 def _time(row: Row) -> Interval:
-    start, end = when(row.get("start_time")), when(row.get("end_time"))
+    start, end = when(row, "start_time"), when(row, "end_time")
     if end < start:
-        raise Unavailable("a row that ends before it starts")
+        raise Unreadable("end_time")
     return Interval(start=start, end=end)
 
 
@@ -63,16 +63,20 @@ def blocks(row: Row) -> Iterator[Block]:
 
 
 def appointment(row: Row, *, reads_notes: bool) -> Appointment:
-    """Raises Unavailable for a row that lacks what every appointment has: guessing could double-book.
+    """Raises Unreadable for a row that lacks what every appointment has.
 
     Where the practice system's notes are not read, what we noted beside the appointment at NexHealth counts too.
     """
     reference = reference_in(row.get("note"))
     if reference is None and not reads_notes:
         reference = reference_in(row.get("referrer"))
+    try:
+        time = _time(row)
+    except Unreadable as unclear:
+        raise Unreadable(unclear.field, reference) from None
     return Appointment(
         id=str(row["id"]),
-        time=_time(row),
+        time=time,
         provider=_id(row, "provider_id") or NOWHERE,
         operatory=_id(row, "operatory_id") or NOWHERE,
         patient=_id(row, "patient_id") or "",

@@ -5,15 +5,22 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.errors import Unavailable
-from adapters.ledger import Ledger
+from adapters.ledger import Claim, Ledger
+from adapters.nexhealth.transport import Transport
+from adapters.practice_system import Hold, PracticeSystem
+from tests.support.practice_systems import NINE, at_any_time, bench
+from tests.support.sandbox import SandboxControl
 from web.news import NewsDesk
 from web.webhooks import webhooks_app
 from workflows.contracts import CalendarNews
@@ -26,11 +33,15 @@ class Door:
     """Our receiver, and what it passed on."""
 
     http: httpx.AsyncClient
+    ledger: Ledger
+    told: list[tuple[str, str]] = field(default_factory=list)
+    """Booking and appointment."""
     woken: list[tuple[str, ...]] = field(default_factory=list)
     is_away: bool = False
 
     async def tell(self, booking: str, news: CalendarNews) -> bool:
-        raise AssertionError("no booking is known here")
+        self.told.append((booking, news.appointment_id))
+        return True
 
     async def wake(self, offices: Collection[str]) -> int:
         if self.is_away:
@@ -49,18 +60,24 @@ def named(name: str, data: Any) -> bytes:
     return json.dumps({"event_name": name, "subdomain": "demo", "data": data}).encode()
 
 
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+@asynccontextmanager
+async def opened(ledger_url: str, **systems: PracticeSystem) -> AsyncIterator[Door]:
+    ledger = Ledger(ledger_url)
     await ledger.migrate()
     async with httpx.AsyncClient(base_url="http://holdfast.test") as unused:
-        found = Door(unused)
-    desk = NewsDesk("demo", {}, ledger, found.tell, found.wake)
+        found = Door(unused, ledger)
+    desk = NewsDesk("demo", systems, ledger, found.tell, found.wake)
     transport = httpx.ASGITransport(app=webhooks_app(desk, ["secret"]))
     async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
         found.http = http
         yield found
     await ledger.close()
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    async with opened(f"sqlite:///{tmp_path}/ledger.db") as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -98,3 +115,50 @@ async def test_an_office_that_is_back_is_told_again_where_the_bookings_could_not
     door.is_away = False
     assert await door.deliver(raw) == 200
     assert door.woken == [()]
+
+
+async def writes(ledger: Ledger, booking: str, hold: Hold) -> None:
+    """The booking is about to write this."""
+    now = datetime.now(UTC)
+    claim = Claim(
+        reference=hold.reference,
+        connection="portland",
+        location="portland",
+        service="cleaning",
+        local_day=hold.slot.time.start.date(),
+        slot=hold.slot,
+        expires_at=now + timedelta(minutes=5),
+    )
+    await ledger.claims.take(claim, now)
+    renewal = await ledger.claims.renew(hold.reference, now)
+    await ledger.claims.begin_write(hold.reference, renewal, hold.slot, booking, now)
+
+
+@pytest.mark.parametrize("spoilt", [{"start_time": None}, {"end_time": "soon"}, {"end_time": "2001-01-01T00:00:00Z"}])
+async def test_an_appointment_that_cannot_be_read_is_not_asked_for_again_and_ours_is_looked_into(
+    sandbox: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
+) -> None:
+    """Before the ids of what was written are noted, only the marker on its row tells whose it is."""
+    read = Transport.read
+
+    async def spoil(self: Transport, path: str, params: Any = (), **scope: Any) -> Any:
+        data = await read(self, path, params, **scope)
+        return data | spoilt if path.startswith("/appointments/") else data
+
+    monkeypatch.setattr(Transport, "read", spoil)
+    with bench(sandbox, "nexhealth dentrix") as at:
+        async with opened(f"sqlite:///{tmp_path}/ledger.db", portland=at.system) as door:
+            hold = at.hold()
+            await writes(door.ledger, "booking-ours", hold)
+            ours, unknown = [
+                (await at.system.place_hold(wanted, at_any_time)).id
+                for wanted in (hold, at.hold(NINE + timedelta(hours=2)))
+            ]
+            with capture_logs() as logs:
+                for appointment in (ours, unknown):
+                    landed = named("appointment_insertion.complete", {"appointment": {"id": int(appointment)}})
+                    assert await door.deliver(landed) == 200
+            assert door.told == [("booking-ours", ours)]
+        await at.system.close()
+    warned = [entry["field"] for entry in logs if entry["log_level"] == "warning"]
+    assert warned == [*spoilt, *spoilt]
