@@ -12,7 +12,7 @@ def new_reference() -> str:
     return "bk_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
-def reference_in(text: str | None) -> str | None:
-    """The first reference in a note, or ``None``."""
-    found = _PATTERN.search(text or "")
+def reference_in(note: object) -> str | None:
+    """The first reference in a note, or ``None``; whatever is no text has none."""
+    found = _PATTERN.search(note) if isinstance(note, str) else None
     return found.group(0) if found else None

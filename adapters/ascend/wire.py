@@ -67,7 +67,6 @@ def status(row: Row) -> str:
 
 def appointment(row: Row) -> Appointment:
     """Raises Unreadable for a row whose time can't be read."""
-    note = row.get("note")
     return Appointment(
         id=str(row["id"]),
         time=_time(row),
@@ -76,7 +75,7 @@ def appointment(row: Row) -> Appointment:
         operatory=ref(row, "operatory") or NOWHERE,
         patient=ref(row, "patient") or "",
         status=_STATUSES.get(status(row), AppointmentStatus.TENTATIVE),
-        reference=reference_in(note if isinstance(note, str) else None),
+        reference=reference_in(row.get("note")),
     )
 
 

@@ -162,3 +162,17 @@ async def test_an_appointment_that_cannot_be_read_is_not_asked_for_again_and_our
         await at.system.close()
     warned = [entry["field"] for entry in logs if entry["log_level"] == "warning"]
     assert warned == [*spoilt, *spoilt]
+
+
+async def test_a_note_that_is_no_text_does_not_keep_news_from_its_booking(
+    sandbox: SandboxControl, tmp_path: Path
+) -> None:
+    with bench(sandbox, "nexhealth dentrix") as at:
+        async with opened(f"sqlite:///{tmp_path}/ledger.db", portland=at.system) as door:
+            hold = at.hold()
+            await writes(door.ledger, "booking-ours", hold)
+            await door.ledger.news.wrote(hold.reference, "7")
+            row = {"id": 7, "note": {"text": "Called"}}
+            assert await door.deliver(named("appointment_insertion.failed", {"appointment": row})) == 200
+            assert door.told == [("booking-ours", "7")]
+        await at.system.close()
