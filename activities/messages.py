@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.connections import Connections, utc_now
 from adapters.errors import OutcomeUnknown, OutsideError, Refused, Undeliverable
-from adapters.ledger import Action, Attempt, MessageId
+from adapters.ledger import AT_PROVIDER, Action, Attempt, MessageId
 from adapters.messenger import Channel, Messenger, OutgoingMessage
 from domain.base import Value
 from domain.booking import MessageState, Reason
@@ -167,7 +167,7 @@ class MessageActivities:
             raise
         except Undeliverable as refusal:
             if refusal.code == OPTED_OUT_AT_PROVIDER:
-                await ledger.consent.opt_out(address, identity.channel, "provider", utc_now())
+                await ledger.consent.opt_out(address, identity.channel, AT_PROVIDER, utc_now())
             await ledger.messages.failed(identity, refusal.code or "undeliverable", utc_now())
             return "undeliverable"
         except Refused as refusal:

@@ -4,9 +4,10 @@ from adapters.ledger.claims import Claim, ClaimLost, Claims, Grant, Renewal, Slo
 from adapters.ledger.database import LedgerUnavailable
 from adapters.ledger.leases import Leases, new_holder
 from adapters.ledger.ledger import Ledger
-from adapters.ledger.messages import Action, Attempt, MessageId, MessageLedger, OptOuts
+from adapters.ledger.messages import AT_PROVIDER, Action, Attempt, MessageId, MessageLedger, OptOuts
 
 __all__ = [
+    "AT_PROVIDER",
     "Action",
     "Attempt",
     "Claim",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import AwareDatetime
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from adapters.ledger.database import Database, one_at_a_time
 from adapters.ledger.schema import messages, opt_outs
@@ -16,6 +16,9 @@ from domain.messages import LAST_WORDS
 
 A_DAY = timedelta(days=1)
 DAILY_LIMIT = "daily_limit"
+AT_PROVIDER = "provider"
+"""Where an opt-out was made of which the provider tells by refusing. Who takes it back there tells only the provider:
+so the address is tried again after a day, which the provider refuses where the opt-out still stands."""
 
 
 class State(StrEnum):
@@ -122,7 +125,9 @@ _THIS = and_(*(messages.c[name] == bindparam(f"this_{name}") for name in Message
 _FOUND = select(messages).where(_THIS)
 _CHANGE = update(messages).where(_THIS)
 _OPTED_OUT = select(opt_outs.c.since).where(
-    opt_outs.c.address_hash.in_(bindparam("addresses", expanding=True)), opt_outs.c.channel == bindparam("channel")
+    opt_outs.c.address_hash.in_(bindparam("addresses", expanding=True)),
+    opt_outs.c.channel == bindparam("channel"),
+    or_(opt_outs.c.source != AT_PROVIDER, opt_outs.c.since > bindparam("a_day_ago")),
 )
 _SENT_SINCE = select(func.count()).where(
     messages.c.address_hash == bindparam("address"),
@@ -142,7 +147,7 @@ def _change(c: Connection, identity: MessageId, now: float, **values: Any) -> No
 
 def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: float, at_most: int | None) -> Attempt:
     one_at_a_time(c, f"messages to {addresses[0]}")
-    if _is_opted_out(c, identity, addresses):
+    if _is_opted_out(c, identity, addresses, now):
         return Attempt(action=Action.OPTED_OUT, key="", first_started_at=datetime.fromtimestamp(now, UTC))
     row = c.execute(_FOUND, _is(identity)).first()
     if row is None:
@@ -166,7 +171,7 @@ def _begin(c: Connection, identity: MessageId, addresses: Sequence[str], now: fl
 
 def _resend(c: Connection, identity: MessageId, addresses: Sequence[str], now: float) -> Action:
     one_at_a_time(c, f"messages to {addresses[0]}")
-    if _is_opted_out(c, identity, addresses):
+    if _is_opted_out(c, identity, addresses, now):
         return Action.OPTED_OUT
     if _is_overtaken(c, c.execute(_FOUND, _is(identity)).one()):
         return Action.OVERTAKEN
@@ -174,8 +179,8 @@ def _resend(c: Connection, identity: MessageId, addresses: Sequence[str], now: f
     return Action.SEND
 
 
-def _is_opted_out(c: Connection, identity: MessageId, addresses: Sequence[str]) -> bool:
-    asked = {"addresses": list(addresses), "channel": identity.channel}
+def _is_opted_out(c: Connection, identity: MessageId, addresses: Sequence[str], now: float) -> bool:
+    asked = {"addresses": list(addresses), "channel": identity.channel, "a_day_ago": now - A_DAY.total_seconds()}
     return c.execute(_OPTED_OUT, asked).first() is not None
 
 

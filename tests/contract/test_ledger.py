@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from adapters.ledger import Action, Claim, ClaimLost, Ledger, MessageId, SlotClaimed, TooManyClaims, new_holder
+from adapters.ledger import (
+    AT_PROVIDER,
+    Action,
+    Claim,
+    ClaimLost,
+    Ledger,
+    MessageId,
+    SlotClaimed,
+    TooManyClaims,
+    new_holder,
+)
 from domain.interval import span
 from domain.slot import Slot
 
@@ -281,6 +291,25 @@ async def test_an_opt_out_is_kept_by_channel(ledger: Ledger) -> None:
     assert await ledger.messages.resend(doubtful, ["another", address], NOW) is Action.OPTED_OUT
     assert await action(["another"], "sms") is Action.SEND
     assert await action([address], "email") is Action.SEND
+
+
+async def test_who_opted_out_at_the_provider_is_tried_again_after_a_day_and_who_told_us_is_not(ledger: Ledger) -> None:
+    at_provider, here = os.urandom(8).hex(), os.urandom(8).hex()
+    await ledger.consent.opt_out(at_provider, "sms", AT_PROVIDER, NOW)
+    await ledger.consent.opt_out(here, "sms", "stop", NOW)
+
+    async def actions(now: datetime) -> list[Action]:
+        messages = [
+            (MessageId(reference=os.urandom(8).hex(), kind="confirmed", version=1, channel="sms"), address)
+            for address in (at_provider, here)
+        ]
+        return [(await ledger.messages.begin(message, [address], now)).action for message, address in messages]
+
+    day = timedelta(days=1)
+    assert await actions(NOW + day - timedelta(seconds=1)) == [Action.OPTED_OUT, Action.OPTED_OUT]
+    assert await actions(NOW + day) == [Action.SEND, Action.OPTED_OUT]
+    await ledger.consent.opt_out(at_provider, "sms", AT_PROVIDER, NOW + day)
+    assert await actions(NOW + 2 * day - timedelta(seconds=1)) == [Action.OPTED_OUT, Action.OPTED_OUT]
 
 
 async def test_an_address_gets_so_many_messages_a_day(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+import activities.messages
 from activities.connections import Connections
 from activities.messages import MOST_A_DAY, DeskNotice, MessageActivities, Notice
 from adapters.errors import OutcomeUnknown
@@ -90,6 +91,19 @@ async def test_an_opt_out_outlives_the_key_it_was_kept_under(
     messages._hashed = KeyedHash(b"n" * 32, b"k" * 32)
     assert (await messages.notify(Notice.model_validate(about(2) | opted_out))).state == "opted_out"
     assert len(sandbox.state()["calls"]["twilio"]) == 1
+
+
+async def test_who_may_have_opted_in_again_is_texted_again(
+    messages: MessageActivities, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the provider hears of it: it is asked anew, and what it refuses stands for another day."""
+    opted_out = {"channel": Channel.SMS, "to": "+15005550004", "language": "en", "kind": Kind.CONFIRMED}
+    for number, days, state in ((1, 0, "undeliverable"), (2, 0, "opted_out"), (3, 1, "undeliverable")):
+        later = datetime.now(UTC) + timedelta(days=days)
+        monkeypatch.setattr(activities.messages, "utc_now", lambda now=later: now)
+        assert (await messages.notify(Notice.model_validate(about(number) | opted_out))).state == state
+    assert (await messages.notify(Notice.model_validate(about(4) | opted_out))).state == "opted_out"
+    assert sandbox.calls("twilio") == 2
 
 
 async def test_a_text_to_the_same_phone_about_another_booking_is_not_taken_for_the_lost_one(
