@@ -5,13 +5,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-import phonenumbers
 from nameparser import HumanName
 from rapidfuzz.distance import JaroWinkler
 
 from domain.base import Value
 from domain.booking import Reason
 from domain.patient import Chart, ChartStatus
+from domain.phone import phone_key
 from domain.request import Person
 
 SIMILAR = 0.88
@@ -111,17 +111,6 @@ def name_key(name: str) -> str:
     """A name without case, accents, apostrophes, hyphens and blanks."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "".join(c for c in plain if c.isalnum())
-
-
-def phone_key(number: str) -> str:
-    """National digits without extension; numbers without an area code never agree with anything."""
-    try:
-        parsed = phonenumbers.parse(number, "US")
-    except phonenumbers.NumberParseException:
-        return ""
-    if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return ""
-    return f"{parsed.country_code}{parsed.national_number}"
 
 
 def email_key(address: str) -> str:

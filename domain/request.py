@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from unicodedata import category
 
-import phonenumbers
 from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
 
 from domain.base import Value
 from domain.patient import Address
+from domain.phone import e164
 
 
 def _plain(text: str) -> str:
@@ -32,23 +32,13 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _mobile(text: str) -> str:
-    try:
-        number = phonenumbers.parse(text, "US")
-    except phonenumbers.NumberParseException:
-        raise ValueError("not a phone number; give it as +15105550123") from None
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        raise ValueError("not a possible phone number; give it as +15105550123")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
     AfterValidator(_one_line),
 ]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
-Mobile = Annotated[str, Field(max_length=40), AfterValidator(_mobile)]
+Mobile = Annotated[str, Field(max_length=40), AfterValidator(e164)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """An opaque id: letters, digits, dot, dash and underscore, at most 64; it must say nothing about a person."""
 

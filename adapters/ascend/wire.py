@@ -5,8 +5,6 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from adapters.ascend.listing import instant_text
 from adapters.errors import Unreadable
 from adapters.practice_system import Hold, NewChart
@@ -15,6 +13,7 @@ from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
+from domain.phone import north_american
 from domain.reference import reference_in
 from domain.slot import Slot
 
@@ -162,7 +161,8 @@ def _plain(value: Any) -> Any:
 
 
 def new_patient(new: NewChart) -> Row:
-    person, number = new.person, _ten_digits(new.person.mobile)
+    person = new.person
+    number = north_american(person.mobile) if person.mobile else None
     body: Row = {
         "firstName": person.first_name,
         "lastName": person.last_name,
@@ -184,14 +184,6 @@ def new_patient(new: NewChart) -> Row:
     if number:
         body["phones"] = [{"number": number, "phoneType": "MOBILE", "sequence": 1}]
     return body
-
-
-def _ten_digits(mobile: str | None) -> str | None:
-    """As Ascend wants a number; it has no room for one from outside of North America."""
-    if mobile is None:
-        return None
-    parsed = phonenumbers.parse(mobile, "US")
-    return str(parsed.national_number) if parsed.country_code == 1 else None
 
 
 def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:

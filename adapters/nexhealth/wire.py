@@ -12,8 +12,8 @@ from adapters.rows import closed, date_or_none, when
 from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
 from domain.interval import Interval
 from domain.local_time import instant
-from domain.matching import phone_key
 from domain.patient import Chart, ChartStatus
+from domain.phone import north_american
 from domain.reference import reference_in
 from domain.request import Person, Sex
 
@@ -185,12 +185,11 @@ def new_patient(new: NewChart) -> Row:
 
 
 def _phone(person: Person) -> str:
-    """Ten digits, as North America counts them."""
-    digits = phone_key(person.mobile or "")
-    if len(digits) != 11 or not digits.startswith("1"):
+    digits = north_american(person.mobile) if person.mobile else None
+    if digits is None:
         code = "invalid_phone" if person.mobile else "phone_missing"
         raise Refused("NexHealth makes no chart without a phone number of North America", code=code)
-    return digits[1:]
+    return digits
 
 
 def windows(rows: Sequence[Row], around: Interval, tz: ZoneInfo, operatories: Sequence[str]) -> list[Window]:

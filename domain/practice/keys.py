@@ -5,10 +5,10 @@ from datetime import date, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field
 
 from domain.patient import Address
+from domain.phone import printed
 from domain.policy import EmailContent, LandingPolicy
 from domain.quiet_hours import NEVER, QuietHours
 from domain.request import Key
@@ -57,14 +57,6 @@ def _zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError('not a time zone; give its IANA name, as in "America/Los_Angeles"') from None
     return value
-
-
-def _phone(value: str) -> str:
-    try:
-        number = phonenumbers.parse(value, "US")
-    except phonenumbers.NumberParseException:
-        raise ValueError("not a phone number; give it as +15105550123") from None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def _system_id(value: Any) -> str:
@@ -148,7 +140,7 @@ class LocationKeys(RuleKeys):
     practice_system_id: SystemId
     time_zone: Annotated[str, AfterValidator(_zone)]
     address: Address
-    phone: Annotated[str, AfterValidator(_phone)]
+    phone: Annotated[str, AfterValidator(printed)]
     desk_email: EmailStr | None = None
     escalation_email: EmailStr | None = None
     placeholder_patient: SystemId | None = None

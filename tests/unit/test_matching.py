@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.booking import Reason
-from domain.matching import Verdict, identity_key, match, phone_key
+from domain.matching import Verdict, identity_key, match
 from domain.patient import Chart, ChartStatus
+from domain.phone import phone_key
 from domain.request import Person
 
 BORN = date(1988, 4, 2)
