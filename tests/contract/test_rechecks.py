@@ -18,12 +18,13 @@ from adapters.ledger import Ledger
 from adapters.practice_system import Hold
 from domain.interval import span
 from domain.keyed_hash import KeyedHash
-from domain.practice import practice_from
+from domain.practice import Practice
 from domain.reference import new_reference
 from domain.schedule import openings
 from domain.slot import Slot
 from tests.contract.test_ascend import PATIENT, config
 from tests.support.practice_systems import at_any_time
+from tests.support.practices import cleaning, location, practice_of
 from tests.support.sandbox import SandboxControl
 
 ELEVEN = datetime(2027, 1, 12, 19, tzinfo=UTC)
@@ -34,27 +35,13 @@ MAPLE, HAZEL = "9000000000201", "9000000000202"
 OP1, OP2, OP9 = "12000000000301", "12000000000302", "12000000000311"
 
 
-def practice_with(**service: Any) -> dict[str, Any]:
+def practice_with(**service: Any) -> Practice:
     """Two locations between which Maple and Hazel go to and fro."""
-    places = (("oakland", OAKLAND, {"op1": OP1, "op2": OP2}), ("denver", DENVER, {"op9": OP9}))
-    locations = [
-        {
-            "id": name,
-            "name": name,
-            "connection": "main",
-            "practice_system_id": place,
-            "time_zone": "America/Los_Angeles",
-            "address": {"line1": "1 Example St", "city": "Oakland", "state": "CA", "postal_code": "94601"},
-            "phone": "+15105550100",
-            "providers": {"maple": MAPLE, "hazel": HAZEL},
-            "operatories": chairs,
-            "hours": {"tuesday": ["08:00-12:00"]},
-            "horizon": "900d",
-            "services": [{"id": "cleaning", "label": "Cleaning", "duration": "60m", **service}],
-        }
-        for name, place, chairs in places
-    ]
-    return {"name": "Two Places", "connections": [{"name": "main", "system": "ascend"}], "locations": locations}
+    shared = {"providers": {"maple": MAPLE, "hazel": HAZEL}, "horizon": "900d", "services": [cleaning(**service)]}
+    return practice_of(
+        location("oakland", practice_system_id=OAKLAND, operatories={"op1": OP1, "op2": OP2}, **shared),
+        location("denver", practice_system_id=DENVER, operatories={"op9": OP9}, **shared),
+    )
 
 
 class Desk:
@@ -64,8 +51,7 @@ class Desk:
         self.sandbox, self.system, self.ledger = sandbox, system, ledger
 
     def parts(self, **service: Any) -> Connections:
-        practice = practice_from(practice_with(**service))
-        return Connections(practice=practice, systems={"main": self.system}, ledger=self.ledger)
+        return Connections(practice=practice_with(**service), systems={"main": self.system}, ledger=self.ledger)
 
     async def checks(self, parts: Connections, **wanted: Any) -> SlotCheck:
         asked = {"reference": new_reference(), "location": "oakland", "service": "cleaning", "start": ELEVEN}

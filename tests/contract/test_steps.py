@@ -23,32 +23,24 @@ from domain.calendar import AppointmentStatus, LandingState
 from domain.keyed_hash import KeyedHash
 from domain.matching import Verdict
 from domain.practice import Practice
-from domain.practice.reading import practice_from
 from domain.reference import new_reference
 from domain.slot import Cause
 from tests.contract.test_nexhealth import HOURS, NOVA, new
 from tests.support.practice_systems import NINE, Bench, at_any_time, bench
+from tests.support.practices import cleaning, location, practice_of
 from tests.support.sandbox import SandboxControl
 
-PRACTICE: dict[str, Any] = {
-    "name": "Bright Harbor Dental",
-    "connections": [{"name": "portland", "system": "dentrix", "consistency_delay": "1s", "resend_after": "1s"}],
-    "locations": [
-        {
-            "id": "portland",
-            "name": "Bright Harbor Dental Portland",
-            "connection": "portland",
-            "practice_system_id": "101",
-            "time_zone": "America/Los_Angeles",
-            "address": {"line1": "1 Example St", "city": "Portland", "state": "OR", "postal_code": "97201"},
-            "phone": "+15035550120",
-            "providers": {"aspen": "201", "ivy": "202"},
-            "operatories": {"op1": "301", "op2": "302"},
-            "hours": {"tuesday": ["08:00-17:00"]},
-            "services": [{"id": "cleaning", "label": "Cleaning", "duration": "60m"}],
-        }
-    ],
-}
+
+def practice_with(**service: Any) -> Practice:
+    portland = location(
+        "portland",
+        practice_system_id="101",
+        providers={"aspen": "201", "ivy": "202"},
+        operatories={"op1": "301", "op2": "302"},
+        hours={"tuesday": ["08:00-17:00"]},
+        services=[cleaning(**service)],
+    )
+    return practice_of(portland, system="dentrix", consistency_delay="1s", resend_after="1s")
 
 
 CLAIMED_FOR = timedelta(minutes=5)
@@ -58,11 +50,11 @@ WANTED = SlotWanted(reference=new_reference(), location="portland", service="cle
 class Steps:
     def __init__(self, at: Bench, practice: Practice, ledger: Ledger) -> None:
         self.at, self._ledger = at, ledger
-        connections = Connections(practice=practice, systems={"portland": at.system}, ledger=ledger)
+        connections = Connections(practice=practice, systems={"main": at.system}, ledger=ledger)
         self.connections = connections
         self.holds = HoldActivities(connections)
-        portland = practice.connection("portland").model_copy(update={"resend_after": timedelta(minutes=2)})
-        patiently = practice.model_copy(update={"connections": (portland,)})
+        main = practice.connection("main").model_copy(update={"resend_after": timedelta(minutes=2)})
+        patiently = practice.model_copy(update={"connections": (main,)})
         self.patient_holds = HoldActivities(replace(connections, practice=patiently))
         self.patients = PatientActivities(connections, KeyedHash(b"k" * 32))
         self.slots = SlotActivities(connections, KeyedHash(b"k" * 32))
@@ -71,7 +63,7 @@ class Steps:
     async def claimed(self) -> HoldToWrite:
         hold = self.at.hold()
         given = {"reference": hold.reference, "location": "portland", "service": "cleaning", "slot": hold.slot}
-        claim = Claim(**given, connection="portland", local_day=NINE.date(), expires_at=utc_now() + CLAIMED_FOR)
+        claim = Claim(**given, connection="main", local_day=NINE.date(), expires_at=utc_now() + CLAIMED_FOR)
         await self._ledger.claims.take(claim, utc_now())
         return HoldToWrite(**given, patient=self.at.patient)
 
@@ -83,10 +75,7 @@ class Steps:
 
 def noticed(notice: timedelta) -> Practice:
     """The practice, where visits must be asked for so long before."""
-    said = {"minimum_notice": f"{notice // HOURS}h", "horizon": f"{2 * notice.days}d"}
-    (place,) = PRACTICE["locations"]
-    (service,) = place["services"]
-    return practice_from(PRACTICE | {"locations": [place | {"services": [service | said]}]})
+    return practice_with(minimum_notice=f"{notice // HOURS}h", horizon=f"{2 * notice.days}d")
 
 
 @pytest.fixture
@@ -94,7 +83,7 @@ async def steps(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Steps]
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
     with bench(sandbox, "nexhealth dentrix") as at:
-        yield Steps(at, practice_from(PRACTICE), ledger)
+        yield Steps(at, practice_with(), ledger)
         await at.system.close()
     await ledger.close()
 
