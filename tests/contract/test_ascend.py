@@ -1,12 +1,11 @@
 """The Ascend adapter over real HTTP, under every way the contract leaves open."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from adapters.ascend import AscendConfig, AscendSystem
+from adapters.ascend import AscendSystem
 from adapters.errors import NotFound, Refused, Unavailable
 from adapters.practice_system import Hold, NewChart
 from domain.calendar import AppointmentStatus
@@ -22,24 +21,6 @@ OAKLAND, CHAIR, HYGIENIST = "7000000000101", "12000000000301", "9000000000202"
 NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 PATIENT = "9000000000301"
-
-
-@pytest.fixture
-async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
-    system = AscendSystem(config(sandbox))
-    yield system
-    await system.close()
-
-
-def config(sandbox: SandboxControl, **changes: Any) -> AscendConfig:
-    given = {"read_timeout": 1.0, "requests_per_second": 100, **changes}
-    return AscendConfig(
-        base_url=sandbox.url,
-        client_id="sandbox-client",
-        client_secret="sandbox-secret",
-        organization_id="5f0000000000000000000001",
-        **given,
-    )
 
 
 def hold(reference: str = "", start: datetime = NINE) -> Hold:

@@ -1,6 +1,5 @@
 """Charts in Ascend: what is written of a patient, and charts that were merged."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
@@ -11,7 +10,7 @@ from domain.booking import Reason
 from domain.matching import match
 from domain.patient import Address
 from domain.request import Person
-from tests.contract.test_ascend import HYGIENIST, OAKLAND, config
+from tests.contract.test_ascend import HYGIENIST, OAKLAND
 from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
@@ -19,13 +18,6 @@ ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94
 MERGED = Person(
     first_name="Tansy", last_name="Mergeford", date_of_birth=date(1985, 5, 6), email="tansy@patients.example"
 )
-
-
-@pytest.fixture
-async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
-    system = AscendSystem(config(sandbox))
-    yield system
-    await system.close()
 
 
 @pytest.mark.parametrize(

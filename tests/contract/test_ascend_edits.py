@@ -1,7 +1,7 @@
 """The desk works on the very row that we are changing, or Ascend says no: over real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,18 +11,11 @@ from adapters.ascend import AscendSystem, edits
 from adapters.errors import NotFound, Refused, SlotTaken, Unavailable
 from adapters.practice_system import Hold, TakenBack
 from domain.calendar import Appointment, AppointmentStatus
-from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, config, hold
-from tests.support.practice_systems import at_any_time
+from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, hold
+from tests.support.practice_systems import ascend_at, at_any_time
 from tests.support.sandbox import SandboxControl
 
 LATER = NINE + timedelta(hours=2)
-
-
-@pytest.fixture
-async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
-    system = AscendSystem(config(sandbox))
-    yield system
-    await system.close()
 
 
 Write = Callable[[AscendSystem, Appointment, Hold], Awaitable[object]]
@@ -53,7 +46,7 @@ async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxCo
 
 
 async def test_an_edit_while_a_change_waits_for_its_turn_is_kept(sandbox: SandboxControl) -> None:
-    ascend = AscendSystem(config(sandbox, requests_per_second=1))
+    ascend = ascend_at(sandbox, requests_per_second=1)
     wanted = hold()
     placed = await ascend.place_hold(wanted, at_any_time)
     await ascend.get_appointment(placed.id)
@@ -185,7 +178,7 @@ async def asleep_over_its_reading(
 ) -> asyncio.Task[object]:
     """A worker that has read the row and goes on a second later, as if nothing had happened."""
     sandbox.fault(system="ascend", method="GET", path=r"/v1/appointments/\d+", kind="hold_after", seconds=1)
-    system = AscendSystem(config(sandbox, read_timeout=5))
+    system = ascend_at(sandbox, read_timeout=5)
 
     async def work() -> object:
         try:

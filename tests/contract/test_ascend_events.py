@@ -1,6 +1,5 @@
 """Closed time in Ascend: whoever and wherever it concerns, however often it recurs."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,17 +7,11 @@ import pytest
 
 from adapters.ascend import AscendSystem
 from domain.interval import Interval
-from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, config
+from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND
+from tests.support.practice_systems import ascend_at
 from tests.support.sandbox import SandboxControl
 
 DENVER = "7000000000102"
-
-
-@pytest.fixture
-async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
-    system = AscendSystem(config(sandbox))
-    yield system
-    await system.close()
 
 
 def block(sandbox: SandboxControl, **given: Any) -> dict[str, Any]:
@@ -82,7 +75,7 @@ async def test_what_the_desk_closes_after_a_reading_is_seen_by_the_next(
 async def test_what_the_desk_opens_again_is_seen_at_the_next_whole_reading(
     sandbox: SandboxControl, blocks_for: timedelta, still: int
 ) -> None:
-    ascend = AscendSystem(config(sandbox, blocks_for=blocks_for))
+    ascend = ascend_at(sandbox, blocks_for=blocks_for)
     opened = block(sandbox)
     assert len(await closed(ascend)) == 1
     sandbox.desk(do="unblock", id=opened["id"])

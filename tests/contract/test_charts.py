@@ -2,10 +2,8 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -24,7 +22,6 @@ from domain.matching import Match, Verdict
 from domain.practice import practice_from
 from domain.reference import new_reference
 from domain.request import Person
-from tests.contract.test_ascend import config
 from tests.support.sandbox import SandboxControl
 
 NOVA = Person.model_validate(
@@ -48,12 +45,8 @@ class Charts:
 
 
 @pytest.fixture
-async def charts(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Charts]:
-    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
-    await ledger.migrate()
-    yield Charts(ledger, system)
-    await system.close()
-    await ledger.close()
+def charts(ledger: Ledger, ascend: AscendSystem) -> Charts:
+    return Charts(ledger, ascend)
 
 
 def for_booking() -> ChartToCreate:

@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +24,7 @@ from domain.calendar import Appointment
 from domain.interval import span
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
-from tests.contract.test_ascend import OAKLAND, PATIENT, config
+from tests.contract.test_ascend import OAKLAND, PATIENT
 from tests.support.practice_systems import at_any_time
 from tests.support.sandbox import SandboxControl
 
@@ -44,11 +42,8 @@ def to_write(reference: str, where: Slot) -> HoldToWrite:
 
 
 @pytest.fixture
-async def parts(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Connections]:
-    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
-    await ledger.migrate()
-    yield Connections(practice=read_practice(ROOT / "practice.toml"), systems={"ascend-main": system}, ledger=ledger)
-    await system.close()
+def parts(ledger: Ledger, ascend: AscendSystem) -> Connections:
+    return Connections(practice=read_practice(ROOT / "practice.toml"), systems={"ascend-main": ascend}, ledger=ledger)
 
 
 async def claimed(parts: Connections, reference: str, where: Slot) -> None:

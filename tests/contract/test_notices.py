@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,14 +13,13 @@ from activities.connections import Connections
 from activities.messages import MOST_A_DAY, DeskNotice, MessageActivities, Notice
 from adapters.errors import OutcomeUnknown
 from adapters.ledger import Ledger
-from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
 from adapters.messenger import Channel, Messenger
 from demo.stack import ROOT
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.messages import Kind
 from domain.practice import practice_from
-from tests.contract.test_messaging import twilio
+from tests.contract.test_messaging import sendgrid, twilio
 from tests.support.sandbox import SandboxControl
 
 START = datetime.now(UTC) + timedelta(days=3)
@@ -32,21 +30,15 @@ def clock(zone: str, hours: int) -> str:
 
 
 @pytest.fixture
-async def messages(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[MessageActivities]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.migrate()
+async def messages(sandbox: SandboxControl, ledger: Ledger) -> AsyncIterator[MessageActivities]:
     content = tomllib.loads((ROOT / "practice.toml").read_text())
     (brooklyn,) = (place for place in content["locations"] if place["id"] == "brooklyn")
     brooklyn["quiet_hours"] = f"{clock('America/New_York', -1)}-{clock('America/New_York', 1)}"
     parts = Connections(practice=practice_from(content), systems={}, ledger=ledger)
-    email = SendGridMessenger(
-        SendGridConfig(base_url=sandbox.url, api_key="SG.sandbox", sender="bookings@practice.example")
-    )
     texts = twilio(sandbox.url)
-    channels: dict[Channel, Messenger] = {Channel.EMAIL: email, Channel.SMS: texts}
+    channels: dict[Channel, Messenger] = {Channel.EMAIL: sendgrid(sandbox.url), Channel.SMS: texts}
     yield MessageActivities(parts, channels, KeyedHash(b"k" * 32), None, ambiguous_wait=timedelta(0))
     await texts.close()
-    await ledger.close()
 
 
 def about(number: int) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """What every practice system must do for us, whoever makes it and however it is reached: over real HTTP."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,7 @@ from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.patient import Address
 from domain.request import Person
-from tests.support.practice_systems import CONNECTIONS, DAY, NINE, Bench, at_any_time, bench
-from tests.support.sandbox import SandboxControl
+from tests.support.practice_systems import DAY, NINE, Bench, at_any_time
 
 ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
 NEWCOMER = Person(
@@ -24,13 +22,6 @@ NEWCOMER = Person(
     email="nova@example.com",
     mobile="+15105550121",
 )
-
-
-@pytest.fixture(params=CONNECTIONS)
-async def at(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    with bench(sandbox, request.param) as found:
-        yield found
-        await found.system.close()
 
 
 async def test_a_hold_is_written_found_confirmed_and_broken(at: Bench) -> None:

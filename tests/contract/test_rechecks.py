@@ -1,8 +1,6 @@
 """Why a time is not to be had, and what is offered instead: the live calendar, the rules and the claims together."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from domain.practice import Practice
 from domain.reference import new_reference
 from domain.schedule import openings
 from domain.slot import Slot
-from tests.contract.test_ascend import PATIENT, config
+from tests.contract.test_ascend import PATIENT
 from tests.support.practice_systems import at_any_time
 from tests.support.practices import cleaning, location, practice_of
 from tests.support.sandbox import SandboxControl
@@ -60,12 +58,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Desk]:
-    ledger, system = Ledger(f"sqlite:///{tmp_path}/ledger.db"), AscendSystem(config(sandbox))
-    await ledger.migrate()
-    yield Desk(sandbox, system, ledger)
-    await system.close()
-    await ledger.close()
+def desk(sandbox: SandboxControl, ascend: AscendSystem, ledger: Ledger) -> Desk:
+    return Desk(sandbox, ascend, ledger)
 
 
 async def test_a_taken_time_is_not_outside_the_rules_because_another_provider_takes_longer(desk: Desk) -> None:

@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from activities.slots import SlotActivities, SlotWanted
 from adapters.errors import NotAuthorized, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
-from domain.calendar import AppointmentStatus, LandingState
+from domain.calendar import Appointment, AppointmentStatus, LandingState
 from domain.keyed_hash import KeyedHash
 from domain.matching import Verdict
 from domain.practice import Practice
@@ -72,6 +71,12 @@ class Steps:
         day = NINE.date()
         return (await self._ledger.claims.booked("portland", "cleaning", day, day, now)).get(day, 0)
 
+    async def held(self) -> tuple[HoldToWrite, Appointment]:
+        given = await self.claimed()
+        placed = (await self.run(self.holds.write_hold, given)).appointment
+        assert placed is not None
+        return given, placed
+
 
 def noticed(notice: timedelta) -> Practice:
     """The practice, where visits must be asked for so long before."""
@@ -79,13 +84,10 @@ def noticed(notice: timedelta) -> Practice:
 
 
 @pytest.fixture
-async def steps(sandbox: SandboxControl, tmp_path: Path) -> AsyncIterator[Steps]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.migrate()
+async def steps(sandbox: SandboxControl, ledger: Ledger) -> AsyncIterator[Steps]:
     with bench(sandbox, "nexhealth dentrix") as at:
         yield Steps(at, practice_with(), ledger)
         await at.system.close()
-    await ledger.close()
 
 
 def close_since_yesterday(at: Bench) -> None:
@@ -177,9 +179,7 @@ async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_
     assert (match.verdict, match.reason) == (Verdict.ASK, Reason.PATIENT_AMBIGUOUS)
 
 
-async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: SandboxControl, tmp_path: Path) -> None:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.migrate()
+async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: SandboxControl, ledger: Ledger) -> None:
     notice = NINE - utc_now() + 24 * HOURS
     with bench(sandbox, "nexhealth dentrix") as at:
         steps = Steps(at, noticed(notice), ledger)
@@ -190,7 +190,6 @@ async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: San
         by_hand = WANTED.model_copy(update={"attended": True})
         assert (await steps.run(steps.slots.recheck_slot, by_hand)).slot is not None
         await at.system.close()
-    await ledger.close()
 
 
 async def test_hours_that_no_service_needs_stop_no_booking(steps: Steps, sandbox: SandboxControl) -> None:
@@ -211,9 +210,7 @@ async def test_what_the_office_refused_is_known_by_what_is_told_whatever_the_par
     steps: Steps, policy: str
 ) -> None:
     steps.at.sandbox.nexhealth(failed_rows=policy)
-    given = await steps.claimed()
-    placed = (await steps.run(steps.holds.write_hold, given)).appointment
-    assert placed is not None
+    given, placed = await steps.held()
     steps.at.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
     steps.at.settle()
     told = LandingToCheck(**dict(given), appointment_id=placed.id, told=LandingState.REFUSED)
@@ -230,9 +227,7 @@ def calls(at: Bench) -> dict[str, int]:
 
 
 async def test_a_look_at_an_office_that_is_off_costs_one_call_for_all(steps: Steps) -> None:
-    given = await steps.claimed()
-    placed = (await steps.run(steps.holds.write_hold, given)).appointment
-    assert placed is not None
+    given, placed = await steps.held()
     steps.at.sandbox.office(101, online=False)
     before = calls(steps.at)
     look = LandingToCheck(**dict(given), appointment_id=placed.id)
@@ -246,9 +241,7 @@ async def test_a_look_at_an_office_that_is_off_costs_one_call_for_all(steps: Ste
 
 
 async def test_who_heard_that_the_office_is_back_is_not_answered_from_memory(steps: Steps) -> None:
-    given = await steps.claimed()
-    placed = (await steps.run(steps.holds.write_hold, given)).appointment
-    assert placed is not None
+    given, placed = await steps.held()
     steps.at.sandbox.office(101, online=False)
     look = LandingToCheck(**dict(given), appointment_id=placed.id)
     assert (await steps.run(steps.holds.await_landing, look)).office_off
@@ -262,9 +255,7 @@ async def test_who_heard_that_the_office_is_back_is_not_answered_from_memory(ste
 
 
 async def test_a_confirmation_waits_for_an_office_that_is_off_and_is_not_tried_in_vain(steps: Steps) -> None:
-    given = await steps.claimed()
-    placed = (await steps.run(steps.holds.write_hold, given)).appointment
-    assert placed is not None
+    given, placed = await steps.held()
     steps.at.settle()
     steps.at.sandbox.office(101, online=False)
     confirm = HoldToConfirm(**dict(given), appointment_id=placed.id)

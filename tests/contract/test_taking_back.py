@@ -1,6 +1,5 @@
 """What is ours may be taken back, what the desk has made its own may not: on every practice system, over real HTTP."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,15 +8,7 @@ from adapters.errors import NotAuthorized
 from adapters.practice_system import TakenBack
 from domain.calendar import Appointment, AppointmentStatus
 from domain.reference import new_reference
-from tests.support.practice_systems import CONNECTIONS, NINE, Bench, bench
-from tests.support.sandbox import SandboxControl
-
-
-@pytest.fixture(params=CONNECTIONS)
-async def at(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    with bench(sandbox, request.param) as found:
-        yield found
-        await found.system.close()
+from tests.support.practice_systems import NINE, Bench
 
 
 async def status_of(at: Bench, appointment: Appointment) -> AppointmentStatus:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -61,9 +60,7 @@ def named(name: str, data: Any) -> bytes:
 
 
 @asynccontextmanager
-async def opened(ledger_url: str, **systems: PracticeSystem) -> AsyncIterator[Door]:
-    ledger = Ledger(ledger_url)
-    await ledger.migrate()
+async def opened(ledger: Ledger, **systems: PracticeSystem) -> AsyncIterator[Door]:
     async with httpx.AsyncClient(base_url="http://holdfast.test") as unused:
         found = Door(unused, ledger)
     desk = NewsDesk("demo", systems, ledger, found.tell, found.wake)
@@ -71,12 +68,11 @@ async def opened(ledger_url: str, **systems: PracticeSystem) -> AsyncIterator[Do
     async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
         found.http = http
         yield found
-    await ledger.close()
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened(f"sqlite:///{tmp_path}/ledger.db") as found:
+async def door(ledger: Ledger) -> AsyncIterator[Door]:
+    async with opened(ledger) as found:
         yield found
 
 
@@ -136,7 +132,7 @@ async def writes(ledger: Ledger, booking: str, hold: Hold) -> None:
 
 @pytest.mark.parametrize("spoilt", [{"start_time": None}, {"end_time": "soon"}, {"end_time": "2001-01-01T00:00:00Z"}])
 async def test_an_appointment_that_cannot_be_read_is_not_asked_for_again_and_ours_is_looked_into(
-    sandbox: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
+    sandbox: SandboxControl, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
 ) -> None:
     """Before the ids of what was written are noted, only the marker on its row tells whose it is."""
     read = Transport.read
@@ -147,7 +143,7 @@ async def test_an_appointment_that_cannot_be_read_is_not_asked_for_again_and_our
 
     monkeypatch.setattr(Transport, "read", spoil)
     with bench(sandbox, "nexhealth dentrix") as at:
-        async with opened(f"sqlite:///{tmp_path}/ledger.db", portland=at.system) as door:
+        async with opened(ledger, portland=at.system) as door:
             hold = at.hold()
             await writes(door.ledger, "booking-ours", hold)
             ours, unknown = [
@@ -165,10 +161,10 @@ async def test_an_appointment_that_cannot_be_read_is_not_asked_for_again_and_our
 
 
 async def test_a_note_that_is_no_text_does_not_keep_news_from_its_booking(
-    sandbox: SandboxControl, tmp_path: Path
+    sandbox: SandboxControl, ledger: Ledger
 ) -> None:
     with bench(sandbox, "nexhealth dentrix") as at:
-        async with opened(f"sqlite:///{tmp_path}/ledger.db", portland=at.system) as door:
+        async with opened(ledger, portland=at.system) as door:
             hold = at.hold()
             await writes(door.ledger, "booking-ours", hold)
             await door.ledger.news.wrote(hold.reference, "7")

@@ -100,7 +100,7 @@ class Bench:
         self.desk(do="set_status", id=appointment_id, status=named)
 
 
-def ascend(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
+def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
     given = {"read_timeout": 1.0, "requests_per_second": 100, **changes}
     return AscendSystem(
         AscendConfig(
@@ -152,7 +152,7 @@ def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
         yield Bench(
             sandbox=sandbox,
             connection=connection,
-            system=ascend(sandbox),
+            system=ascend_at(sandbox),
             location="7000000000101",
             chairs=("12000000000301", "12000000000302"),
             providers=("9000000000202", "9000000000201"),
