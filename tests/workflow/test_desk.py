@@ -1,7 +1,5 @@
 """What the front desk does in its own calendar is neither contradicted nor written over."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +8,7 @@ import pytest
 from client.bookings import BookingClient
 from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
+from tests.support.shown import shown
 from tests.workflow.test_bookings import NOVA, a_day, at, request, settled, written
 from workflows.contracts import Resolution, ResolutionKind
 
@@ -17,17 +16,6 @@ STRANGER = ("Alex", "Doublet", "1988-08-08", "third@example.com", "+15105550199"
 SOMEBODY = "9000000000302"
 OP1, HAZEL = "12000000000301", "9000000000202"
 APPROVE = Resolution(kind=ResolutionKind.APPROVE)
-
-
-async def seen(
-    bookings: BookingClient, view: BookingView, true: Callable[[BookingView], bool], seconds: float = 15
-) -> BookingView:
-    for _ in range(int(seconds * 5)):
-        view = await bookings.show(view.request_id)
-        if true(view):
-            return view
-        await asyncio.sleep(0.2)
-    pytest.fail(f"still {view.status} {view.reason}")
 
 
 async def held(bookings: BookingClient, start: datetime, service: str = "exam") -> BookingView:
@@ -51,7 +39,7 @@ async def test_a_cancel_breaks_also_what_the_desk_has_confirmed_itself(
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
     view = await bookings.cancel(view.request_id)
     assert view.status is Status.CANCELLED
-    await seen(bookings, view, lambda _: not written(control, view))
+    await shown(bookings, view, lambda _: not written(control, view))
     assert [row["status"] for row in control.state()["appointments"]] == ["BROKEN"], "its history is kept"
 
 
@@ -60,7 +48,7 @@ async def test_what_the_desk_has_confirmed_itself_does_not_expire(
 ) -> None:
     view = await held(bookings, at(a_day(), 9), "hurried")
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
-    view = await seen(bookings, view, lambda now: now.status is Status.CONFIRMED)
+    view = await shown(bookings, view, lambda now: now.status is Status.CONFIRMED)
     assert [row["id"] for row in written(control, view)] == [view.appointment_id]
     assert not any("could not hold" in text["body"] for text in control.state()["texts"])
 
@@ -69,7 +57,7 @@ async def test_a_hold_that_the_desk_has_moved_does_not_expire(bookings: BookingC
     day = a_day()
     view = await held(bookings, at(day, 9), "hurried")
     control.desk(do="move", id=view.appointment_id, start=at(day, 11).isoformat())
-    view = await seen(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.start, starts(control, view)) == (at(day, 11), [at(day, 11)])
     assert (await bookings.resolve(view.request_id, APPROVE)).status is Status.CONFIRMED
 
@@ -79,7 +67,7 @@ async def test_a_hold_that_the_desk_gave_to_another_patient_does_not_expire(
 ) -> None:
     view = await held(bookings, at(a_day(), 9), "hurried")
     control.desk(do="move", id=view.appointment_id, patient="9000000000304")
-    view = await seen(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     (row,) = written(control, view)
     assert (row["id"], row["patient"]["id"]) == (view.appointment_id, "9000000000304")
 
@@ -90,7 +78,7 @@ async def test_a_decline_of_what_the_desk_has_confirmed_itself_is_left_to_the_de
     view = await held(bookings, at(a_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.DECLINE))
-    view = await seen(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.status, len(written(control, view))) == (Status.DECLINED, 1)
     assert (await bookings.resolve(view.request_id, APPROVE)).resolutions == ()
 
@@ -116,7 +104,7 @@ async def test_after_a_wait_for_a_person_the_day_is_looked_at_before_anything_is
     control.desk(do="book", start=start.isoformat(), duration=60, operatory=OP1, provider=HAZEL, patient=SOMEBODY)
     charts = len(control.state()["patients"])
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.NEW_PATIENT))
-    await seen(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
+    await shown(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
     state = control.state()
     assert (state["calls"]["ascend"].get("POST /v1/appointments", 0), len(state["patients"])) == (0, charts)
 
@@ -139,7 +127,7 @@ async def test_another_time_takes_the_place_of_the_hold(bookings: BookingClient,
     view = await held(bookings, at(day, 9))
     wanted = at(day, 9) + timedelta(minutes=30)
     await bookings.resolve(view.request_id, moved_to(wanted))
-    await seen(bookings, view, lambda now: now.start == wanted and starts(control, view) == [wanted])
+    await shown(bookings, view, lambda now: now.start == wanted and starts(control, view) == [wanted])
 
 
 async def test_a_hold_stands_until_another_time_is_secured(bookings: BookingClient, control: SandboxControl) -> None:
@@ -150,9 +138,9 @@ async def test_a_hold_stands_until_another_time_is_secured(bookings: BookingClie
     where = {"operatory": view.operatory, "provider": view.provider}
     ten = moved_to(at(day, 10)).model_copy(update=where)
     await bookings.resolve(view.request_id, ten)
-    await seen(bookings, view, lambda _: control.state()["calls"]["ascend"]["POST /v1/appointments"] > before)
+    await shown(bookings, view, lambda _: control.state()["calls"]["ascend"]["POST /v1/appointments"] > before)
     control.desk(do="book", start=at(day, 10).isoformat(), duration=30, patient=SOMEBODY, **where)
-    lost = await seen(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
+    lost = await shown(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
     assert (lost.appointment_id, starts(control, view)) == (view.appointment_id, [at(day, 9)])
     done = await bookings.resolve(view.request_id, APPROVE)
     assert (done.status, starts(control, done)) == (Status.CONFIRMED, [at(day, 9)])
@@ -167,7 +155,7 @@ async def test_where_the_calendar_refuses_what_overlaps_a_hold_can_still_move_by
     assert view.appointment_id is not None
     wanted = at(day, 9) + timedelta(minutes=30)
     done = await settled(bookings, await bookings.resolve(view.request_id, moved_to(wanted)))
-    done = await seen(bookings, done, lambda _: starts(control, view) == [wanted])
+    done = await shown(bookings, done, lambda _: starts(control, view) == [wanted])
     assert done.reason is not Reason.SLOT_TAKEN
 
 

@@ -1,27 +1,26 @@
 """Bookings that wait for an office that is known to be off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 
 from activities.hold_contracts import HoldConfirmed, HoldWritten
 from client.bookings import BookingClient
-from domain.booking import BookingView, Reason, Status
+from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from tests.support.by_hand import ByHand, by_hand, hour
+from tests.support.courses import APPROVE, RETRY, Handle, confirmed, seen
 from workflows.booking import BookingWorkflow
-from workflows.contracts import CalendarNews, Resolution, ResolutionKind
+from workflows.contracts import CalendarNews
 
-Booking = WorkflowHandle[BookingWorkflow, BookingView]
 SOON = timedelta(seconds=0.2)
 FAR = timedelta(days=30)
-APPROVE = Resolution(kind=ResolutionKind.APPROVE)
 
 
 def landing(**changes: Any) -> LandingPolicy:
@@ -45,22 +44,9 @@ def on(hand: ByHand) -> HoldWritten:
     return HoldWritten(appointment=hand.visit(), confirmed=True)
 
 
-async def until(booking: Booking, true: Callable[[BookingView], bool], seconds: float = 10) -> BookingView:
-    for _ in range(int(seconds * 20)):
-        view = await booking.query(BookingWorkflow.view)
-        if true(view):
-            return view
-        await asyncio.sleep(0.05)
-    pytest.fail(f"still {view.status} {view.reason}")
-
-
-async def confirmed(booking: Booking) -> BookingView:
-    return await until(booking, lambda view: view.status is Status.CONFIRMED)
-
-
 async def test_the_patient_hears_at_once_that_nothing_is_booked_yet_and_nobody_looks_in_vain(hand: ByHand) -> None:
     booking = await hand.start(landing=landing(tell_patient_after=2 * SOON))
-    view = await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    view = await seen(booking, lambda view: view.reason is Reason.OFFICE_OFF)
     await asyncio.sleep(1)
     assert view.status is Status.RECEIVED
     assert (hand.told(), hand.desk_told()) == (["requested"], [])
@@ -71,7 +57,7 @@ async def test_an_office_that_is_said_to_be_back_is_looked_at_and_not_judged_by_
     hand: ByHand,
 ) -> None:
     booking = await hand.start(landing=landing())
-    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    await seen(booking, lambda view: view.reason is Reason.OFFICE_OFF)
     hand.answers["await_landing"] = on(hand)
     await booking.signal(BookingWorkflow.office_is_back)
     await confirmed(booking)
@@ -82,21 +68,21 @@ async def test_an_office_that_is_said_to_be_back_is_looked_at_and_not_judged_by_
 
 async def test_an_office_whose_return_nobody_tells_is_asked_now_and_then(hand: ByHand) -> None:
     booking = await hand.start(landing=landing(look_while_off=timedelta(seconds=1)))
-    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    await seen(booking, lambda view: view.reason is Reason.OFFICE_OFF)
     hand.answers["await_landing"] = on(hand)
     await confirmed(booking)
 
 
 async def test_patience_begins_when_the_office_is_back(hand: ByHand) -> None:
     booking = await hand.start(landing=landing(patience=timedelta(seconds=4)))
-    await until(booking, lambda view: view.reason is Reason.OFFICE_OFF)
+    await seen(booking, lambda view: view.reason is Reason.OFFICE_OFF)
     await asyncio.sleep(5)
     hand.answers["await_landing"] = on_its_way(hand)
     await booking.signal(BookingWorkflow.office_is_back)
-    await until(booking, lambda view: view.reason is Reason.AWAITING_OFFICE)
+    await seen(booking, lambda view: view.reason is Reason.AWAITING_OFFICE)
     await asyncio.sleep(1)
     assert hand.desk_told() == []
-    view = await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    view = await seen(booking, lambda view: view.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.NOT_LANDED
 
 
@@ -104,7 +90,7 @@ async def test_the_desk_is_asked_in_good_time_and_not_without_a_look(hand: ByHan
     in_time = timedelta(days=3) - timedelta(seconds=2)
     hand.answers["await_landing"] = lambda given: HoldWritten(office_off=True) if given.ask_first else on_its_way(hand)
     booking = await hand.start(landing=landing(margin=in_time))
-    view = await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    view = await seen(booking, lambda view: view.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.NOT_LANDED
     assert [given.ask_first for given in hand.made("await_landing")] == [True, False]
 
@@ -112,7 +98,7 @@ async def test_the_desk_is_asked_in_good_time_and_not_without_a_look(hand: ByHan
 async def test_the_desk_is_relieved_where_the_office_is_back_in_time(hand: ByHand) -> None:
     hand.answers["await_landing"] = lambda given: HoldWritten(office_off=True) if given.ask_first else on_its_way(hand)
     booking = await hand.start(landing=landing(margin=FAR, at_least=2 * SOON))
-    await until(booking, lambda view: view.status is Status.NEEDS_STAFF)
+    await seen(booking, lambda view: view.status is Status.NEEDS_STAFF)
     while [given.ask_first for given in hand.made("await_landing")] != [True, False, True]:
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)  # and it is known to be off
@@ -133,12 +119,12 @@ async def test_what_landed_while_the_office_was_thought_to_be_off_is_found_befor
 # The confirmation
 
 
-async def approved(hand: ByHand, bookings: BookingClient, **policy: Any) -> Booking:
+async def approved(hand: ByHand, bookings: BookingClient, **policy: Any) -> Handle:
     """Landed, approved by a person, and the office is off by then."""
     hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
     hand.answers["confirm_hold"] = HoldConfirmed(office_off=True)
     booking = await hand.start(confirmation=Confirmation.STAFF, **policy)
-    await until(booking, lambda view: view.reason is Reason.APPROVAL)
+    await seen(booking, lambda view: view.reason is Reason.APPROVAL)
     view = await bookings.resolve(booking.id, APPROVE)
     assert view.status is Status.HELD
     assert view.reason is Reason.AWAITING_CONFIRMATION
@@ -177,9 +163,9 @@ async def test_other_news_does_not_have_the_confirmation_tried_again_and_again(
     assert len(hand.made("confirm_hold")) == 2
 
 
-async def not_confirmed(hand: ByHand, bookings: BookingClient, **policy: Any) -> Booking:
+async def not_confirmed(hand: ByHand, bookings: BookingClient, **policy: Any) -> Handle:
     booking = await approved(hand, bookings, landing=landing(margin=FAR, at_least=SOON), **policy)
-    view = await until(booking, lambda view: view.reason is Reason.NOT_CONFIRMED)
+    view = await seen(booking, lambda view: view.reason is Reason.NOT_CONFIRMED)
     assert view.status is Status.NEEDS_STAFF
     await hand.has_told_desk("desk_exception", "desk_exception")
     return booking
@@ -204,7 +190,7 @@ async def test_nobody_needs_to_act_any_more_where_the_office_is_back(hand: ByHan
 async def test_who_tries_again_is_not_made_to_wait_for_the_office(hand: ByHand, bookings: BookingClient) -> None:
     booking = await not_confirmed(hand, bookings)
     hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit())
-    view = await bookings.resolve(booking.id, Resolution(kind=ResolutionKind.RETRY))
+    view = await bookings.resolve(booking.id, RETRY)
     assert view.status is Status.CONFIRMED
 
 

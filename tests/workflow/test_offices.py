@@ -16,6 +16,7 @@ from client.edge import request_from
 from demo.stack import Stack
 from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
+from tests.support.shown import shown
 from workflows.contracts import Resolution, ResolutionKind
 
 ZONES = {"portland": "America/Los_Angeles", "phoenix": "America/Phoenix", "boston": "America/New_York"}
@@ -58,17 +59,6 @@ async def book(
     return await bookings.submit(request_from(content))
 
 
-async def until(
-    bookings: BookingClient, view: BookingView, true: Callable[[BookingView], bool], seconds: float = 30
-) -> BookingView:
-    for _ in range(int(seconds * 5)):
-        view = await bookings.show(view.request_id)
-        if true(view):
-            return view
-        await asyncio.sleep(0.2)
-    pytest.fail(f"still {view.status} {view.reason}")
-
-
 def in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
     """What the practice's own system has under our reference."""
     rows = control.state()["nexhealth"]["office"]["appointments"]
@@ -76,7 +66,7 @@ def in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]
 
 
 async def confirmed(bookings: BookingClient, view: BookingView) -> BookingView:
-    return await until(bookings, view, lambda seen: seen.status is Status.CONFIRMED)
+    return await shown(bookings, view, lambda seen: seen.status is Status.CONFIRMED)
 
 
 async def settled_in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
@@ -130,7 +120,7 @@ async def test_what_the_office_refuses_goes_to_the_desk_with_other_times(
 ) -> None:
     control.fault(system="office", kind="failed", method="insert", path="/101")
     sent = await book(bookings, "portland", a_start("portland"))
-    view = await until(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.REFUSED_BY_OFFICE
     assert len(view.alternatives) == 3
     other = view.alternatives[0]
@@ -142,12 +132,12 @@ async def test_what_the_office_refuses_goes_to_the_desk_with_other_times(
 async def test_a_hold_stands_until_another_time_has_landed(bookings: BookingClient, control: SandboxControl) -> None:
     start = a_start("boston")
     sent = await book(bookings, "boston", start, note="Please call first.")
-    view = await until(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     control.fault(system="office", kind="failed", method="insert", path="/103")
     first = await settled_in_office(control, view)
     later = Resolution(kind=ResolutionKind.START, start=start + timedelta(hours=2))
     await bookings.resolve(view.request_id, later)
-    view = await until(bookings, sent, lambda seen: seen.reason is Reason.REFUSED_BY_OFFICE)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.REFUSED_BY_OFFICE)
     assert (view.start, await settled_in_office(control, view)) == (start, first)
     view = await confirmed(bookings, await bookings.resolve(view.request_id, later))
     (row,) = await settled_in_office(control, view)
@@ -160,7 +150,7 @@ async def test_a_landing_that_is_unclear_is_looked_up_by_a_person(
 ) -> None:
     control.fault(system="office", kind="incomplete", method="insert", path="/103")
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await until(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.LANDING_UNCLEAR
     view = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
     assert view.status is Status.CONFIRMED
@@ -190,12 +180,12 @@ async def test_an_office_that_is_off_is_said_to_be_and_told_when_it_is_back(
     await asyncio.sleep(5)  # as long as an earlier test's reading may be kept
     control.office(103, online=False)
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await until(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFF)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFF)
     assert view.status is Status.RECEIVED
-    view = await until(bookings, view, lambda seen: bool(seen.messages))
+    view = await shown(bookings, view, lambda seen: bool(seen.messages))
     assert {message.kind for message in view.messages} == {"requested"}
     control.office(103, online=True)
-    view = await until(bookings, view, lambda seen: seen.status is Status.CONFIRMED, seconds=12)
+    view = await shown(bookings, view, lambda seen: seen.status is Status.CONFIRMED, seconds=12)
     assert len(await settled_in_office(control, view)) == 1
 
 
@@ -203,11 +193,11 @@ async def test_what_was_approved_while_the_office_was_off_is_confirmed_when_it_i
     bookings: BookingClient, control: SandboxControl
 ) -> None:
     sent = await book(bookings, "portland", a_start("portland"), note="Please call first.")
-    view = await until(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     assert view.note == "Please call first."
     control.office(101, online=False)
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
-    view = await until(bookings, view, lambda seen: seen.reason is Reason.AWAITING_CONFIRMATION)
+    view = await shown(bookings, view, lambda seen: seen.reason is Reason.AWAITING_CONFIRMATION)
     assert [row["confirmed"] for row in in_office(control, view)] == [False]
     control.office(101, online=True)
     view = await confirmed(bookings, view)
@@ -224,7 +214,7 @@ async def test_a_visit_that_the_desk_entered_meanwhile_stays_and_ours_is_taken_b
     taken = {"operatory": int((await bookings.show(sent.request_id)).operatory or 0), "provider": 201, "patient": 901}
     theirs = control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.office(101, online=True)
-    view = await until(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.SLOT_TAKEN
     assert len(view.alternatives) == 3
     assert await settled_in_office(control, view) == []
@@ -243,7 +233,7 @@ async def test_a_hold_that_the_office_would_not_take_back_is_taken_back_again(
     control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.fault(system="office", kind="incomplete", method="update", path="/101")
     control.office(101, online=True)
-    view = await until(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     for _ in range(60):
         refused = [hit["kind"] for hit in control.state()["hits"] if hit["system"] == "office"]
         if refused == ["incomplete"] and not in_office(control, view):
@@ -298,7 +288,7 @@ async def test_a_cancellation_that_the_office_refuses_again_and_again_goes_to_th
     control.clock(settle=True)
     control.fault(system="office", kind="failed", method="update", path="/103", times=None)
     await bookings.cancel(view.request_id)
-    view = await until(bookings, view, lambda seen: seen.reason is Reason.REFUSED_BY_SYSTEM)
+    view = await shown(bookings, view, lambda seen: seen.reason is Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CANCELLED
     done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
     assert done.resolutions == ()
@@ -324,7 +314,7 @@ async def test_what_a_visit_has_replaced_goes_though_a_slow_office_refuses_it_fi
 ) -> None:
     start = a_start("boston")
     sent = await book(bookings, "boston", start, note="Please call first.")
-    view = await until(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     (first,) = await settled_in_office(control, view)
     control.nexhealth(write_every=4.0)
     control.fault(system="office", kind="failed", method="update", path="/103")
