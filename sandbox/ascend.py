@@ -9,7 +9,8 @@ from typing import Any
 
 from sandbox import query
 from sandbox.fields import EVERYTHING
-from sandbox.store import Row, Store, now_text
+from sandbox.store import Row, Store
+from sandbox.times import instant, instant_text, now_text
 
 STATUSES = [
     "UNCONFIRMED",
@@ -135,7 +136,7 @@ class Ascend:
     def _as_of(self, moment: datetime, rows: list[Row]) -> list[Row]:
         """Appointments as they were then: what was done since is undone, last first."""
         then = {row["id"]: row for row in rows}
-        for entry in self.store.log_since(_text(moment)):
+        for entry in self.store.log_since(instant_text(moment)):
             if entry["domainType"] != COLLECTIONS["appointments"]:
                 continue
             if entry["before"] is None:
@@ -219,9 +220,9 @@ class Ascend:
             **{k: v for k, v in given.items() if k not in ("needsFollowUp", "end", "id", "type")},
             **references,
             "location": operatory["location"],
-            "start": _text(start),
+            "start": instant_text(start),
             "duration": minutes,
-            "end": _text(start + timedelta(minutes=minutes)),
+            "end": instant_text(start + timedelta(minutes=minutes)),
             "statusId": 1,
         }
         return row, self._overlap_policy(row, before.get("id"))
@@ -296,11 +297,6 @@ def fault(text: str, code: str) -> Row:
 
 def _start(text: Any) -> datetime:
     try:
-        found = datetime.fromisoformat(str(text))
+        return instant(text)
     except ValueError:
         raise problem(400, "invalid_date", "start") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

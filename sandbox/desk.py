@@ -4,7 +4,8 @@ from typing import Any
 
 from sandbox.ascend import Ascend, problem
 from sandbox.seed import patient
-from sandbox.store import Row, now_text
+from sandbox.store import Row
+from sandbox.times import now_text
 
 RECURRENCE = ("recurrenceType", "recurrenceFrequency", "recurrenceStart", "recurrenceEnd")
 

@@ -7,7 +7,8 @@ from email.utils import format_datetime
 from typing import Any
 
 from sandbox.ascend import Answer
-from sandbox.store import Row, Store, now_text
+from sandbox.store import Row, Store
+from sandbox.times import now_text
 
 REFUSED_NUMBERS = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610, "+15005550005": 30610}
 

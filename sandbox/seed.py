@@ -1,6 +1,7 @@
 """The practice that the sandbox begins with; every person is invented."""
 
-from sandbox.store import Row, Store, now_text
+from sandbox.store import Row, Store
+from sandbox.times import now_text
 
 ORGANIZATION = "5f0000000000000000000001"
 CLIENT = ("sandbox-client", "sandbox-secret")

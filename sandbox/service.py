@@ -15,7 +15,8 @@ from sandbox.contracts import Contracts
 from sandbox.faults import Call, Fault, Faults
 from sandbox.nexhealth.document import Document
 from sandbox.nexhealth.service import NexHealth
-from sandbox.store import Row, Store, now_text
+from sandbox.store import Row, Store
+from sandbox.times import now_text
 from sandbox.trouble import CutOff, afterwards, instead
 
 _KINDS = ("locations", "operatories", "providers", "patients", "appointments", "events", "emails", "texts")

@@ -5,7 +5,6 @@ from typing import Any
 
 from sandbox.nexhealth import records
 from sandbox.nexhealth.calls import Call, Endpoint, identifier, required
-from sandbox.nexhealth.clock import instant, instant_text
 from sandbox.nexhealth.envelope import (
     ALREADY_CANCELLED,
     NOT_SYNCED,
@@ -24,6 +23,7 @@ from sandbox.nexhealth.parameters import PAGING
 from sandbox.nexhealth.service import NexHealth
 from sandbox.nexhealth.world import World
 from sandbox.store import Row
+from sandbox.times import instant, instant_text
 
 LONGEST_NOTE = 128
 _INCLUDES = {"operatory": "operatories", "appointment_type": "appointment_types"}

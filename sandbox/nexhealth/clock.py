@@ -1,7 +1,8 @@
 """The time on NexHealth's side: runs with the real one, stands still when paused, jumps when told."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+
+from sandbox.times import instant_text
 
 
 class Clock:
@@ -31,14 +32,3 @@ class Clock:
             self._stopped += step
         else:
             self._ahead += step
-
-
-def instant_text(instant: datetime) -> str:
-    """UTC with milliseconds, as every timestamp of the API is written."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def instant(text: Any) -> datetime:
-    """A date and time with or without offset (then UTC). Raises ValueError."""
-    found = datetime.fromisoformat(str(text))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.ascend import problem
-from sandbox.nexhealth.clock import instant, instant_text
 from sandbox.nexhealth.service import NexHealth
 from sandbox.nexhealth.sync import sync_status
 from sandbox.nexhealth.systems import BLOCKS, SYSTEMS
 from sandbox.store import Row
+from sandbox.times import instant, instant_text
 
 
 def set_switches(nex: NexHealth, given: Row) -> Row:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sandbox.nexhealth.clock import Clock, instant
+from sandbox.nexhealth.clock import Clock
 from sandbox.store import Row, Store
+from sandbox.times import instant
 
 FIRST_ID = 40_001
 """Far below NexHealth's own ids, so that either kind of id says what it is."""

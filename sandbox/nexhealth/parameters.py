@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from sandbox.nexhealth.clock import instant
 from sandbox.nexhealth.envelope import invalid, missing, refusal
+from sandbox.times import instant
 
 PAGING = ("per_page", "end_cursor", "start_cursor", "sort")
 

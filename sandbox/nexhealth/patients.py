@@ -6,13 +6,13 @@ from typing import Any
 
 from sandbox.nexhealth import records
 from sandbox.nexhealth.calls import Call, Endpoint, identifier, required
-from sandbox.nexhealth.clock import instant
 from sandbox.nexhealth.envelope import Reply, invalid, not_found, refusal, shown
 from sandbox.nexhealth.paging import paged
 from sandbox.nexhealth.parameters import PAGING, Parameters
 from sandbox.nexhealth.service import NexHealth
 from sandbox.nexhealth.world import World
 from sandbox.store import Row
+from sandbox.times import instant
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[2-9]\d{2}[2-9]\d{6}")

@@ -3,9 +3,9 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.nexhealth.clock import instant, instant_text
 from sandbox.nexhealth.systems import System
 from sandbox.store import Row
+from sandbox.times import instant, instant_text
 
 BIO = {
     "city": None,

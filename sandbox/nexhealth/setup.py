@@ -1,13 +1,13 @@
 """What a practice is made of: institutions, locations, providers, operatories, types, sync status, recalls."""
 
 from sandbox.nexhealth.calls import Call, Endpoint
-from sandbox.nexhealth.clock import instant
 from sandbox.nexhealth.envelope import Reply, shown
 from sandbox.nexhealth.paging import paged
 from sandbox.nexhealth.parameters import PAGING
 from sandbox.nexhealth.service import NexHealth
 from sandbox.nexhealth.sync import sync_status
 from sandbox.store import Row
+from sandbox.times import instant
 
 
 def _institutions(nex: NexHealth, call: Call) -> Reply:

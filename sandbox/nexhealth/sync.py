@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from sandbox.nexhealth.clock import instant, instant_text
 from sandbox.nexhealth.envelope import shown
 from sandbox.nexhealth.records import appointment, from_chart, from_visit, local_time, patient, source
 from sandbox.nexhealth.webhooks import Webhooks
 from sandbox.nexhealth.world import Line, World
 from sandbox.store import Row
+from sandbox.times import instant, instant_text
 
 _WRITTEN = {
     "start_time": "start",

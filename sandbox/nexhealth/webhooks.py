@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from sandbox.nexhealth.clock import instant, instant_text
 from sandbox.nexhealth.world import World
 from sandbox.store import Row
+from sandbox.times import instant, instant_text
 
 RETRIES = (30, 90, 210, 600, 1_800, 7_200, 18_000, 36_000, 86_400, 172_800)
 """Seconds after the first attempt; after the last the endpoint is switched off."""
