@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import holds
 from activities.connections import Connections
-from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck, Write
+from activities.hold_contracts import HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
 from activities.holds import HoldActivities
 from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
 from adapters.ascend import AscendSystem
@@ -41,6 +41,18 @@ def to_write(reference: str, where: Slot) -> HoldToWrite:
     return HoldToWrite(reference=reference, location="oakland", service="consult", slot=where, patient=PATIENT)
 
 
+def consultation(reference: str, where: Slot) -> Hold:
+    return Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
+
+
+async def written_by(parts: Connections, given: HoldToWrite) -> HoldWritten:
+    return await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+
+
+async def withdrawn_by(parts: Connections, given: HoldToWithdraw) -> HoldWithdrawn:
+    return await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+
+
 @pytest.fixture
 def parts(ledger: Ledger, ascend: AscendSystem) -> Connections:
     return Connections(practice=read_practice(ROOT / "practice.toml"), systems={"ascend-main": ascend}, ledger=ledger)
@@ -63,12 +75,12 @@ async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the
     parts: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    late = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    late = consultation(reference, slot(0))
     await parts.systems["ascend-main"].place_hold(late, at_any_time)
     await claimed(parts, reference, slot(1))
     writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    written = await written_by(parts, given)
     assert written.appointment is not None
     assert written.appointment.slot == slot(1)
     assert [row["id"] for row in sandbox.state()["appointments"]] == [written.appointment.id]
@@ -96,7 +108,7 @@ async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
 
 async def test_an_unknown_write_is_still_looked_for_when_the_claim_is_lost(parts: Connections) -> None:
     given = to_write(new_reference(), slot(0)).model_copy(update={"look_first": True})
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    written = await written_by(parts, given)
     assert [conflict.cause for conflict in written.conflicts] == [Cause.CLAIM]
     assert written.ambiguous
 
@@ -105,11 +117,9 @@ async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections,
     reference, system = new_reference(), parts.systems["ascend-main"]
     slots = (slot(0), slot(0, NINE + timedelta(days=7)))
     for where in slots:
-        await system.place_hold(
-            Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation"), at_any_time
-        )
+        await system.place_hold(consultation(reference, where), at_any_time)
     given = HoldToWithdraw(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
-    await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+    await withdrawn_by(parts, given)
     assert sandbox.state()["appointments"] == []
 
 
@@ -121,11 +131,11 @@ async def test_what_was_moved_over_another_visit_is_not_confirmed_by_itself(
     noon = NINE + timedelta(hours=3)
     where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
     theirs = sandbox.desk(do="book", start=noon.isoformat(), **where)
-    first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    first = consultation(reference, slot(0))
     placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     sandbox.desk(do="move", id=placed.id, start=noon.isoformat())
     given = to_write(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    written = await written_by(parts, given)
     assert written.appointment is not None
     assert (written.appointment.id, written.confirmed) == (placed.id, False)
     assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]
@@ -139,7 +149,7 @@ async def test_what_the_desk_took_out_before_we_looked_again_is_not_written_agai
     await claimed(parts, reference, slot(0))
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="slow", seconds=0.7)
     given = to_write(reference, slot(0)).model_copy(update={"confirm": True})
-    writing = asyncio.create_task(ActivityEnvironment().run(HoldActivities(parts).write_hold, given))
+    writing = asyncio.create_task(written_by(parts, given))
     while not (rows := sandbox.state()["appointments"]):
         await asyncio.sleep(0.02)
     sandbox.desk(do="move" if deed == "note" else deed, id=rows[0]["id"], note="Called, wants another day")
@@ -185,7 +195,7 @@ async def test_what_gave_way_with_its_answer_lost_is_not_taken_for_something_tha
     await claimed(parts, reference, slot(0))
     given = to_write(reference, slot(0))
     theirs = sandbox.desk(do="book", start=NINE.isoformat(), operatory=CHAIRS[0], provider=DENTIST, patient=PATIENT)
-    first = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    first = consultation(reference, slot(0))
     placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     environment, told = ActivityEnvironment(), [placed.model_dump(mode="json")]
 
@@ -210,14 +220,14 @@ async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(
 ) -> None:
     reference = new_reference()
     earlier = slot(0, NINE + timedelta(days=1))
-    first = Hold(reference=reference, location=OAKLAND, slot=earlier, patient=PATIENT, title="Consultation")
+    first = consultation(reference, earlier)
     placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     await claimed(parts, reference, slot(1))
     writes = tuple(Write(slot=where, patient=PATIENT) for where in (earlier, slot(1)))
     given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
     begun = time.monotonic()
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    written = await written_by(parts, given)
     assert written.appointment is not None
     assert (written.appointment.id, written.appointment.slot) == (placed.id, earlier)
     assert time.monotonic() - begun < 0.5, "it was waited for"
@@ -231,19 +241,19 @@ async def test_an_attempt_that_slept_after_it_asserted_its_claim_sends_nothing(
     asleep = datetime.now(UTC) - timedelta(seconds=31)
     monkeypatch.setattr(holds, "utc_now", lambda: asleep)
     with pytest.raises(Unavailable):
-        await ActivityEnvironment().run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+        await written_by(parts, to_write(reference, slot(0)))
     assert sandbox.state()["appointments"] == []
     assert not (await parts.ledger.claims.renew(reference, datetime.now(UTC))).written
 
 
 async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections, sandbox: SandboxControl) -> None:
     reference, system = new_reference(), parts.systems["ascend-main"]
-    hold = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    hold = consultation(reference, slot(0))
     given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
 
     async def taken_back(**known: object) -> HoldWithdrawn:
         asked = given.model_copy(update=known)
-        return await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, asked)
+        return await withdrawn_by(parts, asked)
 
     ours, theirs = [(await system.place_hold(hold, at_any_time)).id for _ in range(2)]
     sandbox.desk(do="set_status", id=theirs, status="BROKEN")
@@ -262,11 +272,11 @@ async def test_a_hold_to_which_the_desk_gave_the_right_chart_stays_when_it_expir
     reference, theirs = new_reference(), "9000000000304"
     placeholder = to_write(reference, slot(0))
     await claimed(parts, reference, slot(0))
-    held = (await ActivityEnvironment().run(HoldActivities(parts).write_hold, placeholder)).appointment
+    held = (await written_by(parts, placeholder)).appointment
     assert held is not None
     sandbox.desk(do="move", id=held.id, patient=theirs)
     given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
-    withdrawn = await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+    withdrawn = await withdrawn_by(parts, given)
     assert [(kept.id, kept.patient) for kept in withdrawn.kept] == [(held.id, theirs)]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
 
@@ -275,20 +285,20 @@ async def test_what_was_left_at_an_earlier_time_and_given_to_another_patient_is_
     parts: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    earlier = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    earlier = consultation(reference, slot(0))
     placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
     sandbox.desk(do="move", id=placed.id, patient="9000000000304")
     await claimed(parts, reference, slot(1))
     writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
-    written = await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+    written = await written_by(parts, given)
     assert written.appointment is not None
     assert (written.appointment.id, written.appointment.patient) == (placed.id, "9000000000304")
 
 
 async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections, sandbox: SandboxControl) -> None:
     reference, system = new_reference(), parts.systems["ascend-main"]
-    hold = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    hold = consultation(reference, slot(0))
     placed = await system.place_hold(hold, at_any_time)
     given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), twice=(placed.id,))
     swept = await ActivityEnvironment().run(WithdrawalActivities(parts).sweep_twins, given)
@@ -300,7 +310,7 @@ async def test_a_hold_that_gives_way_at_an_earlier_time_is_not_said_to_stand(
 ) -> None:
     """Another time was chosen and could not be written; then the desk books over the hold that still stood."""
     reference = new_reference()
-    earlier = Hold(reference=reference, location=OAKLAND, slot=slot(0), patient=PATIENT, title="Consultation")
+    earlier = consultation(reference, slot(0))
     placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
     where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
     theirs = sandbox.desk(do="book", start=slot(0).time.start.isoformat(), **where)
