@@ -4,13 +4,15 @@ The Ascend API takes birth dates in its query string; that text goes over TLS to
 nowhere else, so the loggers of the libraries, which might write URLs, are silenced.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.http_engine import Engine
 
 Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -73,6 +75,17 @@ class HttpClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+@contextmanager
+def calling(name: str) -> Iterator[None]:
+    """A call that came to no answer is Unavailable, or OutcomeUnknown where it may have been heard."""
+    try:
+        yield
+    except NotSent as failure:
+        raise Unavailable(f"{name}: not sent: {failure}") from None
+    except NoAnswer as failure:
+        raise OutcomeUnknown(f"{name}: {failure}") from None
 
 
 def retry_after(answer: httpx.Response) -> timedelta | None:

@@ -17,7 +17,7 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, calling, retry_after
 from adapters.practice_system import Permit
 
 log = structlog.get_logger(__name__)
@@ -109,12 +109,8 @@ class Transport:
         name = f"{method} {anonymous(path.removeprefix(API))}"
         until = await permit() if permit is not None else None
         begun = time.monotonic()
-        try:
+        with calling(name):
             answer = await self._http.request(method, path, params=params, content=body, headers=headers, until=until)
-        except NotSent as failure:
-            raise Unavailable(f"{name}: not sent: {failure}") from None
-        except NoAnswer as failure:
-            raise OutcomeUnknown(f"{name}: {failure}") from None
         log.debug("ascend", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
         if answer.status_code == 401 and token == self._token:
             self._token_ends = 0.0

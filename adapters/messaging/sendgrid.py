@@ -24,8 +24,8 @@ from sendgrid.helpers.mail import (
     TrackingSettings,
 )
 
-from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent, rest_until
+from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused
+from adapters.http import HttpClient, calling, rest_until
 from adapters.messenger import Channel, OutgoingMessage
 
 
@@ -63,12 +63,8 @@ class SendGridMessenger:
 
     async def _call(self, method: str, path: str, content: Any = None) -> httpx.Response:
         name = f"{method} {path}"
-        try:
+        with calling(name):
             answer = await self._http.request(method, path, content=content, headers=self._headers)
-        except NotSent:
-            raise Unavailable(f"{name}: no connection") from None
-        except NoAnswer as failure:
-            raise OutcomeUnknown(f"{name}: {failure}") from None
         if 200 <= answer.status_code < 300:
             return answer
         raise _meaning(name, answer)

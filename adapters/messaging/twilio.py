@@ -14,10 +14,9 @@ from adapters.errors import (
     OutsideError,
     RateLimited,
     Refused,
-    Unavailable,
     Undeliverable,
 )
-from adapters.http import HttpClient, NoAnswer, NotSent, retry_after
+from adapters.http import HttpClient, calling, retry_after
 from adapters.messenger import Channel, OutgoingMessage
 
 UNDELIVERABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
@@ -85,12 +84,8 @@ class TwilioMessenger:
 
     async def _call(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         name = f"{method} {'Messages' if path == self._messages else 'Account'}"
-        try:
+        with calling(name):
             answer = await self._http.request(method, path, headers=self._headers, **content)
-        except NotSent:
-            raise Unavailable(f"{name}: no connection") from None
-        except NoAnswer as failure:
-            raise OutcomeUnknown(f"{name}: {failure}") from None
         try:
             body = answer.json()
         except ValueError:

@@ -8,7 +8,7 @@ import httpx
 import structlog
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, retry_after
+from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, calling, retry_after
 from adapters.nexhealth.account import Account, limiter
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
@@ -110,14 +110,10 @@ class Transport:
             await self._account.calendar_pace.acquire()
         until = await permit() if permit is not None else None
         begun = time.monotonic()
-        try:
+        with calling(name):
             answer = await self._http.request(
                 method, path, params=query, content=body, headers=_headers(f"Bearer {token}"), until=until
             )
-        except NotSent as failure:
-            raise Unavailable(f"{name}: not sent: {failure}") from None
-        except NoAnswer as failure:
-            raise OutcomeUnknown(f"{name}: {failure}") from None
         log.debug("nexhealth", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
         return answer
 
