@@ -25,13 +25,18 @@ def _duration(value: Any) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _hours_span(value: Any) -> HoursSpan:
+def _from_to(value: Any) -> tuple[str, str]:
     found = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError
+    return found[1], found[2]
+
+
+def _hours_span(value: Any) -> HoursSpan:
     try:
-        if found is None:
-            raise ValueError
-        opens = time.fromisoformat(found[1])
-        closes = time(0) if found[2] == "24:00" else time.fromisoformat(found[2])
+        begins, ends = _from_to(value)
+        opens = time.fromisoformat(begins)
+        closes = time(0) if ends == "24:00" else time.fromisoformat(ends)
     except ValueError:
         raise ValueError('give opening hours as "08:00-12:00"; midnight is "24:00"') from None
     if closes != time(0) and closes <= opens:
@@ -40,13 +45,11 @@ def _hours_span(value: Any) -> HoursSpan:
 
 
 def _quiet_hours(value: Any) -> QuietHours:
-    found = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", value) if isinstance(value, str) else None
+    if value == "none":
+        return NEVER
     try:
-        if value == "none":
-            return NEVER
-        if found is None:
-            raise ValueError
-        return QuietHours(begin=time.fromisoformat(found[1]), end=time.fromisoformat(found[2]))
+        begin, end = (time.fromisoformat(at) for at in _from_to(value))
+        return QuietHours(begin=begin, end=end)
     except ValueError:
         raise ValueError('give quiet hours as "20:00-08:00", or "none"') from None
 
