@@ -14,6 +14,7 @@ from adapters.messenger import Channel, Messenger, OutgoingMessage
 from domain.base import Value
 from domain.booking import MessageState, Reason
 from domain.keyed_hash import KeyedHash
+from domain.matching import address_key
 from domain.messages import Kind, MessageFacts, compose
 from domain.practice import Location
 
@@ -137,7 +138,7 @@ class MessageActivities:
         if messenger is None:
             return "channel_off"
         ledger = self._connections.ledger
-        addresses = self._hashed.ever("address", f"{identity.channel}:{to}")
+        addresses = self._hashed.ever("address", f"{identity.channel}:{address_key(to)}")
         attempt = await ledger.messages.begin(identity, addresses, utc_now(), at_most)
         if attempt.action in NOT_NOW:
             return NOT_NOW[attempt.action]

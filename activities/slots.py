@@ -12,6 +12,7 @@ from domain.base import Value
 from domain.calendar import Calendar
 from domain.interval import Interval
 from domain.keyed_hash import KeyedHash
+from domain.matching import address_key
 from domain.rules import ServiceRule
 from domain.schedule import Facts, alternatives, candidates, conflicts
 from domain.slot import Cause, Conflict, Slot
@@ -107,7 +108,7 @@ class SlotActivities:
             local_day=site.day_of(slot.time.start),
             slot=slot,
             expires_at=wanted.claim_until,
-            contact=self._hashed("contact", wanted.contact) if wanted.contact else None,
+            contact=self._hashed("contact", address_key(wanted.contact)) if wanted.contact else None,
         )
         return await self._connections.ledger.claims.take(claim, now)
 

@@ -119,6 +119,11 @@ def email_key(address: str) -> str:
     return f"{local.split('+', 1)[0]}@{host}"
 
 
+def address_key(address: str) -> str:
+    """Of a phone as requests have it, or of an email however it is written; keep it only as a keyed hash."""
+    return email_key(address) if "@" in address else address
+
+
 def _ask(reason: Reason, candidates: tuple[str, ...]) -> Match:
     return Match(verdict=Verdict.ASK, reason=reason, candidates=candidates)
 

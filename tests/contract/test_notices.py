@@ -75,6 +75,16 @@ async def test_one_patients_address_gets_no_more_than_a_days_worth(
     assert len(sandbox.state()["emails"]) == MOST_A_DAY
 
 
+async def test_an_address_stays_one_however_it_is_written(messages: MessageActivities, sandbox: SandboxControl) -> None:
+    written = [f"{local}@patients.example" for local in ("nova", "Nova", "nova+1", "NOVA+2")] * MOST_A_DAY
+    patient = {"channel": Channel.EMAIL, "language": "en", "kind": Kind.CONFIRMED}
+    states = [
+        (await messages.notify(Notice.model_validate(about(number) | patient | {"to": to}))).state
+        for number, to in enumerate(written)
+    ]
+    assert states.count("accepted") == len(sandbox.state()["emails"]) == MOST_A_DAY
+
+
 async def test_an_opt_out_outlives_the_key_it_was_kept_under(
     messages: MessageActivities, sandbox: SandboxControl
 ) -> None:

@@ -13,6 +13,7 @@ from activities.slots import SlotActivities, SlotCheck, SlotWanted, outlook
 from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
 from adapters.ascend import AscendSystem
 from adapters.ledger import Ledger
+from adapters.ledger.claims import CONTACT_LIMIT
 from adapters.practice_system import Hold
 from domain.interval import span
 from domain.keyed_hash import KeyedHash
@@ -95,3 +96,13 @@ async def test_what_the_desk_confirmed_as_its_hold_expired_counts_for_the_cap(de
     confirmed = await ActivityEnvironment().run(HoldActivities(parts).confirm_hold, adopted)
     assert confirmed.appointment is not None
     assert await desk.ledger.claims.booked("oakland", "cleaning", DAY, DAY, utc_now()) == {DAY: 1}
+
+
+async def test_a_contact_stays_one_however_it_is_written(desk: Desk) -> None:
+    parts = desk.parts(duration="5m", slot_step="5m")
+    asked = [
+        {"start": ELEVEN + timedelta(minutes=5 * number), "contact": f"{local}@patients.example"}
+        for number, local in enumerate(("nova", "Nova", "nova+1", "NOVA", "nOva+2", "NoVa"))
+    ]
+    checks = [await desk.checks(parts, **each) for each in asked]
+    assert [check.too_many_open for check in checks] == [False] * CONTACT_LIMIT + [True]
