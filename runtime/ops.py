@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
@@ -48,15 +49,15 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
             given_token = request.headers.get("authorization", "").encode()
             if token and not hmac.compare_digest(given_token, f"Bearer {token}".encode()):
                 return JSONResponse({"error": "a bearer token is needed"}, status_code=401)
-            body = await request.body()
-            if len(body) > MOST_BYTES:
+            body = await body_of(request, MOST_BYTES)
+            if body is None:
                 return JSONResponse({"error": "too large"}, status_code=413)
             try:
-                given = ParseDict(await request.json(), Payloads(), ignore_unknown_fields=True)
+                given = ParseDict(json.loads(body), Payloads(), ignore_unknown_fields=True)
                 answer = Payloads(payloads=await convert(list(given.payloads)))
-            except (ParseError, ValueError, TypeError, DecryptionError) as wrong:
+            except (ParseError, ValueError, TypeError, RecursionError, DecryptionError) as wrong:
                 return JSONResponse({"error": type(wrong).__name__}, status_code=400)
-            keys = sorted({p.metadata.get(KEY_ID, b"").decode() for p in given.payloads})
+            keys = sorted({p.metadata.get(KEY_ID, b"").decode(errors="replace") for p in given.payloads})
             client = request.client.host if request.client else ""
             log.info(what, client=client, payloads=len(given.payloads), keys=keys)
             return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
@@ -77,6 +78,16 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
         Route("/codec/encode", endpoint("encoded", codec.encode), methods=["POST"]),
     ]
     return Starlette(routes=routes, middleware=[cors])
+
+
+async def body_of(request: Request, at_most: int) -> bytes | None:
+    """As it came; ``None``, and no more of it is read, where it is longer than so many bytes."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > at_most:
+            return None
+    return bytes(raw)
 
 
 @asynccontextmanager

@@ -11,11 +11,13 @@ from starlette.routing import Route
 from adapters.errors import OutsideError
 from adapters.nexhealth import WEBHOOK_PATH
 from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
+from runtime.ops import body_of
 from web.news import NewsDesk
 
 log = structlog.get_logger("webhooks")
 
 MOST_BYTES = 1024 * 1024
+"""Longer than any delivery."""
 
 
 def webhooks_app(desk: NewsDesk, secrets: Sequence[str]) -> Starlette:
@@ -25,7 +27,7 @@ def webhooks_app(desk: NewsDesk, secrets: Sequence[str]) -> Starlette:
         return JSONResponse({"live": True})
 
     async def nexhealth(request: Request) -> JSONResponse:
-        raw = await _body(request)
+        raw = await body_of(request, MOST_BYTES)
         if raw is None:
             return JSONResponse({"error": "too large"}, status_code=413)
         timestamp, signature = request.headers.get("timestamp", ""), request.headers.get("signature", "")
@@ -44,13 +46,3 @@ def webhooks_app(desk: NewsDesk, secrets: Sequence[str]) -> Starlette:
         return JSONResponse({})
 
     return Starlette(routes=[Route("/live", live), Route(WEBHOOK_PATH, nexhealth, methods=["POST"])])
-
-
-async def _body(request: Request) -> bytes | None:
-    """As it came; ``None`` where it is longer than any delivery."""
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MOST_BYTES:
-            return None
-    return raw

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import httpx
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -10,7 +11,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 import adapters.http
 from demo.stack import free_port
 from runtime.codec import EncryptionCodec, Keyring
-from runtime.ops import FINISHES_WITHIN, ops_app, serve
+from runtime.ops import FINISHES_WITHIN, MOST_BYTES, ops_app, serve
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
@@ -50,8 +51,23 @@ async def test_what_cannot_be_read_is_refused_without_a_crash() -> None:
         foreign = await EncryptionCodec(Keyring({"k": b"x" * 32}), "default").encode([PLAIN])
         answer = await client.post("/codec/decode", json=MessageToDict(Payloads(payloads=foreign)))
         assert (answer.status_code, answer.json()) == (400, {"error": "DecryptionError"})
-        for content in (b"no json", b"1"):
+        strange_id = b'{"payloads": [{"metadata": {"encryption-key-id": "/w=="}}]}'
+        for content in (b"no json", b"1", b"[" * 100_000):
             assert (await client.post("/codec/decode", content=content)).status_code == 400
+        assert (await client.post("/codec/decode", content=strange_id)).status_code == 200
+
+
+async def test_of_what_is_too_large_no_more_is_taken_in_than_is_needed_to_see_it() -> None:
+    taken: list[bytes] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while len(taken) < 100:
+            taken.append(b" " * 1024 * 1024)
+            yield taken[-1]
+
+    async with http() as client:
+        assert (await client.post("/codec/decode", content=endless())).status_code == 413
+    assert sum(map(len, taken)) < 2 * MOST_BYTES
 
 
 async def test_readiness_follows_the_workers() -> None:
