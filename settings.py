@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     practice_file: Path = Path("practice.toml")
     app_env: Literal["development", "production"] = "development"
     state_dir: Path = Path(".holdfast")
-    ledger_url: str = ""
+    ledger_url: SecretStr = SecretStr("")
+    """With its password, where it has one."""
     booking_task_queue: str = "bookings"
     payload_keys: SecretStr = SecretStr("")
     link_keys: SecretStr = SecretStr("")
@@ -91,7 +92,7 @@ class Settings(BaseSettings):
 
     @property
     def ledger(self) -> str:
-        return self.ledger_url or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
+        return _text(self, "ledger_url") or f"sqlite:///{self.state_dir.absolute()}/ledger.db"
 
     @property
     def nexhealth_webhook_secrets(self) -> tuple[str, ...]:

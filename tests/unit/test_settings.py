@@ -194,10 +194,12 @@ def test_an_account_is_given_as_a_whole_and_its_secrets_are_never_shown(monkeypa
     assert "NEXHEALTH_SUBDOMAIN:" in refusal()
     monkeypatch.setenv("NEXHEALTH_SUBDOMAIN", "bright-harbor")
     monkeypatch.setenv("NEXHEALTH_WEBHOOK_SECRET", "new-one, old-one,")
+    monkeypatch.setenv("LEDGER_URL", "postgresql://holdfast:hush-hush@db/holdfast")
     settings = load_settings()
     assert settings.nexhealth_webhook_secrets == ("new-one", "old-one")
     assert "hush" not in repr(settings)
     assert "new-one" not in repr(settings)
+    assert "hush" not in str(settings.model_dump())
 
 
 PRODUCTION = {
