@@ -31,6 +31,7 @@ from client.session import Session, open_session
 from domain.booking import BookingView, Status
 from domain.practice import UnknownName
 from runtime.codec import DecryptionError
+from runtime.process import keep_to_ourselves
 from settings import ConfigurationError
 from workflows.contracts import NewTime, Resolution, ResolutionKind
 
@@ -313,6 +314,7 @@ def _emit(content: Any) -> None:
 
 
 def main() -> None:
+    keep_to_ourselves()
     try:
         app()
         code: Any = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -22,10 +23,16 @@ def run_until_told(run: Run) -> NoReturn:
 
     Exit codes: 0 done, 1 Temporal or the ledger unreachable or an address taken, 2 wrong settings.
     """
+    keep_to_ourselves()
     code = uvloop.run(_run(run))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done
+
+
+def keep_to_ourselves() -> None:
+    """Patients and keys are in this process's memory: should it crash, no image of that is written anywhere."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 async def _run(run: Run) -> int:

@@ -1,13 +1,18 @@
 """What a library would log by itself stays unlogged."""
 
 import logging
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 import adapters.http
 from adapters.ascend.transport import TokenRefused
 from adapters.errors import NotFound, RateLimited, Unavailable
+from demo.stack import ROOT
 from domain.request import Person
 from runtime.interceptors import translated
 
@@ -36,3 +41,30 @@ def test_refusals_are_final_and_a_rate_limit_is_kept_to() -> None:
 
 def test_what_an_adapter_calls_a_refusal_is_known_as_one() -> None:
     assert getattr(translated(TokenRefused("PUT x: 401")), "type", None) == "NotAuthorized"
+
+
+SERVER = """
+async def run(settings, stop):
+    print(getrlimit(RLIMIT_CORE))
+
+run_until_told(run)
+"""
+COMMAND = """
+from starter import app, main
+
+@app.command()
+def limits():
+    print(getrlimit(RLIMIT_CORE))
+
+main()
+"""
+
+
+@pytest.mark.parametrize("program", [SERVER, COMMAND])
+def test_of_a_process_that_crashes_nothing_is_kept_that_it_had_in_memory(tmp_path: Path, program: str) -> None:
+    imports = "from resource import RLIMIT_CORE, getrlimit, setrlimit\nfrom runtime.process import run_until_told\n"
+    as_far_as_allowed = "setrlimit(RLIMIT_CORE, (getrlimit(RLIMIT_CORE)[1],) * 2)\n"
+    command = [sys.executable, "-c", imports + as_far_as_allowed + program, "limits"]
+    environment = {**os.environ, "STATE_DIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "(0, 0)\n", done.stderr
