@@ -31,7 +31,11 @@ def run_until_told(run: Run) -> NoReturn:
 
 
 def keep_to_ourselves() -> None:
-    """Patients and keys are in this process's memory: should it crash, no image of that is written anywhere."""
+    """What this process writes, its own user alone can read.
+
+    Patients and keys are in its memory: should it crash, no image of that is written anywhere.
+    """
+    os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

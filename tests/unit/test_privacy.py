@@ -68,3 +68,23 @@ def test_of_a_process_that_crashes_nothing_is_kept_that_it_had_in_memory(tmp_pat
     environment = {**os.environ, "STATE_DIR": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout == "(0, 0)\n", done.stderr
+
+
+KEEPER = """
+from runtime.build import open_ledger
+from runtime.process import run_until_told
+
+async def run(settings, stop):
+    async with open_ledger(settings):
+        settings.payload_keyring
+
+run_until_told(run)
+"""
+
+
+def test_what_a_process_keeps_its_own_user_alone_can_read(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    environment = {**os.environ, "STATE_DIR": str(state)}
+    subprocess.run([sys.executable, "-c", KEEPER], cwd=ROOT, env=environment, check=True, umask=0o022)
+    assert {"ledger.db", "payload.keys"} <= {path.name for path in state.iterdir()}
+    assert [path.name for path in (state, *state.iterdir()) if path.stat().st_mode & 0o077] == []
