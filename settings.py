@@ -186,9 +186,11 @@ def _ledger_problems(settings: Settings) -> list[str]:
 
 def _temporal_problems(settings: Settings) -> list[str]:
     try:
-        _ = settings.temporal
+        temporal = settings.temporal
     except (RuntimeError, OSError) as wrong:
         return [f"TEMPORAL_*: Temporal's SDK cannot use them: {str(wrong).splitlines()[0]}"]
+    if settings.is_production and temporal.get("api_key") and not temporal.get("tls"):
+        return ["TEMPORAL_TLS: is off; production sends an API key over TLS only"]
     return []
 
 

@@ -217,6 +217,14 @@ def test_production_starts_with_everything_in_place(monkeypatch: pytest.MonkeyPa
     assert load_settings().is_production
 
 
+def test_in_production_a_key_for_temporal_travels_encrypted_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (PRODUCTION | {"TEMPORAL_API_KEY": "hush-hush"}).items():
+        monkeypatch.setenv(name, value)
+    load_settings()
+    monkeypatch.setenv("TEMPORAL_TLS", "false")
+    assert refusal() == "TEMPORAL_TLS: is off; production sends an API key over TLS only"
+
+
 async def test_the_receiver_of_webhooks_does_not_start_in_production_where_it_could_believe_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
