@@ -290,5 +290,7 @@ def _parse_keys(text: str) -> dict[str, bytes]:
             key = b""
         if not key_id or len(key) != 32:
             raise ValueError("must be id:base64 of 32 bytes, several separated by commas; the first encrypts")
+        if key_id in keys:
+            raise ValueError("each key needs an id of its own")
         keys[key_id] = key
     return keys

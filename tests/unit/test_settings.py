@@ -57,6 +57,16 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret-value" not in told
 
 
+def test_a_key_replaces_none_by_taking_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first one had encrypted could never be read again."""
+    another = "k1:" + base64.b64encode(b"y" * 32).decode()
+    for name in ("PAYLOAD_KEYS", "LINK_KEYS"):
+        monkeypatch.setenv(name, f"{KEY},{another}")
+    told = refusal()
+    for name in ("PAYLOAD_KEYS", "LINK_KEYS"):
+        assert f"{name}: each key needs an id of its own" in told
+
+
 @pytest.mark.parametrize("url", ["https://host:abc", "https://[::1", "nexhealth.info", ""])
 @pytest.mark.parametrize("place", ["development", "production"])
 def test_an_address_that_is_none_is_named_once(monkeypatch: pytest.MonkeyPatch, url: str, place: str) -> None:
