@@ -2,16 +2,25 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from domain.base import Value
+from domain.text import one_line
+
+
+def _if_any(text: str) -> str:
+    return one_line(text) if text.strip() else text
+
+
+Line = Annotated[str, AfterValidator(one_line)]
 
 
 class Address(Value):
-    line1: str = Field(min_length=1, max_length=100)
-    line2: str | None = Field(default=None, max_length=100)
-    city: str = Field(min_length=1, max_length=60)
+    line1: Line = Field(max_length=100)
+    line2: Annotated[str, AfterValidator(_if_any)] | None = Field(default=None, max_length=100)
+    city: Line = Field(max_length=60)
     state: str = Field(pattern=r"^[A-Z]{2}$")
     postal_code: str = Field(pattern=r"^\d{5}(-\d{4})?$")
 

@@ -3,39 +3,26 @@
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
-from unicodedata import category
 
 from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
 
 from domain.base import Value
 from domain.patient import Address
 from domain.phone import e164
-
-
-def _plain(text: str) -> str:
-    """Blanks of every kind as one blank, line ends as one, and nothing that only steers how text is shown."""
-    kept = (" " if category(c) == "Zs" else c for c in text.replace("\r\n", "\n") if category(c) != "Cf")
-    return "".join(kept)
+from domain.text import one_line, plain
 
 
 def _printable(text: str) -> str:
-    text = _plain(text)
+    text = plain(text)
     if any(not (c.isprintable() or c in "\n\t") for c in text):
         raise ValueError("control characters are not allowed")
-    return text
-
-
-def _one_line(text: str) -> str:
-    text = _plain(text).strip()
-    if not text or not text.isprintable():
-        raise ValueError("control characters and line breaks are not allowed")
     return text
 
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
 Mobile = Annotated[str, Field(max_length=40), AfterValidator(e164)]

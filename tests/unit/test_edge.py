@@ -16,6 +16,7 @@ from domain.practice import Practice
 from domain.request import BookingRequest, Consent, Person, Sex
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+HOME = {"line1": "1 Main St", "city": "Oakland", "state": "CA", "postal_code": "94601"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def request(**changes: Any) -> dict[str, Any]:
         "email": "ana@example.com",
         "mobile": "+15105550123",
         "sex": "F",
-        "address": {"line1": "1 Main St", "city": "Oakland", "state": "CA", "postal_code": "94601"},
+        "address": HOME,
     }
     patient.update(changes.pop("patient", {}))
     whole = {
@@ -93,6 +94,9 @@ def test_a_good_request_becomes_the_input_of_a_booking(practice: Practice) -> No
         ({"patient": {"first_name": "A" * 500}}, "patient.first_name:"),
         ({"patient": {"first_name": "A\u0000B"}}, "patient.first_name: control characters"),
         ({"patient": {"last_name": "A\nB"}}, "patient.last_name: control characters"),
+        ({"patient": {"address": HOME | {"line1": "1 Main St\nB"}}}, "patient.address.line1: control characters"),
+        ({"patient": {"address": HOME | {"line2": "\u0000"}}}, "patient.address.line2: control characters"),
+        ({"patient": {"address": HOME | {"city": " \u202e"}}}, "patient.address.city:"),
         ({"request_id": "../etc"}, "request_id:"),
         ({"language": "tlh"}, "language:"),
     ],
@@ -107,6 +111,7 @@ def test_what_forms_and_keyboards_put_into_text_is_taken(practice: Practice) -> 
     taken = parse_request(json.dumps(sent))
     assert taken.note == "one\ntwo three \U0001f468\U0001f469"
     assert taken.patient.first_name == "Ana Mar\u00eda"
+    assert parse_request(json.dumps(request(patient={"address": HOME | {"line2": ""}})))
 
 
 def test_several_problems_are_named_at_once_and_nothing_is_echoed(practice: Practice) -> None:
