@@ -8,7 +8,7 @@ from temporalio import activity, workflow
 
 QUIET = (
     *("python_http_client.client", "aiohttp.client", "httpx", "httpcore"),
-    *("uvicorn.access", "sqlalchemy.engine", "alembic"),
+    *("uvicorn.access", "sqlalchemy.engine", "alembic", "temporalio.activity"),
 )
 
 

@@ -23,6 +23,21 @@ def test_libraries_that_log_addresses_and_keys_are_silent(name: str) -> None:
     assert logging.getLogger(name).disabled
 
 
+def test_the_visit_that_a_heartbeat_tells_of_stays_unlogged_at_every_level() -> None:
+    """The SDK writes the details before they are encrypted; a chart's id is among them."""
+    script = """
+from temporalio import activity
+from runtime.logs import configure_logging
+
+configure_logging("json", "DEBUG")
+activity.logger.debug("Recording heartbeat with details %s", ["canary"])
+activity.logger.warning("seen")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "seen" in done.stderr
+    assert "canary" not in done.stderr
+
+
 def test_a_person_does_not_show_in_representations_or_errors() -> None:
     person = Person.model_validate({"first_name": "Canary", "last_name": "Bird", "date_of_birth": "1990-01-01"})
     assert "Canary" not in repr(person) and "1990" not in repr(person)  # noqa: PT018
