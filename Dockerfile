@@ -19,7 +19,7 @@ COPY demo demo
 COPY sandbox sandbox
 COPY settings.py worker.py starter.py practice.toml ./
 RUN python -m compileall -q .
-ENV PYTHONUNBUFFERED=1 STATE_DIR=/tmp/holdfast
+ENV PYTHONUNBUFFERED=1 APP_ENV=production STATE_DIR=/tmp/holdfast
 USER holdfast
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --retries=6 \

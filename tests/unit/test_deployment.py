@@ -53,6 +53,12 @@ def test_our_containers_run_without_root_and_secrets_have_no_default() -> None:
     assert all(":?" in found for found in re.findall(r"\$\{[A-Z_]*(?:PASSWORD|TOKEN|SECRET|KEY)[^}]*\}", TEXT))
 
 
+def test_our_containers_are_productions_unless_env_says_otherwise() -> None:
+    """Where nobody says so, what is not encrypted would be taken, and plain http."""
+    assert re.search(r"^ENV .*\bAPP_ENV=production\b", DOCKERFILE, re.MULTILINE)
+    assert not any("APP_ENV" in service["environment"] for service in OURS.values())
+
+
 def test_every_variable_given_to_our_own_is_a_setting() -> None:
     assert set(OURS) == {"worker", "web"}
     for service in OURS.values():
