@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.base import Value
 from domain.calendar import Appointment, LandingState
@@ -26,7 +26,7 @@ class HoldToWrite(Value):
     new_patient: bool = False
     dependent: Person | None = None
     """Whom the visit is for, where ``patient`` is the guardian's chart."""
-    note: str = ""
+    note: str = Field(default="", repr=False)
     confirm: bool = False
     """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
     look_first: bool = False

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import Field
+
 from domain.base import Value
 from domain.calendar import Appointment, Calendar
 from domain.interval import Interval
@@ -48,16 +50,16 @@ class PatientQuery(Value):
 
     location: str
     """Where from; practice-system id. Others of the same practice are searched too."""
-    last_name: str
-    first_name: str
-    date_of_birth: date
+    last_name: str = Field(repr=False)
+    first_name: str = Field(repr=False)
+    date_of_birth: date = Field(repr=False)
 
 
 class NewChart(Value):
     person: Person
     location: str
     """Preferred location, practice-system id."""
-    address: Address
+    address: Address = Field(repr=False)
     """Given by the patient, or the location's own where the system insists on one."""
     language: str
     provider: str
@@ -76,7 +78,7 @@ class Hold(Value):
     reason: str | None = None
     procedures: tuple[str, ...] = ()
     new_patient: bool = False
-    note: str = ""
+    note: str = Field(default="", repr=False)
     """What the desk should read, without the reference: the adapter adds that."""
     dependent: Person | None = None
     """Whom the visit is for, where ``patient`` is the guardian's chart and the dependent has none yet."""

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import adapters.http
+from activities.hold_contracts import HoldToWrite
 from adapters.ascend.transport import TokenRefused
 from adapters.errors import NotFound, RateLimited, Unavailable
+from adapters.practice_system import Hold, NewChart, PatientQuery
 from demo.stack import ROOT
 from domain.request import Person
 from runtime.interceptors import translated
@@ -44,6 +46,24 @@ def test_a_person_does_not_show_in_representations_or_errors() -> None:
     with pytest.raises(ValueError, match="first_name") as refused:
         Person.model_validate({"first_name": "Ca\nary", "last_name": "C" * 500, "date_of_birth": "canary"})
     assert "anary" not in str(refused.value)
+
+
+def test_a_person_does_not_show_in_what_a_practice_system_is_asked_either() -> None:
+    asked = {"location": "1", "first_name": "Canary", "last_name": "Canary", "date_of_birth": "1990-01-01"}
+    home = {"line1": "Canary Row", "city": "Canary", "state": "CA", "postal_code": "94601"}
+    chart = {"person": asked, "address": home, "location": "1", "language": "en", "provider": "2"}
+    time = {"start": "2027-01-12T19:00:00Z", "end": "2027-01-12T20:00:00Z"}
+    slot = {"time": time, "provider": "2", "operatory": "3"}
+    hold = {"reference": "r", "location": "1", "slot": slot, "patient": "4", "title": "Cleaning", "note": "Canary"}
+    write = hold | {"service": "cleaning"}
+    for value in (
+        PatientQuery.model_validate(asked),
+        NewChart.model_validate(chart),
+        Hold.model_validate(hold),
+        HoldToWrite.model_validate(write),
+    ):
+        assert "Canary" not in repr(value)
+        assert "1990" not in repr(value)
 
 
 def test_refusals_are_final_and_a_rate_limit_is_kept_to() -> None:
