@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import running_postgres
 from tests.support.sandbox import SandboxControl, running_sandbox
 
-settings.register_profile("always the same", derandomize=True)
-settings.register_profile("freely", max_examples=2000)
+ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+"""How long an example takes says how busy the machine is."""
+settings.register_profile("always the same", derandomize=True, **ANY_PACE)
+settings.register_profile("freely", max_examples=2000, **ANY_PACE)
 settings.load_profile("freely" if os.environ.get("EXPLORE") else "always the same")
 _exit_status = 0
 

@@ -1,6 +1,6 @@
 """The Ascend adapter over real HTTP, under every way the contract leaves open."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,11 @@ from domain.patient import Address
 from domain.reference import new_reference
 from domain.request import Person
 from domain.slot import Slot
-from tests.support.practice_systems import at_any_time
+from tests.support.practice_systems import TUESDAY, at_any_time
 from tests.support.sandbox import SandboxControl
 
 OAKLAND, CHAIR, HYGIENIST = "7000000000101", "12000000000301", "9000000000202"
-NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
+NINE = datetime.combine(TUESDAY, time(17), UTC)
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 PATIENT = "9000000000301"
 

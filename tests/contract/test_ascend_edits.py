@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.ascend import AscendSystem, edits
+from adapters.ascend.fresh_rows import FRESH
 from adapters.errors import NotFound, Refused, SlotTaken, Unavailable
 from adapters.practice_system import Hold, TakenBack
 from domain.calendar import Appointment, AppointmentStatus
@@ -37,10 +38,12 @@ async def test_an_edit_between_the_pages_of_a_reading_is_kept(sandbox: SandboxCo
     sandbox.settings(page_limit=1)
     wanted = hold()
     placed = await ascend.place_hold(wanted, at_any_time)
-    sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="slow", seconds=0.8, skip=2)
+    sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="hold_before", seconds=60, skip=2)
     reading = asyncio.create_task(ascend.find_by_reference(wanted.reference, OAKLAND, NINE))
-    await asyncio.sleep(0.4)
+    await something_is_held(sandbox)
     move(sandbox, placed)
+    await asyncio.sleep(FRESH.total_seconds())
+    sandbox.release()
     await reading
     assert (await ascend.confirm_hold(placed.id, wanted, just_read=True)).time.start == LATER
 
@@ -62,11 +65,12 @@ async def test_an_edit_while_a_change_waits_for_a_new_token_is_kept(
 ) -> None:
     wanted = hold()
     placed = await ascend.place_hold(wanted, at_any_time)
-    slow_token = {"system": "ascend", "method": "POST", "path": "^/oauth/token", "kind": "hold_after", "seconds": 0.8}
+    slow_token = {"system": "ascend", "method": "POST", "path": "^/oauth/", "kind": "hold_after", "seconds": 60}
     sandbox.fault(system="ascend", method="PUT", path="/v1/appointments/", kind="expire_tokens", then=slow_token)
     confirming = asyncio.create_task(ascend.confirm_hold(placed.id, wanted))
-    await asyncio.sleep(0.4)
+    await something_is_held(sandbox)
     move(sandbox, placed)
+    sandbox.release()
     assert (await confirming).time.start == LATER
 
 
@@ -74,27 +78,25 @@ async def test_a_change_that_slept_over_its_reading_is_not_sent(
     sandbox: SandboxControl, ascend: AscendSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another attempt confirmed the hold meanwhile, and the patient cancelled the visit."""
-    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(seconds=0.5))
     wanted = hold()
     placed = await ascend.place_hold(wanted, at_any_time)
     sleeper = await asleep_over_its_reading(sandbox, confirm, placed, wanted)
     await ascend.confirm_hold(placed.id, wanted)
     await ascend.cancel(placed.id, wanted.reference, "Cancelled online")
     with pytest.raises(Unavailable):
-        await sleeper
+        await woken(sleeper, sandbox, monkeypatch)
     assert not (await ascend.get_appointment(placed.id)).status.occupies_chair
 
 
 async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
     sandbox: SandboxControl, ascend: AscendSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(seconds=0.5))
     wanted = hold()
     placed = await ascend.place_hold(wanted, at_any_time)
     sleeper = await asleep_over_its_reading(sandbox, withdraw, placed, wanted)
     sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     with pytest.raises(Unavailable):
-        await sleeper
+        await woken(sleeper, sandbox, monkeypatch)
     assert await ascend.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
 
 
@@ -176,9 +178,9 @@ async def test_an_appointment_of_nobody_or_nowhere_closes_what_it_may_occupy(
 async def asleep_over_its_reading(
     sandbox: SandboxControl, write: Write, placed: Appointment, wanted: Hold
 ) -> asyncio.Task[object]:
-    """A worker that has read the row and goes on a second later, as if nothing had happened."""
-    sandbox.fault(system="ascend", method="GET", path=r"/v1/appointments/\d+", kind="hold_after", seconds=1)
-    system = ascend_at(sandbox, read_timeout=5)
+    """A worker that has read the row and goes on when it is woken, as if nothing had happened."""
+    sandbox.fault(system="ascend", method="GET", path=r"/v1/appointments/\d+", kind="hold_after", seconds=60)
+    system = ascend_at(sandbox)
 
     async def work() -> object:
         try:
@@ -187,9 +189,23 @@ async def asleep_over_its_reading(
             await system.close()
 
     sleeper = asyncio.create_task(work())
+    await something_is_held(sandbox)
+    return sleeper
+
+
+async def woken(sleeper: asyncio.Task[object], sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch) -> object:
+    """When its reading is too old by whatever measure."""
+    monkeypatch.setattr(edits, "RESTS_FOR", timedelta(0))
+    sandbox.release()
+    try:
+        return await sleeper
+    finally:
+        monkeypatch.undo()
+
+
+async def something_is_held(sandbox: SandboxControl) -> None:
     while not sandbox.held():
         await asyncio.sleep(0.02)
-    return sleeper
 
 
 def _for(wanted: Hold, patient: str) -> Hold:

@@ -1,6 +1,6 @@
 """Closed time in Ascend: whoever and wherever it concerns, however often it recurs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from adapters.ascend import AscendSystem
 from domain.interval import Interval
 from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND
-from tests.support.practice_systems import ascend_at
+from tests.support.practice_systems import TUESDAY, ascend_at
 from tests.support.sandbox import SandboxControl
 
 DENVER = "7000000000102"
@@ -37,10 +37,10 @@ async def test_what_is_closed_everywhere_is_closed_here(sandbox: SandboxControl,
 
 
 async def test_a_providers_absence_and_a_closed_day_are_seen(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    midnight = datetime(2027, 1, 12, 8, tzinfo=UTC)
+    midnight = datetime.combine(TUESDAY, time(8), UTC)
     block(sandbox, provider=HYGIENIST)
     block(sandbox, allDay=True, start=midnight.isoformat(), end=(midnight + timedelta(days=1)).isoformat())
-    block(sandbox, allDay=True, start="2027-01-12", end="2027-01-12")
+    block(sandbox, allDay=True, start=f"{TUESDAY}", end=f"{TUESDAY}")
     whole = (midnight, midnight + timedelta(days=1), None, None)
     assert await closed(ascend) == [(NINE, NINE + timedelta(hours=1), None, HYGIENIST), whole, whole]
 
@@ -49,9 +49,9 @@ async def test_a_providers_absence_and_a_closed_day_are_seen(sandbox: SandboxCon
     ("recurs", "days"),
     [
         ({"recurrenceType": "MONTHLY"}, 31),
-        ({"recurrenceType": "YEARLY"}, 365),
+        ({"recurrenceType": "YEARLY"}, (TUESDAY.replace(year=TUESDAY.year + 1) - TUESDAY).days),
         ({"recurrenceType": "EVERY_OTHER_FULL_MOON"}, 3),
-        ({"recurrenceType": "DAILY", "recurrenceEnd": "2027-01-14"}, 2),
+        ({"recurrenceType": "DAILY", "recurrenceEnd": f"{TUESDAY + timedelta(days=2)}"}, 2),
         ({"recurrenceType": "WEEKLY", "recurrenceFrequency": 2}, 28),
     ],
 )

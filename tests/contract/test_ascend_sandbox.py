@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.contract.test_ascend import CHAIR, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk
+from tests.support.practice_systems import TUESDAY
 from tests.support.sandbox import SandboxControl
 
 Rows = list[dict[str, Any]]
@@ -73,13 +74,14 @@ def test_an_action_of_the_desk_is_done_once_a_key_however_many_concern_one_row(s
 
 def test_the_desk_closes_a_day_a_provider_or_every_week(api: httpx.Client, sandbox: SandboxControl) -> None:
     times = {"start": NINE.isoformat(), "end": (NINE + timedelta(hours=1)).isoformat()}
+    last = f"{TUESDAY + timedelta(days=48)}"
     sandbox.desk(do="block", location=OAKLAND, allDay=True, **times)
     sandbox.desk(do="block", location=OAKLAND, provider=HYGIENIST, **times)
-    sandbox.desk(do="block", recurrenceType="WEEKLY", recurrenceFrequency=2, recurrenceEnd="2027-03-01", **times)
+    sandbox.desk(do="block", recurrenceType="WEEKLY", recurrenceFrequency=2, recurrenceEnd=last, **times)
     day, away, weekly = listed(api, "events", responseFields="ALL")
     assert (day["allDay"], day["operatory"], day["provider"]) == (True, None, None)
     assert away["provider"]["id"] == HYGIENIST
-    assert (weekly["location"], weekly["recurrenceType"], weekly["recurrenceEnd"]) == (None, "WEEKLY", "2027-03-01")
+    assert (weekly["location"], weekly["recurrenceType"], weekly["recurrenceEnd"]) == (None, "WEEKLY", last)
 
 
 def test_texts_are_listed_by_the_day_without_what_was_not_to_be_kept(sandbox: SandboxControl) -> None:

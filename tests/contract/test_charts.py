@@ -29,12 +29,15 @@ NOVA = Person.model_validate(
 )
 
 
+LATE_COMMIT = "60s"
+
+
 class Charts:
     """Creates charts at an office that is quick to show, and slow to carry out, what it was told."""
 
     def __init__(self, ledger: Ledger, system: AscendSystem) -> None:
         content = tomllib.loads((ROOT / "practice.toml").read_text())
-        content["connections"][0] |= {"consistency_delay": "1s", "late_commit": "2s"}
+        content["connections"][0] |= {"consistency_delay": "1s", "late_commit": LATE_COMMIT}
         parts = Connections(practice=practice_from(content), systems={"ascend-main": system}, ledger=ledger)
         self._activities = PatientActivities(parts, KeyedHash(b"k" * 32))
 
@@ -73,13 +76,15 @@ async def test_who_finds_the_chart_of_a_lost_answer_keeps_nobody_else_waiting(
 async def test_while_a_lost_write_may_still_be_carried_out_no_other_is_sent(
     sandbox: SandboxControl, charts: Charts
 ) -> None:
-    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=0.6)
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=5)
     given = for_booking()
     with pytest.raises(OutcomeUnknown):
         await charts.create(given)
     for _ in range(2):  # a retry, and a person's "try again", which counts its attempts anew
         with pytest.raises(ApplicationError, match="may still be carried out"):
             await charts.create(given)
+    while not ids(sandbox):
+        await asyncio.sleep(0.02)
     found = await charts.create(given, attempt=2)
     assert (found.verdict, found.chart) == (Verdict.MATCHED, ids(sandbox)[0])
     assert sandbox.state()["calls"]["ascend"]["POST /v1/patients"] == 1
@@ -88,12 +93,13 @@ async def test_while_a_lost_write_may_still_be_carried_out_no_other_is_sent(
 async def test_an_attempt_that_slept_after_its_search_does_not_write_what_a_later_one_has_written(
     sandbox: SandboxControl, charts: Charts
 ) -> None:
-    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=0.8)
+    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=60)
     given = for_booking()
     sleeper = asyncio.create_task(charts.create(given))
     while not sandbox.held():
         await asyncio.sleep(0.02)
     created = await charts.create(given)
+    sandbox.release()
     with pytest.raises(ApplicationError, match="a later attempt"):
         await sleeper
     assert (created.because, ids(sandbox)) == (("created",), [created.chart])
@@ -103,13 +109,19 @@ async def test_who_looked_while_an_earlier_attempt_wrote_does_not_write_when_tha
     sandbox: SandboxControl, charts: Charts
 ) -> None:
     given = for_booking()
-    sandbox.fault(system="ascend", method="POST", path="/v1/patients$", kind="slow", seconds=0.4)
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients$", kind="hold_before", seconds=60)
     earlier = asyncio.create_task(charts.create(given))
-    while not sandbox.state()["hits"]:
+    while not sandbox.held():
         await asyncio.sleep(0.02)
-    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=0.7)
+    sandbox.fault(system="ascend", method="GET", path="/v1/patients$", kind="hold_after", seconds=60)
+    later = asyncio.create_task(charts.create(given))
+    while len(sandbox.held()) < 2:
+        await asyncio.sleep(0.02)
+    sandbox.release("POST")
+    await earlier
+    sandbox.release("GET")
     with pytest.raises(ApplicationError, match="may still be carried out"):
-        await charts.create(given)
+        await later
     assert ids(sandbox) == [(await earlier).chart]
     found = await charts.create(given, attempt=2)
     assert ([found.chart], found.verdict) == (ids(sandbox), Verdict.MATCHED)
@@ -118,7 +130,7 @@ async def test_who_looked_while_an_earlier_attempt_wrote_does_not_write_when_tha
 async def test_an_attempt_that_slept_after_its_permission_sends_nothing(
     sandbox: SandboxControl, charts: Charts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asleep = datetime.now(UTC) - timedelta(seconds=1.5)
+    asleep = datetime.now(UTC) - timedelta(seconds=45)
     with monkeypatch.context() as before:
         before.setattr(chart_turn, "utc_now", lambda: asleep)
         with pytest.raises(Unavailable):
@@ -138,14 +150,19 @@ async def test_a_write_that_was_certainly_not_carried_out_is_sent_again_at_once(
 
 
 async def test_a_chart_that_comes_even_later_is_seen_and_a_person_picks(
-    sandbox: SandboxControl, charts: Charts
+    sandbox: SandboxControl, charts: Charts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=3.5)
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients", kind="late_commit", seconds=6)
     given = for_booking()
     with pytest.raises(OutcomeUnknown):
         await charts.create(given)
-    await asyncio.sleep(2)
-    found = await charts.create(given, attempt=2)
+    monkeypatch.setattr(chart_turn, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=2))
+    sandbox.fault(system="ascend", method="POST", path="/v1/patients$", kind="hold_before", seconds=60)
+    creating = asyncio.create_task(charts.create(given, attempt=2))
+    while not (sandbox.held() and ids(sandbox)):
+        await asyncio.sleep(0.02)
+    sandbox.release()
+    found = await creating
     assert (found.verdict, found.reason) == (Verdict.ASK, Reason.PATIENT_AMBIGUOUS)
     assert sorted(found.candidates) == sorted(ids(sandbox))
     assert len(found.candidates) == 2

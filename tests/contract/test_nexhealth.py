@@ -24,7 +24,7 @@ from domain.interval import Interval
 from domain.patient import Address, ChartStatus
 from domain.reference import reference_in
 from domain.request import Person, Sex
-from tests.support.practice_systems import DAY, NINE, Bench, at_any_time, bench, nexhealth
+from tests.support.practice_systems import DAY, NINE, TUESDAY, WEDNESDAY, Bench, at_any_time, bench, nexhealth
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.sandbox import SandboxControl
 
@@ -177,7 +177,7 @@ async def test_a_rate_limit_without_a_time_is_told_without_one(dentrix: Bench) -
 
 
 def _any_day() -> list[tuple[str, str]]:
-    return [("location_id", "101"), ("start", "2027-01-12T00:00:00Z"), ("end", "2027-01-13T00:00:00Z")]
+    return [("location_id", "101"), ("start", f"{TUESDAY}T00:00:00Z"), ("end", f"{WEDNESDAY}T00:00:00Z")]
 
 
 # Patients
@@ -401,15 +401,17 @@ async def test_an_office_that_is_off_lets_us_cancel_but_not_confirm(dentrix: Ben
 async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
     dentrix: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nexhealth_system, "RESTS_FOR", timedelta(seconds=0.5))
     wanted = dentrix.hold()
     placed = await dentrix.landed(wanted)
-    dentrix.sandbox.fault(system="nexhealth", method="GET", path=r"/appointments/\d+", kind="hold_after", seconds=1)
-    sleeper = asyncio.create_task(dentrix.system.withdraw(placed.id, wanted.reference))
-    while not dentrix.sandbox.held():
-        await asyncio.sleep(0.02)
+    dentrix.sandbox.fault(system="nexhealth", method="GET", path=r"/appointments/\d+", kind="hold_after", seconds=60)
+    with monkeypatch.context() as at_once:
+        at_once.setattr(nexhealth_system, "RESTS_FOR", timedelta(0))
+        sleeper = asyncio.create_task(dentrix.system.withdraw(placed.id, wanted.reference))
+        while not dentrix.sandbox.held():
+            await asyncio.sleep(0.02)
     await dentrix.system.confirm_hold(placed.id, wanted)
     dentrix.sandbox.clock(settle=True)
+    dentrix.sandbox.release()
     with pytest.raises(Unavailable):
         await sleeper
     assert await dentrix.system.withdraw(placed.id, wanted.reference) is TakenBack.KEPT

@@ -8,19 +8,22 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.practice_systems import TUESDAY, WEDNESDAY
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.sandbox import CONTRACTS, SandboxControl
 
 KEY, SUBDOMAIN = "sandbox-nexhealth-key", "bright-harbor"
 DENTRIX, ENTERPRISE, EAGLESOFT = 101, 102, 103
 HEADERS = {"User-Agent": "contract-test/1", "Nex-Api-Version": "v3.0.0"}
-NINE, TEN, ELEVEN = (f"2027-01-12T{hour}:00:00Z" for hour in (17, 18, 19))
+NINE, TEN, ELEVEN = (f"{TUESDAY}T{hour}:00:00Z" for hour in (17, 18, 19))
 NEVER = 1_000_000_000
 Row = dict[str, Any]
 
@@ -79,7 +82,7 @@ class Nex:
         return dict(self.get(f"/appointments/{visit_id}"))
 
     def day(self, location: int) -> list[Row]:
-        span = {"start": "2027-01-12T00:00:00Z", "end": "2027-01-13T08:00:00Z"}
+        span = {"start": f"{TUESDAY}T00:00:00Z", "end": f"{WEDNESDAY}T08:00:00Z"}
         return list(self.get("/appointments", location_id=location, per_page=100, **span))
 
     def change(self, visit_id: int, **fields: Any) -> httpx.Response:
@@ -172,9 +175,9 @@ def test_parameters_missing_blank_unreadable_foreign_and_ignored(nex: Nex) -> No
 
 def test_lists_come_in_fives_and_the_cursor_leads_both_ways(sandbox: SandboxControl, nex: Nex) -> None:
     for hour in range(12):
-        by_desk(sandbox, SEATS[DENTRIX], f"2027-01-12T{hour + 9:02}:00:00Z", minutes=15)
+        by_desk(sandbox, SEATS[DENTRIX], f"{TUESDAY}T{hour + 9:02}:00:00Z", minutes=15)
     sandbox.clock(advance=1)
-    span: Row = {"location_id": DENTRIX, "start": "2027-01-12T00:00:00Z", "end": "2027-01-13T00:00:00Z"}
+    span: Row = {"location_id": DENTRIX, "start": f"{TUESDAY}T00:00:00Z", "end": f"{WEDNESDAY}T00:00:00Z"}
     pages = [nex.call("GET", "/appointments", **span).json()]
     while pages[-1]["page_info"]["has_next_page"]:
         cursor = pages[-1]["page_info"]["end_cursor"]
@@ -196,7 +199,7 @@ def test_appointments_can_be_asked_for_by_lists(sandbox: SandboxControl, nex: Ne
     sandbox.clock(advance=1)
 
     def found(**lists: Any) -> list[int]:
-        span = {"start": "2027-01-12T00:00:00Z", "end": "2027-01-13T00:00:00Z"}
+        span = {"start": f"{TUESDAY}T00:00:00Z", "end": f"{WEDNESDAY}T00:00:00Z"}
         return [row["id"] for row in nex.get("/appointments", location_id=DENTRIX, **span, **lists)]
 
     assert found(patient_ids=[904, 905], provider_ids=[201, 202], nex_only="true") == [second["id"]]
@@ -206,8 +209,9 @@ def test_appointments_can_be_asked_for_by_lists(sandbox: SandboxControl, nex: Ne
 
 def test_schedules_are_read_ten_times_a_second_at_most(nex: Nex) -> None:
     span: Row = {"location_id": DENTRIX, "start": NINE, "end": TEN}
-    answers = [nex.call("GET", "/appointments", **span).status_code for _ in range(30)]
-    assert answers[:10] == [200] * 10
+    with ThreadPoolExecutor(30) as crowd:
+        answers = list(crowd.map(lambda _: nex.call("GET", "/appointments", **span).status_code, range(30)))
+    assert answers.count(200) >= 10
     assert 429 in answers
 
 
@@ -222,7 +226,7 @@ def test_what_is_accepted_is_written_later(sandbox: SandboxControl, nex: Nex, se
     refused(nex.change(row["id"], confirmed=True), 400, "not synced with the PMS")
     sandbox.clock(advance=1)
     (written,) = office_rows(sandbox, seat.location)
-    assert (written["start"], written["note"], written["nex_id"]) == ("2027-01-12T17:00:00.000Z", "ours", row["id"])
+    assert (written["start"], written["note"], written["nex_id"]) == (f"{TUESDAY}T17:00:00.000Z", "ours", row["id"])
     seen = nex.visit(row["id"])
     assert (seen["foreign_id"], seen["foreign_id_type"][:4]) == (str(written["id"]), "msg-")
     assert nex.change(row["id"], confirmed=True).json()["data"]["appt"]["confirmed"]
@@ -243,7 +247,7 @@ def test_the_desks_edits_are_seen_with_the_next_reading(sandbox: SandboxControl,
     assert nex.visit(seen["id"])["operatory_id"] == 301
     sandbox.clock(advance=1)
     moved = nex.visit(seen["id"])
-    assert (moved["start_time"], moved["end_time"]) == ("2027-01-12T19:00:00.000Z", "2027-01-12T20:00:00.000Z")
+    assert (moved["start_time"], moved["end_time"]) == (f"{TUESDAY}T19:00:00.000Z", f"{TUESDAY}T20:00:00.000Z")
     assert (moved["operatory_id"], moved["updated_at"] > seen["updated_at"]) == (302, True)
     sandbox.desk(system="nexhealth", do="delete", id=visit["id"])
     sandbox.clock(advance=1)
@@ -264,12 +268,12 @@ def test_a_copy_that_is_behind_accepts_what_the_office_has_no_room_for(sandbox: 
 def test_what_the_copy_knows_is_refused_at_once(sandbox: SandboxControl, nex: Nex) -> None:
     seat = SEATS[DENTRIX]
     nex.booked(seat)
-    refused(nex.book(seat, "2027-01-12T17:30:00Z", ELEVEN), 400, "no longer available")
+    refused(nex.book(seat, f"{TUESDAY}T17:30:00Z", ELEVEN), 400, "no longer available")
     assert nex.book(seat, TEN, ELEVEN).status_code == 201
     assert nex.book(seat, operatory_id=302).status_code == 201
     sandbox.nexhealth(provider_overlap=True)
     refused(nex.book(seat, operatory_id=303), 400, "no longer available")
-    where: Row = {"location": DENTRIX, "start": "2027-01-13T17:00:00Z", "end": "2027-01-13T18:00:00Z"}
+    where: Row = {"location": DENTRIX, "start": f"{WEDNESDAY}T17:00:00Z", "end": f"{WEDNESDAY}T18:00:00Z"}
     sandbox.desk(system="nexhealth", do="block", **where)
     sandbox.clock(advance=1)
     refused(nex.book(seat, where["start"], where["end"]), 400, "no longer available")
@@ -298,7 +302,7 @@ def test_what_cannot_be_written_before_it_begins_has_timed_out(
     nex.subscribe(receiver.url, *APPOINTMENT_EVENTS)
     sandbox.office(EAGLESOFT, write_status="red")
     row = nex.booked(SEATS[EAGLESOFT])
-    sandbox.clock(advance=365 * 24 * 3600)
+    sandbox.clock(advance=2 * 365 * 24 * 3600)
     sandbox.office(EAGLESOFT, write_status=None)
     sandbox.clock(advance=1)
     assert told(receiver) == ["appointment_insertion.timed_out"]
@@ -397,7 +401,7 @@ def test_rescheduling_in_place_where_the_system_can(sandbox: SandboxControl, nex
     sandbox.clock(advance=1)
     (written,) = office_rows(sandbox, DENTRIX)
     where = (written["start"], written["operatory"], written["note"])
-    assert where == ("2027-01-12T18:00:00.000Z", 302, "moved")
+    assert where == (f"{TUESDAY}T18:00:00.000Z", 302, "moved")
 
 
 def test_a_change_that_the_office_no_longer_has_a_row_for_goes_back(
@@ -421,12 +425,12 @@ def test_what_the_desk_did_meanwhile_is_read_once_our_write_has_failed(sandbox: 
     sandbox.desk(system="nexhealth", do="move", id=row["id"], start=TEN)
     nex.change(row["id"], cancelled=True)
     sandbox.clock(advance=1)
-    assert nex.visit(row["id"])["start_time"] == "2027-01-12T17:00:00.000Z"
+    assert nex.visit(row["id"])["start_time"] == f"{TUESDAY}T17:00:00.000Z"
     sandbox.fault(system="office", method="update", kind="failed")
     sandbox.office(DENTRIX, write_status="green")
     sandbox.clock(advance=1)
     seen = nex.visit(row["id"])
-    assert (seen["cancelled"], seen["start_time"]) == (False, "2027-01-12T18:00:00.000Z")
+    assert (seen["cancelled"], seen["start_time"]) == (False, f"{TUESDAY}T18:00:00.000Z")
 
 
 def test_a_change_writes_what_it_names_and_leaves_the_desks_work(sandbox: SandboxControl, nex: Nex) -> None:
@@ -434,12 +438,12 @@ def test_a_change_writes_what_it_names_and_leaves_the_desks_work(sandbox: Sandbo
     sandbox.clock(advance=1)
     sandbox.desk(system="nexhealth", do="move", id=row["id"], start=TEN, key="once")
     sandbox.desk(system="nexhealth", do="move", id=row["id"], start=ELEVEN, key="once")
-    assert nex.change(row["id"], confirmed=True).json()["data"]["appt"]["start_time"] == "2027-01-12T17:00:00.000Z"
+    assert nex.change(row["id"], confirmed=True).json()["data"]["appt"]["start_time"] == f"{TUESDAY}T17:00:00.000Z"
     sandbox.clock(advance=1)
     (written,) = office_rows(sandbox, DENTRIX)
     assert (written["confirmed"], written["start"]) == (True, TEN)
     seen = nex.visit(row["id"])
-    assert (seen["confirmed"], seen["start_time"]) == (True, "2027-01-12T18:00:00.000Z")
+    assert (seen["confirmed"], seen["start_time"]) == (True, f"{TUESDAY}T18:00:00.000Z")
     log = sandbox.state()["nexhealth"]["office"]["log"]
     writers = [entry["clientName"] for entry in log if entry["kind"] == "appointments"]
     assert (writers[0], writers[-1]) == ("nexhealth", "nexhealth")
@@ -497,7 +501,7 @@ def test_which_blocks_are_read_depends_on_the_system(
 ) -> None:
     sandbox.office(DENTRIX, system=system)
     for hour, cause in enumerate(("block", "lunch", "holiday", "closed"), 17):
-        times = {"start": f"2027-01-12T{hour}:00:00Z", "end": f"2027-01-12T{hour + 1}:00:00Z"}
+        times = {"start": f"{TUESDAY}T{hour}:00:00Z", "end": f"{TUESDAY}T{hour + 1}:00:00Z"}
         sandbox.desk(system="nexhealth", do="block", location=DENTRIX, operatory=301, cause=cause, **times)
     sandbox.clock(advance=1)
     seen = nex.day(DENTRIX)
@@ -529,37 +533,42 @@ def test_hours_are_read_from_the_office_or_entered_by_hand(nex: Nex) -> None:
     body = {"working_hour": {**hours, "days": ["Tuesday"], "appointment_type_ids": [401]}}
     made = nex.call("POST", "/working_hours", body, location_id=DENTRIX)
     assert (made.status_code, made.json()["data"]["source"]) == (201, "manual")
-    evening: Row = {"start": "2027-01-13T02:00:00Z", "end": "2027-01-13T03:00:00Z", "appointment_type_id": 401}
+    evening: Row = {"start": f"{WEDNESDAY}T02:00:00Z", "end": f"{WEDNESDAY}T03:00:00Z", "appointment_type_id": 401}
     assert nex.book(SEATS[DENTRIX], **evening).status_code == 201
-    other: Row = {**evening, "start": "2027-01-13T03:00:00Z", "end": "2027-01-13T04:00:00Z", "appointment_type_id": 402}
+    other: Row = {
+        **evening,
+        "start": f"{WEDNESDAY}T03:00:00Z",
+        "end": f"{WEDNESDAY}T04:00:00Z",
+        "appointment_type_id": 402,
+    }
     refused(nex.book(SEATS[DENTRIX], **other), 400, "configured for the requested slot")
     one = f"/working_hours/{made.json()['data']['id']}"
     assert nex.call("PATCH", one, {"working_hour": {"active": False}}).json()["data"]["active"] is False
     assert nex.call("DELETE", one).status_code == 204
-    both = {"working_hour": {**hours, "days": ["Tuesday"], "specific_date": "2027-01-12"}}
+    both = {"working_hour": {**hours, "days": ["Tuesday"], "specific_date": f"{TUESDAY}"}}
     refused(nex.call("POST", "/working_hours", both, location_id=DENTRIX), 400, "is invalid")
 
 
 def test_slots_are_the_hours_less_what_the_copy_shows(sandbox: SandboxControl, nex: Nex) -> None:
-    asked: Row = {"start_date": "2027-01-12", "days": 1, "lids": [DENTRIX], "slot_length": 60}
+    asked: Row = {"start_date": f"{TUESDAY}", "days": 1, "lids": [DENTRIX], "slot_length": 60}
     refused(nex.call("GET", "/available_slots", **asked), 400, "Missing parameter pids")
 
     def starts() -> list[str]:
         (found,) = nex.get("/available_slots", **asked, pids=[202])
         return [slot["time"] for slot in found["slots"]]
 
-    assert starts()[:2] == ["2027-01-12T08:00:00.000-08:00", "2027-01-12T09:00:00.000-08:00"]
+    assert starts()[:2] == [f"{TUESDAY}T08:00:00.000-08:00", f"{TUESDAY}T09:00:00.000-08:00"]
     by_desk(sandbox, SEATS[DENTRIX])
     assert len(starts()) == 9
     sandbox.clock(advance=1)
-    assert "2027-01-12T09:00:00.000-08:00" not in starts()
+    assert f"{TUESDAY}T09:00:00.000-08:00" not in starts()
     sandbox.nexhealth(slots_lag=60)
     nex.booked(SEATS[DENTRIX], TEN, ELEVEN)
-    assert "2027-01-12T10:00:00.000-08:00" in starts()
-    (weekend,) = nex.get("/available_slots", **{**asked, "start_date": "2027-01-16"}, pids=[202])
-    assert (weekend["slots"], weekend["next_available_date"]) == ([], "2027-01-18")
+    assert f"{TUESDAY}T10:00:00.000-08:00" in starts()
+    (weekend,) = nex.get("/available_slots", **{**asked, "start_date": f"{TUESDAY + timedelta(days=4)}"}, pids=[202])
+    assert (weekend["slots"], weekend["next_available_date"]) == ([], f"{TUESDAY + timedelta(days=6)}")
     typed = nex.get("/available_slots", **asked, pids=[202], appointment_type_id=402)
-    assert typed[0]["slots"][0]["end_time"] == "2027-01-12T08:30:00.000-08:00"
+    assert typed[0]["slots"][0]["end_time"] == f"{TUESDAY}T08:30:00.000-08:00"
 
 
 # Patients
@@ -655,7 +664,7 @@ def test_a_booking_is_refused_before_it_is_queued(nex: Nex, change: Row, text: s
 
 def test_the_length_comes_from_the_type_where_no_end_is_given(nex: Nex) -> None:
     row = nex.booked(SEATS[DENTRIX], end_time=None, appointment_type_id=402)
-    assert row["end_time"] == "2027-01-12T17:30:00.000Z"
+    assert row["end_time"] == f"{TUESDAY}T17:30:00.000Z"
 
 
 def test_a_location_that_does_not_write_keeps_it_to_itself(sandbox: SandboxControl, nex: Nex) -> None:
@@ -847,7 +856,7 @@ def test_the_practice_can_be_read(nex: Nex) -> None:
 def test_the_page_shows_the_offices_and_what_waits(sandbox: SandboxControl, nex: Nex) -> None:
     nex.booked(SEATS[DENTRIX])
     by_desk(sandbox, SEATS[EAGLESOFT])
-    shown = httpx.get(f"{sandbox.url}/?date=2027-01-12", trust_env=False).text
+    shown = httpx.get(f"{sandbox.url}/?date={TUESDAY}", trust_env=False).text
     assert "Portland: Dentrix" in shown
     assert "Not yet written at the office (1)" in shown
     assert "12:00 Visit · Fixture" in shown

@@ -12,7 +12,8 @@ from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.patient import Address
 from domain.request import Person
-from tests.support.practice_systems import DAY, NINE, Bench, at_any_time
+from tests.support.practice_systems import CONNECTIONS, DAY, NINE, Bench, at_any_time, bench
+from tests.support.sandbox import SandboxControl
 
 ADDRESS = Address(line1="1 Main St", city="Oakland", state="CA", postal_code="94601")
 NEWCOMER = Person(
@@ -55,9 +56,21 @@ async def test_windows_that_nobody_asks_for_are_not_read(at: Bench) -> None:
     assert (await at.system.calendar(at.location, DAY, windows=False)).windows is None
 
 
-@pytest.mark.parametrize("kind", ["hang_after", "drop_after", "status_after", "garbage", "drop_before"])
+@pytest.mark.parametrize("connection", CONNECTIONS)
+async def test_a_write_that_is_not_answered_in_time_is_unknown(sandbox: SandboxControl, connection: str) -> None:
+    with bench(sandbox, connection) as at, bench(sandbox, connection, read_timeout=2.0) as hasty:
+        sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind="hang_after", seconds=30)
+        wanted = at.hold()
+        with pytest.raises(OutcomeUnknown):
+            await hasty.system.place_hold(wanted, at_any_time)
+        assert len(await at.system.find_by_reference(wanted.reference, at.location, NINE)) == 1
+        await at.system.close()
+        await hasty.system.close()
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "status_after", "garbage", "drop_before"])
 async def test_a_write_whose_answer_proves_nothing_is_unknown_never_failed(at: Bench, kind: str) -> None:
-    at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind=kind, seconds=2)
+    at.sandbox.fault(system=at.wire, method="POST", path=at.appointments, kind=kind)
     wanted = at.hold()
     with pytest.raises(OutcomeUnknown):
         await at.system.place_hold(wanted, at_any_time)

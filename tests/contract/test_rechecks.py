@@ -1,6 +1,6 @@
 """Why a time is not to be had, and what is offered instead: the live calendar, the rules and the claims together."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -22,13 +22,13 @@ from domain.reference import new_reference
 from domain.schedule import openings
 from domain.slot import Slot
 from tests.contract.test_ascend import PATIENT
-from tests.support.practice_systems import at_any_time
+from tests.support.practice_systems import TUESDAY, at_any_time
 from tests.support.practices import cleaning, location, practice_of
 from tests.support.sandbox import SandboxControl
 
-ELEVEN = datetime(2027, 1, 12, 19, tzinfo=UTC)
-"""In Los Angeles, on a Tuesday; the practice closes at noon."""
-DAY = date(2027, 1, 12)
+ELEVEN = datetime.combine(TUESDAY, time(19), UTC)
+"""In Los Angeles; the practice closes at noon."""
+DAY = TUESDAY
 OAKLAND, DENVER = "7000000000101", "7000000000102"
 MAPLE, HAZEL = "9000000000201", "9000000000202"
 OP1, OP2, OP9 = "12000000000301", "12000000000302", "12000000000311"

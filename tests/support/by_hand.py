@@ -89,6 +89,10 @@ class ByHand:
         shown = Appointment(id="11", patient="7", status=AppointmentStatus.CONFIRMED, **dict(self.slot))
         return shown.model_copy(update=changes)
 
+    def begins_in(self, seconds: float) -> None:
+        """The visit begins while the test looks on."""
+        self.slot = self.slot.model_copy(update={"time": hour(datetime.now(UTC) + timedelta(seconds=seconds))})
+
     def made(self, step: str) -> list[Any]:
         """What this step was given, each time it ran."""
         return [given for name, given in self.calls if name == step]
@@ -240,6 +244,20 @@ def bury_what_workers_had_in_memory() -> None:
             pass
     finally:
         sys.unraisablehook = complain
+
+
+async def surely(event: asyncio.Event) -> None:
+    """For a step that goes on until this has happened, though its booking may not want it any more.
+
+    It hears of that with a heartbeat, some seconds later; a worker that stops ends it all the same.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        if activity.is_worker_shutdown():
+            raise
+        await waiting
 
 
 async def _until(true: Callable[[], bool], seconds: float = 20) -> None:

@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from demo.stack import free_port
+from demo.stack import STARTS_WITHIN, free_port
 
 
 def installed() -> Path | None:
@@ -36,9 +37,11 @@ def running_postgres() -> Iterator[str]:
     server = subprocess.Popen([*as_user, str(binaries / "postgres"), *place], stdout=-3, stderr=-3)
     ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
     try:
-        for _ in range(60):
-            if subprocess.run(ready, stdout=-3).returncode == 0:
-                break
+        end = time.monotonic() + STARTS_WITHIN
+        while subprocess.run(ready, stdout=-3).returncode != 0:  # where nobody listens yet, it says so at once
+            assert server.poll() is None, "the server ended before it was up"
+            assert time.monotonic() < end, "the server did not come up"
+            time.sleep(0.1)
         yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()

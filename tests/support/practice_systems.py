@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from adapters.ascend import AscendConfig, AscendSystem
@@ -15,8 +15,17 @@ from domain.reference import new_reference
 from domain.slot import Slot
 from tests.support.sandbox import SandboxControl
 
-NINE = datetime(2027, 1, 12, 17, tzinfo=UTC)
-"""Nine o'clock in Los Angeles, on a Tuesday."""
+
+def a_tuesday(today: date) -> date:
+    """The second of a January to come: winter, a working day like any other, and three weeks away at least."""
+    found = (date(today.year + years, 1, day) for years in (0, 1, 2) for day in range(8, 15))
+    return next(day for day in found if day.isoweekday() == 2 and day - today > timedelta(weeks=3))
+
+
+TUESDAY = a_tuesday(datetime.now(UTC).date())
+WEDNESDAY = TUESDAY + timedelta(days=1)
+NINE = datetime.combine(TUESDAY, time(17), UTC)
+"""Nine o'clock in Los Angeles."""
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 
 
@@ -101,7 +110,7 @@ class Bench:
 
 
 def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
-    given = {"read_timeout": 1.0, "requests_per_second": 100, **changes}
+    given = {"read_timeout": 30.0, "requests_per_second": 100, **changes}
     return AscendSystem(
         AscendConfig(
             base_url=sandbox.url,
@@ -116,7 +125,7 @@ def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
 def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) -> NexHealthSystem:
     given = {
         "subdomain": "bright-harbor",
-        "read_timeout": 1.0,
+        "read_timeout": 30.0,
         "requests_per_second": 100,
         "locations": (PLACES[system][0],),
         **changes,
@@ -147,12 +156,13 @@ CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in PLACES))
 
 
 @contextmanager
-def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
+def bench(sandbox: SandboxControl, connection: str, **changes: Any) -> Iterator[Bench]:
+    """``changes``: of how the practice's system is reached."""
     if connection == "ascend":
         yield Bench(
             sandbox=sandbox,
             connection=connection,
-            system=ascend_at(sandbox),
+            system=ascend_at(sandbox, **changes),
             location="7000000000101",
             chairs=("12000000000301", "12000000000302"),
             providers=("9000000000202", "9000000000201"),
@@ -169,7 +179,7 @@ def bench(sandbox: SandboxControl, connection: str) -> Iterator[Bench]:
     yield Bench(
         sandbox=sandbox,
         connection=connection,
-        system=nexhealth(sandbox, runs),
+        system=nexhealth(sandbox, runs, **changes),
         location=location,
         chairs=chairs,
         providers=providers,

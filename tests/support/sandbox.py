@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from demo.stack import ROOT, free_port
+from demo.stack import ROOT, STARTS_WITHIN, free_port
 
 CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 """Where the vendors' OpenAPI documents lie, if they are at hand."""
@@ -20,7 +20,7 @@ CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "
 class SandboxControl:
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/_control/", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/_control/", timeout=30, trust_env=False)
 
     def state(self) -> dict[str, Any]:
         return dict(self._http.get("state").raise_for_status().json())
@@ -31,6 +31,12 @@ class SandboxControl:
     def held(self) -> list[dict[str, Any]]:
         """Calls that wait where a fault holds them."""
         return list(self._http.get("held").raise_for_status().json()["held"])
+
+    def release(self, method: str = "") -> None:
+        """Let those go on, or those of one method."""
+        for call in self.held():
+            if method in ("", call["method"]):
+                self._http.post("release", json={"fault_id": call["fault"]}).raise_for_status()
 
     def settings(self, **switches: Any) -> None:
         self._http.post("settings", json=switches).raise_for_status()
@@ -69,13 +75,20 @@ def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
     process = subprocess.Popen(command, cwd=ROOT)
     control = SandboxControl(f"http://127.0.0.1:{port}")
     try:
-        for _ in range(200):
-            try:
-                control.state()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.05)
+        end = time.monotonic() + STARTS_WITHIN
+        while not _answers(control):
+            assert process.poll() is None, "the sandbox ended before it was up"
+            assert time.monotonic() < end, "the sandbox did not come up"
+            time.sleep(0.05)
         yield control
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
+
+
+def _answers(control: SandboxControl) -> bool:
+    try:
+        control.state()
+    except httpx.HTTPError:
+        return False
+    return True

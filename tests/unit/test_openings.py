@@ -123,7 +123,7 @@ def free_one_by_one(facts: Facts) -> list[Slot]:
 
 
 @given(worlds())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_openings_and_conflicts_agree_on_every_slot(world: tuple[Facts, date, int]) -> None:
     facts, first, days = world
     expected = free_one_by_one(facts)
@@ -132,7 +132,7 @@ def test_openings_and_conflicts_agree_on_every_slot(world: tuple[Facts, date, in
 
 
 @given(worlds(), st.integers(0, 24 * 60), st.sampled_from([None, *PROVIDERS]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_alternatives_are_the_nearest_of_all_that_is_free(
     world: tuple[Facts, date, int], minute: int, provider: str | None
 ) -> None:

@@ -1,6 +1,7 @@
 """The endpoint that decodes for Temporal's UI."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -84,8 +85,7 @@ async def test_who_never_finishes_asking_does_not_keep_the_process_from_ending()
             await end.wait()
 
     running = asyncio.create_task(process())
-    await asyncio.sleep(0.3)
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer = await connected(port)
     writer.write(b"POST /codec/decode HTTP/1.1\r\nHost: worker\r\nContent-Length: 1000\r\n\r\n{")
     await writer.drain()
     await asyncio.sleep(0.3)
@@ -94,6 +94,14 @@ async def test_who_never_finishes_asking_does_not_keep_the_process_from_ending()
     writer.close()
     await running
     assert done, "it had to be let go from outside"
+
+
+async def connected(port: int) -> asyncio.StreamWriter:
+    """As soon as somebody listens there."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            return (await asyncio.open_connection("127.0.0.1", port))[1]
+        await asyncio.sleep(0.05)
 
 
 async def test_to_serve_does_not_let_loggers_speak_again_that_would_tell_addresses() -> None:

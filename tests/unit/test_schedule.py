@@ -99,7 +99,7 @@ def minute_by_minute(slot: Slot, known: Facts) -> bool:
 
 
 @given(visits, blocks, st.sampled_from([0, 5, 10]), st.sampled_from([0, 15]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_openings_are_exactly_the_grid_slots_that_a_minute_by_minute_look_finds_free(
     found: list[Appointment], closed: list[Block], before: int, after: int
 ) -> None:

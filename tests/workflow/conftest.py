@@ -57,6 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     before = dict(os.environ)
     folder = tmp_path_factory.mktemp("stack")
     example = (ROOT / "practice.toml").read_text()
+    example = example.replace('horizon = "90d"\n', 'horizon = "365d"\n')  # every test has a day of its own
     example = example.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
     example = example.replace('system = "dentrix"\n', 'system = "dentrix"\nlate_commit = "5s"\n')
     for office in ("dentrix", "dentrix-enterprise", "eaglesoft"):

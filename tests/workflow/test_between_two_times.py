@@ -7,13 +7,25 @@ from typing import Any
 from activities.hold_contracts import HoldConfirmed, HoldWritten
 from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
+from adapters.errors import Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, LandingState
 from domain.matching import Match, Verdict
 from domain.policy import LandingPolicy
 from domain.slot import Cause, Conflict, Slot
-from tests.support.by_hand import ByHand, hour
-from tests.support.courses import APPROVE, STAFF, Handle, cancel, confirmed, decide, until, waiting
+from tests.support.by_hand import ByHand, hour, surely
+from tests.support.courses import (
+    APPROVE,
+    SECONDS,
+    STAFF,
+    Handle,
+    asked_to_end,
+    cancel,
+    confirmed,
+    decide,
+    until,
+    waiting,
+)
 from workflows.booking import BookingWorkflow
 from workflows.contracts import Resolution, ResolutionKind
 
@@ -56,11 +68,12 @@ async def test_what_was_to_be_replaced_goes_by_its_id_wherever_the_desk_has_move
 
 
 async def test_a_hold_that_stands_again_expires(hand: ByHand) -> None:
-    """Its successor was refused by the office."""
+    """Its successor was refused by the office. As long as that takes, nothing can be taken back."""
     first, later = hand.slot, Slot(time=hour(hand.slot.time.start + timedelta(days=9)), provider="2", operatory="3")
     hand.answers["match_patient"] = Match(verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS)
     hand.answers["write_hold"] = lambda _: held(hand, **dict(first))
-    handle = await hand.start(landing=OFTEN, placeholder_patient="99", hold_expiry=timedelta(seconds=4))
+    hand.answers["withdraw_hold"] = Unavailable("away")
+    handle = await hand.start(landing=OFTEN, placeholder_patient="99", hold_expiry=SECONDS)
     await waiting(handle, Reason.PATIENT_AMBIGUOUS)
     hand.answers["recheck_slot"] = SlotCheck(slot=later)
     hand.answers["write_hold"] = held(hand, id="12", landing=LandingState.ACCEPTED, **dict(later))
@@ -68,6 +81,7 @@ async def test_a_hold_that_stands_again_expires(hand: ByHand) -> None:
     hand.answers["nearest_openings"] = SlotCheck()
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).appointment_id == "11"
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
     await waiting(handle, Reason.HOLD_EXPIRED)
 
 
@@ -84,7 +98,7 @@ async def test_what_the_desk_confirmed_at_the_old_time_is_not_taken_for_the_new_
         kept=(hand.visit(reference=given.reference, **dict(first)),)
     )
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
-    await asyncio.sleep(1)
+    await waiting(handle, Reason.HOLD_CHANGED)
     assert "confirmed" not in hand.told()
 
 
@@ -95,7 +109,7 @@ async def test_what_is_approved_as_it_stands_is_had_anew_at_its_own_time(hand: B
     gone = asyncio.Event()
 
     async def slowly(_: Any) -> HoldWithdrawn:
-        await gone.wait()
+        await surely(gone)
         return HoldWithdrawn(taken=("11",))
 
     hand.answers["write_hold"] = held(hand).model_copy(update={"conflicts": taken})
@@ -110,7 +124,7 @@ async def test_what_is_approved_as_it_stands_is_had_anew_at_its_own_time(hand: B
     hand.answers["write_hold"] = lambda given: HoldWritten(appointment=hand.visit(), confirmed=given.confirm)
     hand.answers["confirm_hold"] = HoldConfirmed()
     deciding = asyncio.create_task(decide(handle, APPROVE))
-    await asyncio.sleep(1.5)
+    await asked_to_end(handle, "withdraw_hold")
     gone.set()
     await deciding
     await confirmed(handle)

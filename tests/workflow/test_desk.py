@@ -1,5 +1,6 @@
 """What the front desk does in its own calendar is neither contradicted nor written over."""
 
+import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,9 +8,19 @@ import pytest
 
 from client.bookings import BookingClient
 from domain.booking import BookingView, Reason, Status
+from tests.support.courses import until
 from tests.support.sandbox import SandboxControl
 from tests.support.shown import shown
-from tests.workflow.test_bookings import NOVA, a_day, at, request, settled, written
+from tests.workflow.test_bookings import (
+    NOVA,
+    a_day,
+    at,
+    cancelled,
+    decided,
+    request,
+    settled,
+    written,
+)
 from workflows.contracts import Resolution, ResolutionKind
 
 STRANGER = ("Alex", "Doublet", "1988-08-08", "third@example.com", "+15105550199")
@@ -37,8 +48,7 @@ async def test_a_cancel_breaks_also_what_the_desk_has_confirmed_itself(
 ) -> None:
     view = await held(bookings, at(a_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
-    view = await bookings.cancel(view.request_id)
-    assert view.status is Status.CANCELLED
+    view = await cancelled(bookings, view)
     await shown(bookings, view, lambda _: not written(control, view))
     assert [row["status"] for row in control.state()["appointments"]] == ["BROKEN"], "its history is kept"
 
@@ -59,7 +69,7 @@ async def test_a_hold_that_the_desk_has_moved_does_not_expire(bookings: BookingC
     control.desk(do="move", id=view.appointment_id, start=at(day, 11).isoformat())
     view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.start, starts(control, view)) == (at(day, 11), [at(day, 11)])
-    assert (await bookings.resolve(view.request_id, APPROVE)).status is Status.CONFIRMED
+    assert (await decided(bookings, view, APPROVE)).status is Status.CONFIRMED
 
 
 async def test_a_hold_that_the_desk_gave_to_another_patient_does_not_expire(
@@ -80,7 +90,8 @@ async def test_a_decline_of_what_the_desk_has_confirmed_itself_is_left_to_the_de
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.DECLINE))
     view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.status, len(written(control, view))) == (Status.DECLINED, 1)
-    assert (await bookings.resolve(view.request_id, APPROVE)).resolutions == ()
+    await bookings.resolve(view.request_id, APPROVE)
+    await shown(bookings, view, lambda now: now.resolutions == ())
 
 
 async def test_an_approval_looks_again_and_what_the_desk_has_booked_since_stays(
@@ -90,7 +101,7 @@ async def test_an_approval_looks_again_and_what_the_desk_has_booked_since_stays(
     view = await held(bookings, start)
     where = {"operatory": view.operatory, "provider": view.provider, "patient": SOMEBODY}
     theirs = control.desk(do="book", start=start.isoformat(), duration=30, **where)
-    done = await bookings.resolve(view.request_id, APPROVE)
+    done = await decided(bookings, view, APPROVE)
     assert (done.reason, len(done.alternatives)) == (Reason.SLOT_TAKEN, 3)
     assert [row["id"] for row in control.state()["appointments"]] == [theirs["id"]]
 
@@ -118,7 +129,7 @@ async def test_another_time_after_a_write_whose_end_is_not_known_leaves_one_appo
     view = await settled(bookings, await bookings.submit(request(first)))
     assert (view.reason, starts(control, view)) == (Reason.REFUSED_BY_SYSTEM, [first])
     wanted = first + timedelta(days=days_later, hours=5)
-    done = await settled(bookings, await bookings.resolve(view.request_id, moved_to(wanted)))
+    done = await decided(bookings, view, moved_to(wanted))
     assert (done.status, done.start, starts(control, view)) == (Status.CONFIRMED, wanted, [wanted])
 
 
@@ -133,16 +144,17 @@ async def test_another_time_takes_the_place_of_the_hold(bookings: BookingClient,
 async def test_a_hold_stands_until_another_time_is_secured(bookings: BookingClient, control: SandboxControl) -> None:
     day = a_day()
     view = await held(bookings, at(day, 9))
-    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="slow", seconds=3)
-    before = control.state()["calls"]["ascend"]["POST /v1/appointments"]
+    control.fault(system="ascend", method="POST", path="/v1/appointments", kind="hold_before", seconds=60)
     where = {"operatory": view.operatory, "provider": view.provider}
     ten = moved_to(at(day, 10)).model_copy(update=where)
-    await bookings.resolve(view.request_id, ten)
-    await shown(bookings, view, lambda _: control.state()["calls"]["ascend"]["POST /v1/appointments"] > before)
+    resolving = asyncio.create_task(bookings.resolve(view.request_id, ten))
+    await until(control.held)
     control.desk(do="book", start=at(day, 10).isoformat(), duration=30, patient=SOMEBODY, **where)
+    control.release()
+    await resolving
     lost = await shown(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
     assert (lost.appointment_id, starts(control, view)) == (view.appointment_id, [at(day, 9)])
-    done = await bookings.resolve(view.request_id, APPROVE)
+    done = await decided(bookings, view, APPROVE)
     assert (done.status, starts(control, done)) == (Status.CONFIRMED, [at(day, 9)])
 
 
@@ -154,7 +166,7 @@ async def test_where_the_calendar_refuses_what_overlaps_a_hold_can_still_move_by
     view = await settled(bookings, await bookings.submit(request(at(day, 9), note="Please call first.")))
     assert view.appointment_id is not None
     wanted = at(day, 9) + timedelta(minutes=30)
-    done = await settled(bookings, await bookings.resolve(view.request_id, moved_to(wanted)))
+    done = await decided(bookings, view, moved_to(wanted))
     done = await shown(bookings, done, lambda _: starts(control, view) == [wanted])
     assert done.reason is not Reason.SLOT_TAKEN
 
@@ -169,10 +181,10 @@ async def test_a_chart_that_is_not_there_can_be_corrected_and_the_hold_stands(
     )
     assert (view.reason, len(written(control, view))) == (Reason.PATIENT_AMBIGUOUS, 1)
     mistyped = Resolution(kind=ResolutionKind.PATIENT, patient="404404")
-    asked = await bookings.resolve(view.request_id, mistyped)
+    asked = await decided(bookings, view, mistyped)
     assert (asked.reason, asked.appointment_id) == (Reason.REFUSED_BY_SYSTEM, view.appointment_id)
     right = Resolution(kind=ResolutionKind.PATIENT, patient=view.patient_candidates[0])
-    done = await bookings.resolve(view.request_id, right)
+    done = await decided(bookings, view, right)
     assert done.status is Status.CONFIRMED
     (row,) = written(control, done)
     assert (row["id"], row["patient"]["id"]) == (view.appointment_id, view.patient_candidates[0])

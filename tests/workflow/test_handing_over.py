@@ -64,8 +64,11 @@ async def test_the_soonest_are_listed_and_one_that_does_not_answer_as_far_as_is_
     day, other = at(a_day(), 12), at(a_day(), 12)
     wanted = [request(start, location="denver") for start in (max(day, other), min(day, other))]
     _, sooner = await asyncio.gather(*(unanswered.submit(each) for each in wanted))
-    (seen,), total = await unanswered.find(status=Status.RECEIVED, location="denver", limit=1)
-    assert total >= 2
+    for _ in range(100):  # the listing lags
+        if (await unanswered.find(status=Status.RECEIVED, location="denver")).total >= len(wanted):
+            break
+        await asyncio.sleep(0.2)
+    (seen,), _ = await unanswered.find(status=Status.RECEIVED, location="denver", limit=1)
     assert (seen.request_id, seen.reference, seen.start) == (sooner.request_id, sooner.reference, sooner.start)
 
 
@@ -90,11 +93,11 @@ async def test_a_booking_that_was_closed_from_outside_is_neither_called_cancelle
     await client.get_workflow_handle(view.id).terminate()
     with pytest.raises(NotPossible, match="closed"):
         await bookings.cancel(view.request_id)
-    for _ in range(30):
+    for _ in range(100):
         queue = await bookings.find(location="oakland", open_exceptions=True)
         if view.request_id not in [waiting.request_id for waiting in queue.views]:
             return
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
     pytest.fail("still in the desk's queue, where nobody can decide it any more")
 
 
@@ -151,12 +154,11 @@ async def test_what_is_to_come_is_listed_before_what_is_over(unanswered: Booking
     hours = [at(a_day(), hour) for hour in (9, 10)]
     over, coming = [await unanswered.submit(request(start, location="brooklyn")) for start in hours]
     await client.get_workflow_handle(over.id).terminate()
-    for _ in range(50):
+    for _ in range(100):
         listed = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1000)
-        still = [view.request_id for view in listed.views]
+        still = {view.request_id for view in listed.views}
         (first,), _ = await unanswered.find(location="brooklyn", status=Status.RECEIVED, limit=1)
-        if first.request_id != over.request_id:
-            break
-        await asyncio.sleep(0.1)
-    assert {over.request_id, coming.request_id} <= set(still)
-    assert first.request_id != over.request_id
+        if {over.request_id, coming.request_id} <= still and first.request_id != over.request_id:
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail(f"listed: {still}; first: {first}")

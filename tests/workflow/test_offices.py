@@ -17,6 +17,7 @@ from demo.stack import Stack
 from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
 from tests.support.shown import shown
+from tests.workflow.test_bookings import cancelled
 from workflows.contracts import Resolution, ResolutionKind
 
 ZONES = {"portland": "America/Los_Angeles", "phoenix": "America/Phoenix", "boston": "America/New_York"}
@@ -57,6 +58,10 @@ async def book(
         "note": note,
     }
     return await bookings.submit(request_from(content))
+
+
+async def its_chair(bookings: BookingClient, view: BookingView) -> int:
+    return int((await shown(bookings, view, lambda seen: seen.operatory is not None)).operatory or 0)
 
 
 def in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
@@ -152,8 +157,8 @@ async def test_a_landing_that_is_unclear_is_looked_up_by_a_person(
     sent = await book(bookings, "boston", a_start("boston"))
     view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.LANDING_UNCLEAR
-    view = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
-    assert view.status is Status.CONFIRMED
+    await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
+    await confirmed(bookings, view)
 
 
 async def test_an_office_that_is_off_over_night_gets_its_bookings_in_the_morning(
@@ -164,7 +169,7 @@ async def test_an_office_that_is_off_over_night_gets_its_bookings_in_the_morning
     sent = [await book(bookings, "portland", start + timedelta(hours=n), service="consult") for n in range(2)]
     control.clock(advance=9 * 3600)
     for view in sent:
-        seen = await bookings.show(view.request_id)
+        seen = await shown(bookings, view, lambda seen: seen.reason is not None)
         assert (seen.status, seen.reason) == (Status.RECEIVED, Reason.AWAITING_OFFICE)
         assert in_office(control, view) == []
     control.office(101, online=True)
@@ -211,7 +216,7 @@ async def test_a_visit_that_the_desk_entered_meanwhile_stays_and_ours_is_taken_b
     control.office(101, online=False)
     start = a_start("portland")
     sent = await book(bookings, "portland", start, service="consult")
-    taken = {"operatory": int((await bookings.show(sent.request_id)).operatory or 0), "provider": 201, "patient": 901}
+    taken = {"operatory": await its_chair(bookings, sent), "provider": 201, "patient": 901}
     theirs = control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.office(101, online=True)
     view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
@@ -229,7 +234,7 @@ async def test_a_hold_that_the_office_would_not_take_back_is_taken_back_again(
     control.office(101, online=False)
     start = a_start("portland")
     sent = await book(bookings, "portland", start, service="consult")
-    taken = {"operatory": int((await bookings.show(sent.request_id)).operatory or 0), "provider": 201, "patient": 901}
+    taken = {"operatory": await its_chair(bookings, sent), "provider": 201, "patient": 901}
     control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.fault(system="office", kind="incomplete", method="update", path="/101")
     control.office(101, online=True)
@@ -271,8 +276,7 @@ async def test_a_request_taken_back_while_it_is_on_its_way_does_not_stay_in_the_
 ) -> None:
     control.office(103, online=False)
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await bookings.cancel(sent.request_id)
-    assert view.status is Status.CANCELLED
+    view = await cancelled(bookings, sent)
     control.office(103, online=True)
     for _ in range(50):
         if await settled_in_office(control, view) == []:
@@ -290,8 +294,8 @@ async def test_a_cancellation_that_the_office_refuses_again_and_again_goes_to_th
     await bookings.cancel(view.request_id)
     view = await shown(bookings, view, lambda seen: seen.reason is Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CANCELLED
-    done = await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
-    assert done.resolutions == ()
+    await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
+    await shown(bookings, view, lambda seen: seen.resolutions == ())
 
 
 async def test_a_cancellation_that_the_office_refuses_is_found_though_nobody_tells(

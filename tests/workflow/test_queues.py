@@ -73,6 +73,7 @@ async def test_what_a_person_chose_to_keep_is_not_touched_nor_asked_about_again(
     hand.answers["withdraw_hold"] = HoldWithdrawn(kept=(theirs,))
     handle = await start(hand)
     await waiting(handle, Reason.APPROVAL)
+    await hand.has_told_desk("desk_exception")
     await decide(handle, DECLINE)
     await waiting(handle, Reason.HOLD_CHANGED)
     await decide(handle, APPROVE)
@@ -188,6 +189,7 @@ async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) ->
     handle = await start(hand, landing, **policy)
     await tell(handle, EventKind.LANDING, landing=LandingState.LANDED)
     await waiting(handle, Reason.APPROVAL)
+    await hand.has_told_desk("desk_exception")
     hand.slot = hand.slot.model_copy(update={"time": hour(hand.slot.time.start + timedelta(hours=2))})
     hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand, id="12"))
     await tell(handle, EventKind.LANDING, "12", LandingState.LANDED)
@@ -274,9 +276,10 @@ async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_p
 
 async def test_a_sweep_does_not_make_up_for_a_write_that_was_begun_after_it(hand: ByHand) -> None:
     hand.answers["await_landing"] = NotAuthorized("no")
+    looked = asyncio.Event()
 
     async def slowly(_: Any) -> Any:
-        await asyncio.sleep(2)
+        await looked.wait()
         return HoldWithdrawn()
 
     hand.answers["sweep_twins"] = slowly
@@ -287,6 +290,7 @@ async def test_a_sweep_does_not_make_up_for_a_write_that_was_begun_after_it(hand
     await tell(handle, EventKind.LANDING, landing=LandingState.LANDED)
     await until(lambda: len(hand.made("await_landing")) == 2)
     assert len(hand.made("sweep_twins")) == 1
+    looked.set()
     await until(lambda: len(hand.made("sweep_twins")) == 2)
 
 

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
 from tests.support.by_hand import ByHand, at_work
-from tests.support.courses import DECLINE, STAFF, Handle, decide, waiting
+from tests.support.courses import DECLINE, STAFF, Handle, decide, happened, waiting
 from workflows.booking import BookingWorkflow
 
 PATIENCE = timedelta(seconds=15)
@@ -54,11 +54,7 @@ async def left_waiting(hand: ByHand, client: Client) -> Handle:
 
 
 async def its_timer_fires(handle: Handle) -> None:
-    while True:
-        kinds = [event.event_type async for event in handle.fetch_history_events()]
-        if EventType.EVENT_TYPE_TIMER_FIRED in kinds:
-            return
-        await asyncio.sleep(0.05)
+    await happened(handle, EventType.EVENT_TYPE_TIMER_FIRED)
 
 
 @pytest.mark.parametrize("remembered", [1000, 0])

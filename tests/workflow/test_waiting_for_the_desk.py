@@ -18,16 +18,18 @@ from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.matching import Match, Verdict
 from domain.policy import LandingPolicy
 from domain.slot import Cause, Conflict
-from tests.support.by_hand import ByHand, hour
+from tests.support.by_hand import ByHand, hour, surely
 from tests.support.courses import (
     APPROVE,
     DECLINE,
     RETRY,
     SECONDS,
     STAFF,
+    asked_to_end,
     cancel,
     confirmed,
     decide,
+    heard,
     seen,
     until,
     waiting,
@@ -38,19 +40,23 @@ from workflows.contracts import CalendarNews, NewTime, Resolution, ResolutionKin
 
 async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is_asked(hand: ByHand) -> None:
     hand.answers["withdraw_hold"] = NotAuthorized("no")
+    begun = datetime.now(UTC)
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     await asyncio.sleep(2)
-    assert len(hand.made("withdraw_hold")) <= 4
+    assert len(hand.made("withdraw_hold")) <= (datetime.now(UTC) - begun) / SECONDS
     assert "expired" not in hand.told()
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
     await decide(handle, DECLINE)
+    await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
+    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await decide(handle, RETRY)
     assert (await handle.result()).status is Status.DECLINED
 
 
 async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(hand: ByHand) -> None:
     hand.answers["withdraw_hold"] = Unavailable("away")
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await hand.has_told("held")
     await until(lambda: hand.made("withdraw_hold"))
     assert (await cancel(handle)).status is Status.CANCELLED
     hand.answers["withdraw_hold"] = HoldWithdrawn()
@@ -59,7 +65,7 @@ async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(
 
 
 async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHand) -> None:
-    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 4 * SECONDS)})
+    hand.begins_in(10)
     handle = await hand.start(confirmation=STAFF, staff_deadline=timedelta(hours=4))
     ended = await handle.result()
     assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
@@ -67,7 +73,7 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
 
 
 async def test_what_the_desk_has_confirmed_itself_is_not_declined_when_the_visit_would_begin(hand: ByHand) -> None:
-    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.begins_in(6)
     hand.answers["withdraw_hold"] = lambda given: HoldWithdrawn(kept=(hand.visit(reference=given.reference),))
     handle = await hand.start(confirmation=STAFF)
     await confirmed(handle)
@@ -75,7 +81,7 @@ async def test_what_the_desk_has_confirmed_itself_is_not_declined_when_the_visit
 
 
 async def test_a_hold_that_nobody_decided_on_is_taken_back_when_the_visit_would_begin(hand: ByHand) -> None:
-    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.begins_in(6)
     handle = await hand.start(confirmation=STAFF)
     ended = await handle.result()
     assert (ended.status, ended.reason) == (Status.DECLINED, Reason.EXPIRED)
@@ -84,7 +90,7 @@ async def test_a_hold_that_nobody_decided_on_is_taken_back_when_the_visit_would_
 
 
 async def test_a_hold_that_can_not_be_taken_back_does_not_keep_the_booking_from_its_end(hand: ByHand) -> None:
-    hand.slot = hand.slot.model_copy(update={"time": hour(datetime.now(UTC) + 3 * SECONDS)})
+    hand.begins_in(3)
     hand.answers["withdraw_hold"] = NotAuthorized("no")
     handle = await hand.start(confirmation=STAFF)
     view = await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
@@ -96,10 +102,10 @@ async def test_a_hold_that_can_not_be_taken_back_does_not_keep_the_booking_from_
 
 async def test_reminders_become_rarer(hand: ByHand) -> None:
     handle = await hand.start(confirmation=STAFF, staff_deadline=SECONDS)
-    await until(lambda: hand.desk_told().count("desk_escalation") == 2)
+    await until(lambda: hand.desk_told().count("desk_escalation") >= 2)
     timers = [event.timer_started_event_attributes async for event in handle.fetch_history_events()]
     waits = [timer.start_to_fire_timeout.ToTimedelta() for timer in timers if timer.timer_id]
-    assert waits == [SECONDS, 2 * SECONDS, 4 * SECONDS]
+    assert waits[:3] == [SECONDS, 2 * SECONDS, 4 * SECONDS]
     await cancel(handle)
 
 
@@ -129,7 +135,7 @@ async def test_a_decided_exception_is_not_shown_while_the_booking_goes_on(hand: 
         return recheck(given)
 
     hand.answers["recheck_slot"] = slowly
-    view = await decide(handle, RETRY)
+    view = await handle.execute_update(BookingWorkflow.resolve_exception, RETRY)
     assert (view.status, view.reason, view.resolutions) == (Status.RECEIVED, None, ())
     goes_on.set()
     await confirmed(handle)
@@ -228,9 +234,11 @@ async def test_a_time_that_has_gone_by_is_refused_and_another_can_be_picked(
 
 
 async def test_what_is_approved_while_its_expired_hold_is_being_taken_back_is_had_anew(hand: ByHand) -> None:
+    gone = asyncio.Event()
+
     async def slowly(_: Any) -> HoldWithdrawn:
-        await asyncio.sleep(2)
-        hand.answers["confirm_hold"] = HoldConfirmed()  # it is gone
+        await surely(gone)
+        hand.answers["confirm_hold"] = HoldConfirmed()
         return HoldWithdrawn(taken=("11",))
 
     hand.answers["withdraw_hold"] = slowly
@@ -238,8 +246,13 @@ async def test_what_is_approved_while_its_expired_hold_is_being_taken_back_is_ha
         appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
     )
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
+    await hand.has_told("held")
+    await hand.has_told_desk("desk_exception")
     await until(lambda: hand.made("withdraw_hold"))
-    await decide(handle, APPROVE)
+    deciding = asyncio.create_task(decide(handle, APPROVE))
+    await asked_to_end(handle, "withdraw_hold")
+    gone.set()
+    await deciding
     await confirmed(handle)
     await hand.has_told("held", "confirmed")
     assert hand.desk_told() == ["desk_exception"]
@@ -338,13 +351,12 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(
         await until(lambda: "resolution ignored" in caplog.text)
     else:
         deciding = asyncio.create_task(decide(handle, decision))
-        await asyncio.sleep(2)
+        await heard(handle)
         looked.set()
         with pytest.raises(WorkflowUpdateFailedError):
             await deciding
-    await asyncio.sleep(1)
-    assert "confirmed" not in hand.told()
     await waiting(handle, Reason.LANDING_UNCLEAR)
+    assert "confirmed" not in hand.told()
 
 
 async def test_a_hold_that_we_may_not_take_back_and_the_desk_took_out_is_not_written_again_unasked(
@@ -354,7 +366,7 @@ async def test_a_hold_that_we_may_not_take_back_and_the_desk_took_out_is_not_wri
     hand.answers["write_hold"] = lambda given: HoldWritten(
         appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
     )
-    handle = await hand.start(confirmation=STAFF, hold_expiry=timedelta(seconds=1))
+    handle = await hand.start(confirmation=STAFF, hold_expiry=timedelta(seconds=5))
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     hand.answers["confirm_hold"] = HoldConfirmed()
     await decide(handle, APPROVE)
@@ -378,7 +390,7 @@ async def test_whose_decision_comes_too_late_for_its_question_hears_so(hand: ByH
     await waiting(handle, Reason.PATIENT_AMBIGUOUS)
     await until(lambda: hand.made("await_landing"))
     deciding = asyncio.create_task(decide(handle, DECLINE))
-    await asyncio.sleep(1)
+    await heard(handle)
     looked.set()
     with pytest.raises(WorkflowUpdateFailedError):
         print("answered", await deciding)
