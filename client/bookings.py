@@ -134,7 +134,7 @@ class BookingClient:
             described = await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT)
             if described.close_time is None:
                 raise
-            return await as_listed(described)
+            return await as_listed(described, self._practice)
         except RPCError as error:
             raise _translated(error, request_id) from error
 
@@ -199,7 +199,7 @@ class BookingClient:
         except WorkflowAlreadyStartedError:
             return await self._of_one_that_is_over(given)
         described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-        view = received(given, await reference_in(described, given))
+        view = received(given, await reference_in(described, given), self._practice)
         return Answer(view=view, digest=await digest_in(described, given))
 
     async def _of_one_that_is_over(self, given: BookingInput) -> Answer:
@@ -234,9 +234,10 @@ class BookingClient:
     async def _listed(self, request_id: str) -> BookingView:
         """What the server itself can tell of the booking."""
         try:
-            return await as_listed(await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT))
+            described = await self._handle(request_id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             raise _translated(error, request_id) from error
+        return await as_listed(described, self._practice)
 
     async def _heard(self, request_id: str, within: timedelta) -> BookingView | None:
         """Told at once of a decision, or where the booking stands then; ``None``: it can be seen only."""
@@ -261,7 +262,7 @@ class BookingClient:
                     return await self._handle(execution.id).query(
                         BookingWorkflow.view, rpc_timeout=min(RPC_TIMEOUT, left)
                     )
-            return await as_listed(execution)
+            return await as_listed(execution, self._practice)
 
     async def _update(self, request_id: str, update: Any, *args: Any) -> BookingView:
         handle, update_id = self._handle(request_id), uuid4().hex

@@ -1,12 +1,14 @@
 """What the server itself tells of a booking, sealed like everything else, while no worker answers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from temporalio.client import WorkflowExecution
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from domain.booking import BookingView, Reason, Status
+from domain.practice import Practice, UnknownName
+from runtime.codec import DecryptionError
 from workflows.contracts import BookingInput, request_id_of, workflow_id
 from workflows.search_attributes import (
     APPOINTMENT_START,
@@ -34,19 +36,25 @@ def listing(given: BookingInput) -> TypedSearchAttributes:
     return TypedSearchAttributes(attributes)
 
 
-async def as_listed(execution: WorkflowExecution) -> BookingView:
+async def as_listed(execution: WorkflowExecution, practice: Practice) -> BookingView:
+    """One that was sealed with other keys is listed without its reference: it must not hide all others."""
     said = execution.typed_search_attributes
-    reason = said.get(EXCEPTION_REASON)
+    reason, location = said.get(EXCEPTION_REASON), said.get(BOOKING_LOCATION) or ""
+    detail = "The booking does not answer."
+    try:
+        reference = await execution.memo_value(REFERENCE, "", type_hint=str)
+    except DecryptionError as sealed:
+        reference, detail = "", f"The booking cannot be read: {sealed}."
     return BookingView(
         id=execution.id,
         request_id=request_id_of(execution.id),
-        reference=await execution.memo_value(REFERENCE, "", type_hint=str),
+        reference=reference,
         status=Status(said.get(BOOKING_STATUS) or Status.RECEIVED),
         reason=Reason(reason) if reason else None,
-        detail="The booking does not answer.",
-        location=said.get(BOOKING_LOCATION) or "",
+        detail=detail,
+        location=location,
         service=said.get(BOOKING_SERVICE) or "",
-        start=_start(execution),
+        start=_start(execution).astimezone(_clock(practice, location)),
         updated_at=datetime.now(UTC),
     )
 
@@ -57,7 +65,7 @@ def how_soon(execution: WorkflowExecution) -> tuple[bool, float]:
     return (False, start) if execution.close_time is None else (True, -start)
 
 
-def received(given: BookingInput, reference: str) -> BookingView:
+def received(given: BookingInput, reference: str, practice: Practice) -> BookingView:
     """What can honestly be said when the server has the request and no worker has answered yet."""
     request = given.request
     return BookingView(
@@ -67,7 +75,7 @@ def received(given: BookingInput, reference: str) -> BookingView:
         status=Status.RECEIVED,
         location=request.location,
         service=request.service,
-        start=request.start,
+        start=request.start.astimezone(_clock(practice, request.location)),
         updated_at=datetime.now(UTC),
     )
 
@@ -84,3 +92,11 @@ async def digest_in(execution: WorkflowExecution, given: BookingInput) -> str:
 
 def _start(execution: WorkflowExecution) -> datetime:
     return execution.typed_search_attributes.get(APPOINTMENT_START) or execution.start_time
+
+
+def _clock(practice: Practice, location: str) -> tzinfo:
+    """The location's own; UTC where the practice file does not know it any more."""
+    try:
+        return practice.location(location).tz
+    except UnknownName:
+        return UTC
