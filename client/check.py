@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from temporalio.client import Client
+from temporalio.service import RPCError
+
 from adapters.errors import OutsideError
 from adapters.messenger import Channel, Messenger
 from adapters.nexhealth import Account
@@ -11,6 +14,7 @@ from adapters.practice_system import Capabilities, PracticeSystem
 from domain.practice import Connection, Practice
 from runtime.build import messengers, open_ledger, practice_system
 from runtime.client import connect
+from runtime.codec import DecryptionError
 from runtime.logs import configure_logging
 from settings import ConfigurationError, Settings, load_settings, missing
 
@@ -169,10 +173,22 @@ async def _channel(messenger: Messenger) -> list[str]:
 
 async def _temporal(settings: Settings) -> Finding:
     try:
-        await connect(settings)
+        unread = await _unreadable(await connect(settings))
     except ConnectionError as unreachable:
         return Finding("Temporal", False, str(unreachable))
-    return Finding("Temporal", True)
+    except RPCError as refusal:
+        return Finding("Temporal", False, f"Temporal does not list bookings: {refusal.message}")
+    return Finding("Temporal", not unread, unread)
+
+
+async def _unreadable(client: Client) -> str:
+    """The latest booking tells whether those who send, work and look have the same keys."""
+    async for booking in client.list_workflows("WorkflowType = 'BookingWorkflow'", limit=1):
+        try:
+            await booking.memo()
+        except DecryptionError as sealed:
+            return f"PAYLOAD_KEYS: {booking.id} was sealed with others: {sealed}"
+    return ""
 
 
 def _findings(what: str, problems: list[str]) -> list[Finding]:

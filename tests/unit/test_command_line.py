@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,6 +88,21 @@ def test_check_refuses_an_address_that_is_no_ledgers() -> None:
 
 def test_check_tells_what_is_off() -> None:
     assert {"webhooks: off", "channel email: off", "channel sms: off"} <= set(remedies(**ASCEND, **NEXHEALTH))
+
+
+def test_check_tells_that_bookings_are_sealed_with_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def memo() -> None:
+        raise DecryptionError("no key with id 'k1'")
+
+    async def listed(*_: Any, **__: Any) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(id="booking-x", memo=memo)
+
+    async def connected(_: Settings) -> SimpleNamespace:
+        return SimpleNamespace(list_workflows=listed)
+
+    monkeypatch.setattr("client.check.connect", connected)
+    (told,) = remedies(**ASCEND)["Temporal"]
+    assert told == "PAYLOAD_KEYS: booking-x was sealed with others: no key with id 'k1'"
 
 
 @pytest.mark.parametrize("words", [["list"], ["openings", "--location", "oakland", "--service", "exam"], ["demo"]])
