@@ -287,7 +287,7 @@ def _unserved(failure: RPCError) -> str:
 
 def _refuse(as_json: bool, problems: Any) -> NoReturn:
     for problem in problems:
-        err.print(problem, style="red", markup=False, highlight=False)
+        err.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     if as_json:
         _emit({"error": "; ".join(problems), "problems": list(problems)})
     raise typer.Exit(1)

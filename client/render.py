@@ -30,7 +30,7 @@ def status(value: Status) -> str:
 
 
 def booking(console: Console, view: BookingView) -> None:
-    """One booking, all that staff may see of it."""
+    """One booking, all that staff may see of it, on the office's clock."""
     table = Table.grid(padding=(0, 2))
     table.add_row("status", status(view.status))
     if view.detail:
@@ -47,30 +47,28 @@ def booking(console: Console, view: BookingView) -> None:
     if view.patient_candidates:
         table.add_row("charts that fit", ", ".join(view.patient_candidates))
     if view.alternatives:
-        table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %H:%M}" for s in view.alternatives))
+        table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %d %b %H:%M}" for s in view.alternatives))
     if view.resolutions:
         table.add_row(f"question {view.question}: you may", ", ".join(view.resolutions))
     if view.deadline:
-        table.add_row("until", f"{view.deadline:%a %d %b %H:%M %z}")
+        table.add_row("until", f"{view.deadline.astimezone(view.start.tzinfo):%a %d %b %H:%M} there")
     for message in view.messages:
         table.add_row("message", f"{message.kind} by {message.channel}: {message.state}")
     console.print(Panel(table, title=view.id, title_align="left", expand=False))
 
 
 def bookings(console: Console, found: Found, title: str) -> None:
+    """Each on two lines: its id stays in one piece where a terminal has eighty columns."""
     shown = len(found.views)
     number = f"{shown}" if shown == found.total else f"{shown} of {found.total}; --limit shows more"
     table = Table(title=f"{title} ({number})", title_justify="left")
-    for column in ("booking", "status", "why", "location", "service", "time", "you may"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("status", "time"))
+    table.add_column("booking", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("you may", max_width=14)
     for view in found.views:
         table.add_row(
-            view.id,
-            status(view.status),
-            view.reason.value if view.reason else "",
-            view.location,
-            view.service,
-            f"{view.start:%a %d %b %H:%M}",
+            f"{view.request_id}\n{view.service} at {view.location}, {view.start:%a %d %b %H:%M}",
+            f"{status(view.status)}\n{view.reason.value if view.reason else ''}",
             ", ".join(view.resolutions),
         )
     console.print(table)
@@ -94,11 +92,11 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
         mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
         console.print(mark, Text(finding.what), highlight=False)
         if finding.remedy:
-            console.print(f"    {finding.remedy}", style="dim", markup=False, highlight=False)
+            console.print(f"    {finding.remedy}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def subscribed(console: Console, done: Subscribed) -> None:
     console.print(f"told from now on: {', '.join(done.added)}" if done.added else "everything was told already")
     if done.secret is not None:
         console.print("set NEXHEALTH_WEBHOOK_SECRET to this, or add it while it replaces another; keep it:")
-        console.print(done.secret, markup=False, highlight=False)
+        console.print(done.secret, markup=False, highlight=False, soft_wrap=True)

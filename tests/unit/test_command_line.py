@@ -3,11 +3,12 @@
 import io
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 import typer
@@ -18,12 +19,16 @@ from typer.testing import CliRunner, Result
 
 import starter
 from client import render
+from client.bookings import Found
 from client.check import Finding
 from client.session import Session
 from demo.stack import ROOT
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Reason, Status
+from domain.interval import Interval
+from domain.slot import Slot
 from runtime.codec import DecryptionError
 from settings import Settings
+from workflows.contracts import ResolutionKind
 
 NOBODY = "127.0.0.1:1"
 ASCEND = {"ASCEND_CLIENT_ID": "id", "ASCEND_CLIENT_SECRET": "hush-hush", "ASCEND_ORGANIZATION_ID": "5f01"}
@@ -193,22 +198,55 @@ def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
     assert "patient: is missing" in said(result)["problems"]
 
 
-def test_brackets_are_shown_as_they_are() -> None:
-    shown = Console(file=io.StringIO(), width=120)
-    render.findings(shown, [Finding("practice [old].toml", False, "slot_step in [defaults] is odd")])
+def a_view(**changes: Any) -> BookingView:
+    start = datetime(2026, 12, 1, 9, tzinfo=timezone(timedelta(hours=-8)))
     view = BookingView(
         id="booking-x",
         request_id="x",
         reference="bk_x",
         status=Status.NEEDS_STAFF,
-        detail="The office says [no].",
         location="oakland",
         service="cleaning",
-        start=datetime(2026, 12, 1, 17, tzinfo=UTC),
-        updated_at=datetime(2026, 12, 1, tzinfo=UTC),
+        start=start,
+        updated_at=start,
     )
-    render.booking(shown, view)
-    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    return view.model_copy(update=changes)
+
+
+def shown(render_it: Callable[[Console], None], width: int) -> str:
+    screen = io.StringIO()
+    render_it(Console(file=screen, width=width))
+    return screen.getvalue()
+
+
+def test_an_id_stands_in_one_piece_on_eighty_columns() -> None:
+    view = a_view(request_id=str(UUID(int=1)), reason=Reason.PATIENT_NOT_FOUND, resolutions=tuple(ResolutionKind))
+    text = shown(lambda screen: render.bookings(screen, Found([view], 1), "Bookings"), 80)
+    assert view.request_id in text
+    assert "new_patient" in text
+
+
+def test_other_times_and_the_deadline_are_told_by_date_on_the_offices_clock() -> None:
+    opening = Slot(
+        time=Interval(start=a_view().start, end=a_view().start + timedelta(hours=1)), provider="1", operatory="2"
+    )
+    view = a_view(alternatives=(opening,), deadline=datetime(2026, 12, 1, 1, tzinfo=UTC))
+    text = shown(lambda screen: render.booking(screen, view), 120)
+    assert "Tue 01 Dec 09:00" in text
+    assert "Mon 30 Nov 17:00 there" in text
+
+
+def test_a_problem_is_one_line_however_long(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 90)
+    assert f"{file}: No such file or directory; set PRACTICE_FILE\n" in run("list", PRACTICE_FILE=str(file)).stderr
+    long = Finding("settings", False, "word " * 30)
+    assert "word " * 30 in shown(lambda screen: render.findings(screen, [long]), 80)
+
+
+def test_brackets_are_shown_as_they_are() -> None:
+    finding = Finding("practice [old].toml", False, "slot_step in [defaults] is odd")
+    text = shown(lambda screen: render.findings(screen, [finding]), 120)
+    text += shown(lambda screen: render.booking(screen, a_view(detail="The office says [no].")), 120)
     assert "practice [old].toml" in text
     assert "[defaults]" in text
     assert "[no]" in text
