@@ -41,7 +41,7 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
     try:
         keys = PracticeKeys.model_validate(content)
     except ValidationError as refusal:
-        raise PracticeProblems([_plain(error) for error in refusal.errors()]) from None
+        raise PracticeProblems([_plain(error) for error in _told(refusal)]) from None
     problems = list(_problems(keys))
     if problems:
         raise PracticeProblems(problems)
@@ -182,6 +182,15 @@ def _repeated(path: str, key: str, values: Sequence[str]) -> Iterable[str]:
     for i, value in enumerate(values):
         if value in values[:i]:
             yield f"{path}[{i}].{key}: {value} is used twice"
+
+
+def _told(refusal: ValidationError) -> Iterable[Any]:
+    """A list with wrong items is not called too short as well: what is wrong with them is said already."""
+    errors = refusal.errors()
+    for error in errors:
+        loc = error["loc"]
+        if error["type"] != "too_short" or not any(e["loc"][: len(loc)] == loc for e in errors if e is not error):
+            yield error
 
 
 def _plain(error: Any) -> str:

@@ -140,6 +140,17 @@ def test_a_broken_practice_file_tells_every_problem_with_its_path(tmp_path: Path
     assert "locations[2].services[2].duration" in told
 
 
+def test_a_list_with_wrong_items_is_not_called_empty(tmp_path: Path) -> None:
+    broken = tmp_path / "practice.toml"
+    broken.write_text((ROOT / "practice.toml").read_text().replace("time_zone", "timezone"))
+    with pytest.raises(ValueError, match="did you mean time_zone") as refused:
+        read_practice(broken)
+    assert "at least 1" not in str(refused.value)
+    broken.write_text('name = "x"\nconnections = []\nlocations = []\n')
+    with pytest.raises(ValueError, match=r"connections: .* at least 1"):
+        read_practice(broken)
+
+
 def test_references_between_parts_of_a_practice_file_are_checked(tmp_path: Path) -> None:
     text = (ROOT / "practice.toml").read_text().replace('offered_by = ["cedar"]', 'offered_by = ["ceder"]')
     broken = tmp_path / "practice.toml"
