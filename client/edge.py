@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from domain.local_time import check_start
-from domain.practice import Practice, UnknownName
+from domain.practice import Location, Practice, UnknownName
 from domain.reference import new_reference
 from domain.request import BookingRequest
 from workflows.contracts import BookingInput
@@ -57,6 +57,7 @@ def prepare(request: BookingRequest, practice: Practice, now: datetime) -> Booki
         location = practice.location(request.location)
         if request.provider is not None:
             provider = _found(problems, lambda: location.provider_id(request.provider or ""))
+            problems += _offer_problems(request, practice, location, provider)
         problems += _start_problems(request.start, now, location.tz)
     if request.patient.date_of_birth > now.date():
         problems.append("patient.date_of_birth: lies in the future")
@@ -71,6 +72,15 @@ def prepare(request: BookingRequest, practice: Practice, now: datetime) -> Booki
         provider=provider,
         digest=_digest(request),
     )
+
+
+def _offer_problems(request: BookingRequest, practice: Practice, location: Location, provider: str | None) -> list[str]:
+    """A provider who does not perform the service; at another time neither."""
+    offering = practice.rule(request.location, request.service).providers
+    if provider is None or provider in offering:
+        return []
+    names = sorted(name for name, known in location.providers.items() if known in offering)
+    return [f"provider: does not offer {request.service}; allowed: {', '.join(names)}"]
 
 
 def _start_problems(start: datetime, now: datetime, tz: ZoneInfo) -> list[str]:
@@ -101,6 +111,9 @@ def _digest(request: BookingRequest) -> str:
 _HINTS = {
     "extra_forbidden": "is not a field of a request",
     "missing": "is missing",
+    "bool_type": "must be true or false",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
     "timezone_aware": "needs an offset from UTC, as in 2026-12-01T09:00:00-08:00",
     "datetime_from_date_parsing": "must be a date and time with offset, as in 2026-12-01T09:00:00-08:00",
     "datetime_parsing": "must be a date and time with offset, as in 2026-12-01T09:00:00-08:00",

@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, EmailStr, Field, StrictBool, StringConstraints
 
 from domain.base import Value
 from domain.patient import Address
@@ -19,6 +19,13 @@ def _printable(text: str) -> str:
     return text
 
 
+def _written_out(value: object) -> object:
+    """A number, in quotes or without, would be taken as seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
+        raise ValueError("must be written out, as in 1988-04-02 or 2026-12-01T09:00:00-08:00")
+    return value
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
@@ -28,6 +35,8 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000),
 Mobile = Annotated[str, Field(max_length=40), AfterValidator(e164)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """An opaque id: letters, digits, dot, dash and underscore, at most 64; it must say nothing about a person."""
+Day = Annotated[date, BeforeValidator(_written_out)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 class Sex(StrEnum):
@@ -37,8 +46,10 @@ class Sex(StrEnum):
 
 
 class Consent(Value):
-    email: bool = False
-    sms: bool = False
+    """Given by true and by nothing that merely looks like it."""
+
+    email: StrictBool = False
+    sms: StrictBool = False
 
 
 class Person(Value):
@@ -46,7 +57,7 @@ class Person(Value):
 
     first_name: Name = Field(repr=False)
     last_name: Name = Field(repr=False)
-    date_of_birth: date = Field(repr=False)
+    date_of_birth: Day = Field(repr=False)
     email: EmailStr | None = Field(default=None, repr=False)
     mobile: Mobile | None = Field(default=None, repr=False)
     sex: Sex | None = None
@@ -59,14 +70,14 @@ class BookingRequest(Value):
     request_id: Key
     location: Key
     service: Key
-    start: AwareDatetime
+    start: Instant
     provider: Key | None = None
     """Name of the provider in ``practice.toml``, or ``None`` for anybody who performs the service."""
     patient: Person
     guardian: Person | None = None
     """Who books for a patient without a chart, as a parent does for a child. Where the practice system knows no such
     bookings, the patient gets a chart like anybody new."""
-    returning: bool | None = None
+    returning: StrictBool | None = None
     """Whether the patient says to have been here before; ``None``: not asked."""
     note: Note = Field(default="", repr=False)
     consent: Consent = Consent()
