@@ -117,6 +117,7 @@ class Stack:
             **sandbox_settings(sandbox_url),
             "APP_ENV": "development",
             "STATE_DIR": str(self.state_dir),
+            "PRACTICE_FILE": str(ROOT / os.environ.get("PRACTICE_FILE", "practice.toml")),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{grpc}",
             "TEMPORAL_NAMESPACE": "default",
             "WORKER_HTTP_ADDRESS": f"127.0.0.1:{ops}",
@@ -155,7 +156,14 @@ class Stack:
 
     def _tell_command_line(self) -> None:
         """What a command line needs beside this demo, for this user alone: the webhooks' secret is among it."""
-        names = ["STATE_DIR", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "PUBLIC_BASE_URL", "NEXHEALTH_WEBHOOK_SECRET"]
+        names = [
+            "PRACTICE_FILE",
+            "STATE_DIR",
+            "TEMPORAL_ADDRESS",
+            "TEMPORAL_NAMESPACE",
+            "PUBLIC_BASE_URL",
+            "NEXHEALTH_WEBHOOK_SECRET",
+        ]
         names = [*sandbox_settings(self.sandbox_url), *(name for name in names if name in self.environment)]
         file = self.state_dir / "demo.env"
         file.touch()
