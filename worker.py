@@ -23,7 +23,7 @@ from domain.keyed_hash import KeyedHash
 from runtime.build import connections, messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
-from runtime.ops import ops_app, serve
+from runtime.ops import AddressTaken, ops_app, serve
 from runtime.process import run_until_told
 from settings import Settings
 from workflows.booking import BookingWorkflow
@@ -119,6 +119,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _runtime(settings: Settings) -> Runtime | None:
+    """Raises AddressTaken."""
     if not settings.metrics_address:
         return None
     metrics = PrometheusConfig(
@@ -127,7 +128,10 @@ def _runtime(settings: Settings) -> Runtime | None:
         unit_suffix=True,
         durations_as_seconds=True,
     )
-    return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    except ValueError as refusal:
+        raise AddressTaken(f"METRICS_ADDRESS: {settings.metrics_address}: {refusal}") from None
 
 
 if __name__ == "__main__":

@@ -3,16 +3,21 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
+import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
 
 import adapters.http
+import worker
 from demo.stack import free_port
 from runtime.codec import EncryptionCodec, Keyring
-from runtime.ops import FINISHES_WITHIN, MOST_BYTES, ops_app, serve
+from runtime.ops import FINISHES_WITHIN, MOST_BYTES, AddressTaken, ops_app, serve
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
@@ -108,3 +113,10 @@ async def test_to_serve_does_not_let_loggers_speak_again_that_would_tell_address
     assert adapters.http
     async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}"):
         assert all(logging.getLogger(name).disabled for name in ("aiohttp.client", "aiohttp.internal"))
+
+
+def test_an_address_of_metrics_that_is_taken_is_a_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings: Any = SimpleNamespace(metrics_address=f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(AddressTaken, match=f"METRICS_ADDRESS: {settings.metrics_address}: .* in use"):
+            worker._runtime(settings)
