@@ -159,6 +159,8 @@ def resolve(
     kinds = [kind for kind, picked in chosen.items() if picked]
     if len(kinds) != 1:
         raise typer.BadParameter("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
+    if decline is not None and not decline.strip():
+        raise typer.BadParameter("--decline: say why")
     if start is None and (provider or operatory):
         raise typer.BadParameter("--provider and --operatory only go with --start")
     decision = _decision(kind=kinds[0], question=question, by=by, patient=patient, note=decline or "", start=start)

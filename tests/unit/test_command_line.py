@@ -173,6 +173,7 @@ def test_what_temporal_cannot_answer_is_a_reason(
         (["resolve", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
         (["reschedule", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
         (["resolve", "x", "--decline", "x" * 501], "--decline: String should have at most 500"),
+        (["resolve", "x", "--decline", " "], "--decline: say why"),
         (["resolve", "x", "--patient", ""], "--patient:"),
         (["resolve", "x", "--approve", "--provider", "hazel"], "only go with --start"),
     ],
