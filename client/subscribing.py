@@ -10,12 +10,12 @@ from settings import ConfigurationError
 async def subscribe(session: Session, connection: str, *, rotate: bool = False) -> Subscribed:
     """Raises UnknownName, ConfigurationError and the errors of the adapters."""
     practice, settings = session.practice, session.settings
-    found = practice.connection(connection)
-    if found.kind != "nexhealth":
-        raise UnknownName("connection", connection, [c.name for c in practice.connections if c.kind == "nexhealth"])
+    through = {found.name: found for found in practice.connections if found.kind == "nexhealth"}
+    if connection not in through:
+        raise UnknownName("connection", connection, through)
     if not settings.public_base_url:
         raise ConfigurationError(["PUBLIC_BASE_URL: is missing; it is where NexHealth calls us"])
-    system = nexhealth(found, practice, settings)
+    system = nexhealth(through[connection], practice, settings)
     try:
         return await (system.rotate_secret(settings.nexhealth_webhook_secrets) if rotate else system.subscribe())
     finally:

@@ -191,6 +191,12 @@ def test_openings_at_the_end_of_all_days_are_told_to_lie_too_far_away() -> None:
     assert said(result)["error"] == "the date lies too far away"
 
 
+@pytest.mark.parametrize("name", ["ascend-main", "nowhere"])
+def test_only_connections_through_nexhealth_are_named_to_subscribe(name: str) -> None:
+    allowed = "boston-eaglesoft, phoenix-enterprise, portland-dentrix"
+    assert said(run("subscribe", name, "--json"))["error"] == f"connection: unknown; allowed: {allowed}"
+
+
 def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text("{}")
