@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import signal
 import sys
 import time
@@ -31,6 +30,8 @@ from workflows.contracts import Resolution, ResolutionKind
 
 PATIENCE = 180.0
 """Seconds within which every request must be decided."""
+LEFT = ("morning.json", "demo.env", "*.db", "*.db-shm", "*.db-wal", "*.log")
+"""What a morning leaves in its directory, but for keys, which serve the next one as well."""
 
 
 @dataclass
@@ -151,8 +152,10 @@ def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
     try:
         if problems := make_state_dir(state_dir):
             raise ConfigurationError(problems)
-        seed, day = _plan(state_dir, fresh)
-        with Stack(state_dir, lambda text: console.print(f"[dim]{datetime.now():%H:%M:%S}[/]  {text}")) as stack:  # noqa: DTZ005
+        stack = Stack(state_dir, lambda text: console.print(f"[dim]{datetime.now():%H:%M:%S}[/]  {text}"))  # noqa: DTZ005
+        stack.claim()
+        seed, day = plan(state_dir, fresh)
+        with stack:
             return asyncio.run(_run(stack, console, seed, day, once, as_json))
     except (StackError, ConfigurationError) as wrong:
         console.print(str(wrong), style="red")
@@ -164,7 +167,7 @@ async def _run(stack: Stack, console: Console, seed: str, day: date, once: bool,
         morning = Morning(stack, session.bookings, stack.say, seed, day)
         played = await morning.play()
         world = World(morning.stage.control.state())
-        report = _report(played, world)
+        report = _report(played, world, await _landed(session.bookings))
         _show(console, played, report, world, day)
         if as_json:
             print(json.dumps(report))
@@ -175,25 +178,35 @@ async def _run(stack: Stack, console: Console, seed: str, day: date, once: bool,
     return 0
 
 
-def _plan(state_dir: Path, fresh: bool) -> tuple[str, date]:
-    """The morning begun before, while its day is to come; else a new one on an empty state."""
-    plan = state_dir / "morning.json"
+def plan(state_dir: Path, fresh: bool) -> tuple[str, date]:
+    """The morning begun before, while its day is to come; else a new one, without what the last one left.
+
+    Raises StackError where there is a ledger of somebody else: it is nobody's to delete.
+    """
+    kept_in = state_dir / "morning.json"
     today = datetime.now(UTC).date()
-    if not fresh and plan.exists():
-        kept = json.loads(plan.read_text())
+    if not kept_in.exists() and (state_dir / "ledger.db").exists():
+        raise StackError(f"{state_dir} holds a ledger that is no demo's; set STATE_DIR to another directory")
+    if not fresh and kept_in.exists():
+        kept = json.loads(kept_in.read_text())
         if date.fromisoformat(kept["day"]) > today:
             return kept["seed"], date.fromisoformat(kept["day"])
-    shutil.rmtree(state_dir, ignore_errors=True)
-    state_dir.mkdir(parents=True)
+    for left in (path for pattern in LEFT for path in state_dir.glob(pattern)):
+        left.unlink()
     day = today + timedelta(days=3)
     while day.isoweekday() > 5:
         day += timedelta(days=1)
     seed = new_seed()
-    plan.write_text(json.dumps({"seed": seed, "day": day.isoformat()}))
+    kept_in.write_text(json.dumps({"seed": seed, "day": day.isoformat()}))
     return seed, day
 
 
-def _report(played: list[Played], world: World) -> dict[str, Any]:
+async def _landed(bookings: BookingClient) -> set[str]:
+    """References of all that are in a calendar, those of whoever looked around among them."""
+    return {view.reference for view in (await bookings.find(limit=1000)).views if view.appointment_id}
+
+
+def _report(played: list[Played], world: World, landed: set[str]) -> dict[str, Any]:
     outcomes = []
     races = [one for one in played if one.scenario.together]
     one_winner = sum(one.status == "confirmed" for one in races) == 1
@@ -210,7 +223,6 @@ def _report(played: list[Played], world: World) -> dict[str, Any]:
                 "ok": ok and (one_winner or one not in races),
             }
         )
-    landed = {one.reference for one in played if one.view is not None and one.view.appointment_id}
     calendar = world.calendar(landed)
     fired = all(fault["fired"] for fault in world.state["faults"])
     ok = fired and all(outcome["ok"] for outcome in outcomes) and not any(calendar.values())

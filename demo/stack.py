@@ -67,12 +67,7 @@ class Stack:
     _ending: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        self.state_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.state_dir / "demo.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StackError(f"a demo is already running on {self.state_dir}; end it first") from None
+        self.claim()
         self._plan()
         try:
             for part in self.parts:
@@ -88,6 +83,18 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    def claim(self) -> None:
+        """Nobody else works on the same state from now on. Raises StackError."""
+        if self._lock is not None:
+            return
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (self.state_dir / "demo.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"a demo is already running on {self.state_dir}; end it first") from None
+        self._lock = lock
 
     @property
     def sandbox_url(self) -> str:
@@ -210,6 +217,7 @@ class Stack:
             _end(part)
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
 
 
 def worker(name: str, ops: int) -> Part:
