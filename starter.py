@@ -206,7 +206,7 @@ def subscribe(
     rotate: Annotated[bool, typer.Option("--rotate", help="Change the secret: once to begin, once to finish.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Have NexHealth tell us when a booking lands. Prints the new signing secret once: keep it."""
+    """Have NexHealth tell us when a booking lands. Prints the signing secret: keep it."""
     done = _run(
         lambda session: subscribing.subscribe(session, connection, rotate=rotate), as_json, needs_temporal=False
     )
