@@ -28,7 +28,7 @@ from client.check import run_checks
 from client.edge import BadRequest, parse_request
 from client.openings import find_openings
 from client.session import Session, open_session
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Status, Who
 from domain.practice import UnknownName
 from runtime.codec import DecryptionError
 from runtime.process import keep_to_ourselves
@@ -76,9 +76,22 @@ def submit(
 
 
 @app.command()
-def show(booking: Id, as_json: Json = False) -> None:
+def show(
+    booking: Id,
+    who: Annotated[bool, typer.Option("--who", help="Also whom it is for and whom to call: for staff alone.")] = False,
+    as_json: Json = False,
+) -> None:
     """Where a booking stands."""
-    _one_booking(lambda session: session.bookings.show(booking), as_json)
+
+    async def work(session: Session) -> tuple[BookingView, Who | None]:
+        view = await session.bookings.show(booking)
+        return view, await session.bookings.who(booking) if who else None
+
+    view, known = _run(work, as_json)
+    if as_json:
+        _emit(view.model_dump(mode="json") | ({"who": known.model_dump(mode="json")} if known else {}))
+    else:
+        render.booking(Console(), view, known)
 
 
 @app.command("list")

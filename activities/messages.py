@@ -52,6 +52,7 @@ class Notice(Value):
 class DeskNotice(Value):
     """One message to the front desk about a booking that needs a person."""
 
+    booking: str
     reference: str
     location: str
     kind: Kind
@@ -104,7 +105,7 @@ class MessageActivities:
         state = "no_address"
         if to:
             facts = self._facts(location, notice.start).model_copy(
-                update={"reference": notice.reference, "reason": notice.reason}
+                update={"booking": notice.booking, "reference": notice.reference, "reason": notice.reason}
             )
             text = compose(notice.kind, Channel.EMAIL, "en", facts, location.email_content)
             identity = MessageId(

@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
 from client.listed import as_listed, digest_in, how_soon, listing, memo, received, reference_in
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Status, Who
 from domain.practice import Practice
 from domain.request import BookingRequest
 from workflows.booking import BookingWorkflow
@@ -56,6 +56,8 @@ UNANSWERED = (
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.RESOURCE_EXHAUSTED,
 )
+CANT_GO_ON = RPCStatusCode.FAILED_PRECONDITION
+"""Its worker fails at it again and again, as one that has not the keys of whoever sent it."""
 
 
 class NoSuchBooking(LookupError):
@@ -123,8 +125,15 @@ class BookingClient:
         return view
 
     async def show(self, request_id: str) -> BookingView:
-        """Where the booking stands. Raises NoSuchBooking."""
-        return await self._seen(request_id, RPC_TIMEOUT)
+        """Where the booking stands; where no worker answers, what the server itself can tell. Raises NoSuchBooking."""
+        return await self._look(request_id, datetime.now(UTC) + RPC_TIMEOUT) or await self._listed(request_id)
+
+    async def who(self, request_id: str) -> Who:
+        """Whom it is for, and whom to call: for the practice's staff alone. Raises NoSuchBooking."""
+        try:
+            return await self._handle(request_id).query(BookingWorkflow.who, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            raise _translated(error, request_id) from error
 
     async def _seen(self, request_id: str, within: timedelta) -> BookingView:
         try:
@@ -227,7 +236,7 @@ class BookingClient:
         try:
             return await self._seen(request_id, min(RPC_TIMEOUT, left + LATENESS))
         except RPCError as error:
-            if error.status not in UNANSWERED:
+            if error.status not in (*UNANSWERED, CANT_GO_ON):
                 raise
             return None
 

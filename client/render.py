@@ -10,7 +10,8 @@ from rich.text import Text
 from adapters.nexhealth.subscriptions import Subscribed
 from client.bookings import Found
 from client.check import Finding
-from domain.booking import BookingView, Status
+from domain.booking import BookingView, Status, Who
+from domain.request import Person
 from domain.slot import Slot
 
 STYLES = {
@@ -29,7 +30,7 @@ def status(value: Status) -> str:
     return f"[{STYLES[value]}]{value.value}[/]"
 
 
-def booking(console: Console, view: BookingView) -> None:
+def booking(console: Console, view: BookingView, who: Who | None = None) -> None:
     """One booking, all that staff may see of it, on the office's clock."""
     table = Table.grid(padding=(0, 2))
     table.add_row("status", status(view.status))
@@ -42,6 +43,10 @@ def booking(console: Console, view: BookingView) -> None:
     if view.appointment_id:
         table.add_row("appointment", view.appointment_id)
     table.add_row("reference", view.reference)
+    if who is not None:
+        table.add_row("patient", _person(who.patient))
+        if who.guardian is not None:
+            table.add_row("booked by", _person(who.guardian))
     if view.note:
         table.add_row("the patient wrote", Text(view.note))
     if view.patient_candidates:
@@ -55,6 +60,11 @@ def booking(console: Console, view: BookingView) -> None:
     for message in view.messages:
         table.add_row("message", f"{message.kind} by {message.channel}: {message.state}")
     console.print(Panel(table, title=view.id, title_align="left", expand=False))
+
+
+def _person(person: Person) -> Text:
+    name = f"{person.first_name} {person.last_name}, born {person.date_of_birth}"
+    return Text(", ".join(known for known in (name, person.mobile, person.email) if known))
 
 
 def bookings(console: Console, found: Found, title: str) -> None:

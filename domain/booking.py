@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from domain.base import Value
+from domain.request import Person
 from domain.slot import Slot
 
 
@@ -45,6 +46,8 @@ class Reason(StrEnum):
     """An appointment or another booking has the time."""
     SLOT_BLOCKED = "slot_blocked"
     """The practice blocked the time."""
+    DAY_FULL = "day_full"
+    """As many as the practice takes of this service on one day."""
     HOLD_CHANGED = "hold_changed"
     """Somebody moved, broke or deleted our hold before it was confirmed."""
     HOLD_EXPIRED = "hold_expired"
@@ -82,6 +85,14 @@ class Reason(StrEnum):
     """The patient took the request back."""
     EXPIRED = "expired"
     """Nobody acted before the visit would have begun."""
+
+
+class Who(Value):
+    """Whom a booking is for, and whom to call about it: for the practice's staff alone."""
+
+    patient: Person
+    guardian: Person | None = None
+    """Who booked for them."""
 
 
 class MessageState(Value):

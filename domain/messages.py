@@ -42,7 +42,10 @@ class MessageFacts(Value):
     """IANA name; times are told on its clock."""
     start: datetime
     link: str | None = None
+    booking: str | None = None
+    """Its id, by which the desk finds it."""
     reference: str | None = None
+    """As the practice system's own note has it."""
     reason: Reason | None = None
 
 
@@ -96,8 +99,8 @@ def _for_desk(kind: Kind, facts: MessageFacts) -> Text:
     subject = _DESK[kind]
     why = plain_reason(facts.reason) if facts.reason else ""
     place = _one_line(facts.practice_name)
-    text = f"{subject} at {place}.\n\n{why}\n\nReference: {facts.reference}"
-    return Text(subject=subject, text=f"{text}\n\nOpen the queue: {facts.link}" if facts.link else text)
+    found_by = f"Booking: {facts.booking}\nReference in the calendar: {facts.reference}"
+    return Text(subject=subject, text=f"{subject} at {place}.\n\n{why}\n\n{found_by}")
 
 
 def _one_line(text: str) -> str:
@@ -199,6 +202,7 @@ _REASONS = {
     Reason.APPROVAL: "This service is confirmed by the office.",
     Reason.SLOT_TAKEN: "The time was taken.",
     Reason.SLOT_BLOCKED: "The office blocked the time.",
+    Reason.DAY_FULL: "The day has as many of this service as the office takes.",
     Reason.HOLD_CHANGED: "Somebody changed or removed the appointment in the calendar: look there.",
     Reason.HOLD_EXPIRED: "Nobody decided in time, so the held appointment was taken back.",
     Reason.NOT_LANDED: "The practice system could not be reached in time; the appointment may not be in the calendar.",
@@ -229,7 +233,7 @@ _REASONS = {
 
 def public_status(status: Status, reason: Reason | None) -> str:
     """What the patient may read: a reason only where it does not depend on who asks."""
-    if status is Status.NEEDS_STAFF and reason in (Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED):
+    if status is Status.NEEDS_STAFF and reason in (Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL):
         return "This time is no longer free. Pick another, or we will contact you."
     if status is Status.DECLINED and reason in (Reason.CALL_ONLY, Reason.OUTSIDE_RULES):
         return plain_reason(reason)

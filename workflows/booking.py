@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.booking import BookingView, Reason, Status
+    from domain.booking import BookingView, Reason, Status, Who
     from domain.messages import Kind
     from workflows.contracts import (
         ANSWER_WITHIN,
@@ -163,6 +163,10 @@ class BookingWorkflow:
     @workflow.query
     def view(self) -> BookingView:
         return view_of(self._state)
+
+    @workflow.query
+    def who(self) -> Who:
+        return Who(patient=self._given.request.patient, guardian=self._given.request.guardian)
 
     @workflow.update
     async def wait_for_decision(self) -> Answer:

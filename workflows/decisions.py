@@ -17,7 +17,10 @@ PATIENT_REASONS = frozenset(
         Reason.CHART_INACTIVE,
     }
 )
-SLOT_REASONS = frozenset({Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.REFUSED_BY_OFFICE})
+SLOT_REASONS = frozenset(
+    {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL, Reason.OUTSIDE_RULES, Reason.REFUSED_BY_OFFICE}
+)
+"""Another time may be had."""
 MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it; a practice system refuses also what names a chart that is not there."""
 TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_TAKEN_BACK, Reason.NO_ANSWER})

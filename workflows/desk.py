@@ -80,7 +80,7 @@ class Desk:
         """
         state = self._state
         if self._one_question.locked():
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason, aside=True)
         async with self._one_question:
             before = state.reason
             self._open(need, state.status)
@@ -96,7 +96,7 @@ class Desk:
     async def knows(self, reason: Reason) -> None:
         """Told beside work that goes on: as a question of its own, in its turn; at once where another is open."""
         if self._state.need is not None and not self._state.settled:
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, reason)
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, reason, aside=True)
         else:
             await self.asked(NeedsStaff(reason))
 

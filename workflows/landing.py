@@ -155,6 +155,7 @@ class Landing:
         given = self._hold_to_write(patient, confirm=self._approval_needed() is None)
         state.looks += 1
         state.plan_look(workflow.now())
+        back_at = state.office_back_at
         seen = await self._and_confirm(
             HoldActivities.await_landing,
             LandingToCheck(
@@ -162,13 +163,13 @@ class Landing:
                 appointment_id=state.appointment.id,
                 told=told,
                 ask_first=not surely,
-                on_since=state.office_back_at,
+                on_since=back_at,
             ),
             "Has the practice's own system taken it in?",
         )
         state.looked_into(news)
         if seen.office_off:
-            return state.office_is_off(workflow.now())
+            return state.office_is_off(workflow.now(), unless_back_since=back_at)
         state.office_off_since = None
         self._charts.landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
         if seen.appointment is None:
@@ -218,17 +219,17 @@ class Landing:
         assert state.appointment is not None
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
-        news = state.told
+        news, back_at = state.told, state.office_back_at
         given = HoldToConfirm(
             **dict(hold),
             appointment_id=state.appointment.id,
             ask_first=state.office_off,
-            on_since=state.office_back_at,
+            on_since=back_at,
         )
         confirmed = await self._write(HoldActivities.confirm_hold, given, "Confirm the hold")
         if confirmed.office_off:
             state.looked_into(news)
-            state.office_is_off(workflow.now())
+            state.office_is_off(workflow.now(), unless_back_since=back_at)
             raise OnItsWay
         state.office_off_since = None
         if confirmed.appointment is None:

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.messages import LAST_WORDS, Kind
+    from workflows.contracts import workflow_id
     from workflows.practice_steps import SILENCE
     from workflows.state import BookingState
     from workflows.waiting import ended, is_cancelled, sleep_until
@@ -49,9 +50,11 @@ class Notices:
             self._told[kind, version] = asyncio.create_task(_any(sending))
         return self._told[kind, version]
 
-    def tell_desk(self, kind: Kind, reason: Reason) -> None:
+    def tell_desk(self, kind: Kind, reason: Reason, *, aside: bool = False) -> None:
+        """``aside``: of something else than what the desk has before it; neither overtakes the other."""
         self._desk_version += 1
         notice = DeskNotice(
+            booking=workflow_id(self._state.given.request.request_id),
             reference=self._state.given.reference,
             location=self._state.given.policy.location,
             kind=kind,
@@ -59,7 +62,8 @@ class Notices:
             reason=reason,
             start=self._state.start,
         )
-        self._send(kind if kind in LAST_WORDS else DESK, partial(self._deliver_to_desk, notice))
+        to = kind if kind in LAST_WORDS else f"{DESK}, {reason}" if aside else DESK
+        self._send(to, partial(self._deliver_to_desk, notice))
 
     def desk_has_acted(self) -> None:
         """What the desk was still to be told is not so any more."""

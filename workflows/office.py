@@ -94,7 +94,7 @@ class Office:
                 await workflow.wait_condition(lambda: state.sweep_at is not None)
                 await self._taking_back.undo_late_commits()
         except NeedsStaff as need:
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
+            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason, aside=True)
 
     async def _next(self, at: datetime) -> None:
         state, planned = self._state, self._state.look_at

@@ -160,7 +160,10 @@ class BookingState:
     def plan_look(self, now: datetime) -> None:
         self.look_at = now + self.rarely(self.looks)
 
-    def office_is_off(self, now: datetime) -> None:
+    def office_is_off(self, now: datetime, *, unless_back_since: datetime | None) -> None:
+        """It was asked after that; a return that was told meanwhile is later news."""
+        if self.office_back_at != unless_back_since:
+            return
         self.office_off_since, self.looks = self.office_off_since or now, 0
         if self.told is None:
             self.look_at = now + self.given.policy.landing.look_while_off

@@ -63,4 +63,6 @@ def _why_not(conflicts: tuple[Conflict, ...]) -> Reason:
     causes = {conflict.cause for conflict in conflicts}
     if any(cause.is_rule for cause in causes):
         return Reason.OUTSIDE_RULES
+    if Cause.CAP in causes:
+        return Reason.DAY_FULL
     return Reason.SLOT_BLOCKED if Cause.BLOCK in causes else Reason.SLOT_TAKEN

@@ -48,11 +48,15 @@ def about(number: int) -> dict[str, object]:
     }
 
 
+def to_desk(number: int, kind: Kind, reason: Reason) -> DeskNotice:
+    return DeskNotice.model_validate(about(number) | {"booking": f"booking-{number}", "kind": kind, "reason": reason})
+
+
 async def test_the_desk_hears_of_every_exception_however_many_there_are(
     messages: MessageActivities, sandbox: SandboxControl
 ) -> None:
     for number in range(MOST_A_DAY + 2):
-        notice = DeskNotice.model_validate(about(number) | {"kind": Kind.DESK_EXCEPTION, "reason": Reason.SLOT_TAKEN})
+        notice = to_desk(number, Kind.DESK_EXCEPTION, Reason.SLOT_TAKEN)
         assert (await messages.tell_desk(notice)).state == "accepted"
     assert len(sandbox.state()["emails"]) == MOST_A_DAY + 2
 
@@ -60,10 +64,11 @@ async def test_the_desk_hears_of_every_exception_however_many_there_are(
 async def test_what_nobody_decided_in_time_is_told_to_whoever_sees_to_it(
     messages: MessageActivities, sandbox: SandboxControl
 ) -> None:
-    notice = DeskNotice.model_validate(about(1) | {"kind": Kind.DESK_EXPIRED, "reason": Reason.EXPIRED})
+    notice = to_desk(1, Kind.DESK_EXPIRED, Reason.EXPIRED)
     assert (await messages.tell_desk(notice)).state == "accepted"
     (mail,) = sandbox.state()["emails"]
     assert (mail["to"], mail["subject"]) == ("manager@practice.example", "A booking ended without a decision")
+    assert "Booking: booking-1\n" in mail["text"]
 
 
 async def test_one_patients_address_gets_no_more_than_a_days_worth(

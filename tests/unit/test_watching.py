@@ -47,10 +47,12 @@ def test_where_writes_are_immediate_nothing_is_watched() -> None:
 
 def test_an_office_is_off_since_it_was_first_seen_so_until_it_is_back() -> None:
     state, later = watching(), NOW + timedelta(minutes=5)
-    state.office_is_off(NOW)
-    state.office_is_off(later)
+    state.office_is_off(NOW, unless_back_since=None)
+    state.office_is_off(later, unless_back_since=None)
     assert (state.office_off, state.office_off_since) == (True, NOW)
     state.office_is_back(later)
     assert not state.office_off
-    state.office_is_off(later)
+    state.office_is_off(later, unless_back_since=None)
+    assert not state.office_off
+    state.office_is_off(later, unless_back_since=later)
     assert state.office_off_since == later

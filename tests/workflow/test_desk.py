@@ -1,12 +1,15 @@
 """What the front desk does in its own calendar is neither contradicted nor written over."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from client.bookings import BookingClient
+from demo.stack import ROOT, Stack
 from domain.booking import BookingView, Reason, Status
 from tests.support.courses import until
 from tests.support.sandbox import SandboxControl
@@ -188,3 +191,18 @@ async def test_a_chart_that_is_not_there_can_be_corrected_and_the_hold_stands(
     assert done.status is Status.CONFIRMED
     (row,) = written(control, done)
     assert (row["id"], row["patient"]["id"]) == (view.appointment_id, view.patient_candidates[0])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["panel", "json"])
+async def test_staff_who_ask_see_whom_to_call(bookings: BookingClient, stack: Stack, arguments: list[str]) -> None:
+    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
+
+    def show(*more: str) -> str:
+        command = [sys.executable, "starter.py", "show", view.request_id, *arguments, *more]
+        done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, timeout=60)
+        return done.stdout + done.stderr
+
+    patient = (await bookings.who(view.request_id)).patient
+    told = [patient.last_name, str(patient.date_of_birth), str(patient.mobile), str(patient.email)]
+    assert [each in show("--who") for each in told] == [True] * 4
+    assert [each in show() for each in told] == [False] * 4

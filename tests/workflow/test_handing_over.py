@@ -45,6 +45,16 @@ async def test_other_content_under_the_same_id_is_refused_though_no_worker_answe
         await unanswered.submit(one.model_copy(update={"note": "something else"}))
 
 
+async def test_what_nobody_answers_for_is_shown_as_it_is_listed(unanswered: BookingClient) -> None:
+    view = await unanswered.submit(request(at(a_day(), 9)))
+    shown = await unanswered.show(view.request_id)
+    assert (shown.status, shown.reference, shown.detail) == (
+        Status.RECEIVED,
+        view.reference,
+        "The booking does not answer.",
+    )
+
+
 async def test_a_call_that_nobody_answers_is_neither_done_nor_refused(unanswered: BookingClient) -> None:
     view = await unanswered.submit(request(at(a_day(), 9)))
     with pytest.raises(NoAnswer):

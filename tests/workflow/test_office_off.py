@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from activities.hold_contracts import HoldConfirmed, HoldWritten
@@ -17,7 +18,7 @@ from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from tests.support.by_hand import ByHand, by_hand
-from tests.support.courses import APPROVE, RETRY, Handle, at_rest, confirmed, seen, until
+from tests.support.courses import APPROVE, RETRY, Handle, at_rest, confirmed, happened, seen, until
 from workflows.booking import BookingWorkflow
 from workflows.contracts import CalendarNews
 
@@ -76,6 +77,23 @@ async def test_an_office_whose_return_nobody_tells_is_asked_now_and_then(hand: B
     booking = await hand.start(landing=landing(look_while_off=timedelta(seconds=1)))
     await seen(booking, lambda view: view.reason is Reason.OFFICE_OFF)
     hand.answers["await_landing"] = on(hand)
+    await confirmed(booking)
+
+
+async def test_a_return_that_is_told_during_a_look_is_not_undone_by_what_the_look_brings(hand: ByHand) -> None:
+    heard = asyncio.Event()
+
+    async def look(_: Any) -> HoldWritten:
+        await heard.wait()
+        return HoldWritten(office_off=True)
+
+    hand.answers["await_landing"] = look
+    booking = await hand.start(landing=landing())
+    await until(lambda: hand.made("await_landing"))
+    await booking.signal(BookingWorkflow.office_is_back)
+    hand.answers["await_landing"] = on(hand)
+    await happened(booking, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    heard.set()
     await confirmed(booking)
 
 

@@ -197,6 +197,28 @@ async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
 
 
+async def test_what_the_desk_hears_beside_its_question_and_its_reminders_do_not_wait_for_one_another(
+    hand: ByHand,
+) -> None:
+    sent, ended = hand.answers["tell_desk"], asyncio.Event()
+
+    async def tell(given: Any) -> Any:
+        if given.reason is Reason.REFUSED_BY_SYSTEM:
+            await surely(ended)
+        return sent(given)
+
+    hand.answers["tell_desk"] = tell
+    handle = await hand.start(consent=False, staff_deadline=5 * SECONDS)
+    await waiting(handle, Reason.NOT_REACHED)
+    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["confirm_hold"] = NotAuthorized("no")
+    refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    await handle.signal(BookingWorkflow.schedule_changed, refused)
+    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+    await until(lambda: "desk_escalation" in hand.desk_told()[1:])
+    ended.set()
+
+
 async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: ByHand) -> None:
     """The receptionist's page says "approve this visit"; by her click the question is "this still stands"."""
     hand.answers["withdraw_hold"] = NotAuthorized("no")
@@ -282,6 +304,26 @@ async def test_who_was_found_to_be_new_is_not_asked_about_again(hand: ByHand) ->
     await decide(handle, RETRY)
     await seen(handle, lambda view: view.reason is Reason.SLOT_TAKEN and view.question != again.question)
     assert len(hand.made("match_patient")) == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"), [(Cause.CAP, Reason.DAY_FULL), (Cause.HOURS, Reason.OUTSIDE_RULES)], ids=["full", "closed"]
+)
+async def test_whoever_picks_a_time_that_can_not_be_had_either_may_pick_a_third(
+    hand: ByHand, bookings: BookingClient, cause: Cause, reason: Reason
+) -> None:
+    free = hand.answers["recheck_slot"]
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    handle = await hand.start()
+    view = await waiting(handle, Reason.SLOT_TAKEN)
+    second, third = (hand.slot.time.start + timedelta(days=days) for days in (1, 2))
+    hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=cause), Conflict(cause=Cause.APPOINTMENT)))
+    await bookings.reschedule(view.request_id, NewTime(start=second))
+    await waiting(handle, reason)
+    hand.answers["recheck_slot"] = free
+    hand.slot = hand.slot.model_copy(update={"time": hour(third)})
+    await bookings.reschedule(view.request_id, NewTime(start=third))
+    assert (await confirmed(handle)).start == third
 
 
 async def test_a_time_that_no_person_has_seen_is_approved_by_one(hand: ByHand) -> None:
