@@ -119,7 +119,7 @@ run_until_told(run)
 
 def test_what_a_process_keeps_its_own_user_alone_can_read(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    environment = {**os.environ, "STATE_DIR": str(state)}
+    environment = {**os.environ, "STATE_DIR": str(state), "PAYLOAD_KEYS": ""}
     subprocess.run([sys.executable, "-c", KEEPER], cwd=ROOT, env=environment, check=True, umask=0o022)
     assert {"ledger.db", "payload.keys"} <= {path.name for path in state.iterdir()}
     assert [path.name for path in (state, *state.iterdir()) if path.stat().st_mode & 0o077] == []

@@ -213,10 +213,12 @@ async def test_what_the_desk_hears_beside_its_question_and_its_reminders_do_not_
     hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
     hand.answers["confirm_hold"] = NotAuthorized("no")
     refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
-    await handle.signal(BookingWorkflow.schedule_changed, refused)
-    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
-    await until(lambda: "desk_escalation" in hand.desk_told()[1:])
-    ended.set()
+    try:
+        await handle.signal(BookingWorkflow.schedule_changed, refused)
+        await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+        await until(lambda: "desk_escalation" in hand.desk_told()[1:])
+    finally:
+        ended.set()
 
 
 async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: ByHand) -> None:
