@@ -7,12 +7,15 @@ from domain.slot import Slot
 class NeedsStaff(Exception):
     """The booking can't go on by itself."""
 
-    def __init__(self, reason: Reason, *, alternatives: tuple[Slot, ...] = (), standing: tuple[str, ...] = ()) -> None:
-        """``standing``: what was to be taken back and is still there."""
+    def __init__(
+        self, reason: Reason, *, alternatives: tuple[Slot, ...] = (), standing: tuple[str, ...] = (), said: str = ""
+    ) -> None:
+        """``standing``: what was to be taken back and is still there; ``said``: how the practice system refused."""
         super().__init__(reason.value)
         self.reason = reason
         self.alternatives = alternatives
         self.standing = standing
+        self.said = said
 
 
 class Declined(Exception):

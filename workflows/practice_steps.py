@@ -136,8 +136,9 @@ async def _outcome(step: Awaitable[Result]) -> Result:
             raise
         if is_cancelled():
             raise asyncio.CancelledError from failure
-        refused = isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS
-        raise NeedsStaff(Reason.REFUSED_BY_SYSTEM if refused else Reason.NOT_LANDED) from failure
+        if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS:
+            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, said=failure.cause.message) from failure
+        raise NeedsStaff(Reason.NOT_LANDED) from failure
     if is_cancelled():
         raise asyncio.CancelledError
     return result

@@ -22,7 +22,7 @@ def view_of(state: BookingState) -> BookingView:
         reference=state.given.reference,
         status=state.status,
         reason=state.reason,
-        detail=plain_reason(state.reason) if state.reason else None,
+        detail=_detail(state),
         location=policy.location,
         service=policy.service,
         start=state.start.astimezone(tz),
@@ -39,3 +39,10 @@ def view_of(state: BookingState) -> BookingView:
         note=request.note,
         updated_at=state.updated_at,
     )
+
+
+def _detail(state: BookingState) -> str | None:
+    if state.reason is None:
+        return None
+    said = state.need.said if state.need is not None and state.need.reason is state.reason else ""
+    return plain_reason(state.reason) + (f" It said: {said}." if said else "")

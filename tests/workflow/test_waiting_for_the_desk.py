@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.hold_contracts import HoldConfirmed, HoldWritten
 from activities.slots import SlotCheck
 from activities.withdrawals import HoldWithdrawn
-from adapters.errors import NotAuthorized, Unavailable
+from adapters.errors import NotAuthorized, Refused, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
@@ -219,6 +219,15 @@ async def test_what_the_desk_hears_beside_its_question_and_its_reminders_do_not_
         await until(lambda: "desk_escalation" in hand.desk_told()[1:])
     finally:
         ended.set()
+
+
+async def test_the_desk_reads_how_the_practice_system_refused(hand: ByHand) -> None:
+    hand.answers["write_hold"] = Refused("this practice system makes no chart without an email", code="email_missing")
+    handle = await hand.start()
+    view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
+    assert (view.detail or "").endswith("It said: this practice system makes no chart without an email.")
+    await decide(handle, DECLINE)
+    assert (await handle.result()).detail == "The office declined the request."
 
 
 async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: ByHand) -> None:
