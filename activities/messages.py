@@ -20,6 +20,9 @@ from domain.practice import Location
 
 MOST_A_DAY = 12
 """Messages a patient's address may get in 24 hours from all bookings together; the desk hears of everything."""
+RESTS_FOR = timedelta(seconds=5)
+"""So long after the ledger was asked a message may leave: a worker that slept asks again, for by then the booking may
+have given it up and sent a later word."""
 STILL_UP = timedelta(minutes=15)
 """Who did something so short a while ago is waiting for the answer, at whatever hour."""
 OVERDUE = frozenset({Kind.DESK_ESCALATION, Kind.DESK_EXPIRED})
@@ -140,16 +143,26 @@ class MessageActivities:
             return "channel_off"
         ledger = self._connections.ledger
         addresses = self._hashed.ever("address", f"{identity.channel}:{address_key(to)}")
-        attempt = await ledger.messages.begin(identity, addresses, utc_now(), at_most)
+        asked = utc_now()
+        attempt = await ledger.messages.begin(identity, addresses, asked, at_most)
         if attempt.action in NOT_NOW:
             return NOT_NOW[attempt.action]
-        message = OutgoingMessage(key=attempt.key, to=to, subject=subject, text=text, deliver_before=deliver_before)
+        message = OutgoingMessage(
+            key=attempt.key,
+            to=to,
+            subject=subject,
+            text=text,
+            send_before=asked + RESTS_FOR,
+            deliver_before=deliver_before,
+        )
         if attempt.action is Action.RECONCILE:
             if await self._was_sent(messenger, identity, message, attempt):
                 return "accepted"
-            again = await ledger.messages.resend(identity, addresses, utc_now())
+            asked = utc_now()
+            again = await ledger.messages.resend(identity, addresses, asked)
             if again in NOT_NOW:
                 return NOT_NOW[again]
+            message = message.model_copy(update={"send_before": asked + RESTS_FOR})
         return await self._send(messenger, identity, addresses[0], message)
 
     async def _was_sent(

@@ -21,6 +21,8 @@ class OutgoingMessage(Value):
     subject: str = Field(default="", repr=False)
     """Email only."""
     text: str = Field(repr=False)
+    send_before: AwareDatetime
+    """No byte of it leaves after this instant: a later word may be on its way by then."""
     deliver_before: AwareDatetime | None = None
     """After this instant the message says something stale."""
 

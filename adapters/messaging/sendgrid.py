@@ -48,7 +48,8 @@ class SendGridMessenger:
         self._headers = {"Authorization": f"Bearer {config.api_key}"}
 
     async def send(self, message: OutgoingMessage) -> str:
-        answer = await self._call("POST", "/v3/mail/send", _mail(self._config, message))
+        mail = _mail(self._config, message)
+        answer = await self._call("POST", "/v3/mail/send", content=mail, until=message.send_before)
         return answer.headers.get("X-Message-Id") or "accepted"
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
@@ -61,10 +62,10 @@ class SendGridMessenger:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _call(self, method: str, path: str, content: Any = None) -> httpx.Response:
+    async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
         name = f"{method} {path}"
         with calling(name):
-            answer = await self._http.request(method, path, content=content, headers=self._headers)
+            answer = await self._http.request(method, path, headers=self._headers, **request)
         if 200 <= answer.status_code < 300:
             return answer
         raise _meaning(name, answer)

@@ -62,7 +62,7 @@ class TwilioMessenger:
         if message.deliver_before is not None:
             left = int((message.deliver_before - datetime.now(UTC)).total_seconds())
             form["ValidityPeriod"] = str(min(max(left, 6), LONGEST_VALIDITY))
-        body = await self._call("POST", self._messages, form=form)
+        body = await self._call("POST", self._messages, form=form, until=message.send_before)
         sid = body.get("sid")
         if not sid:
             raise OutcomeUnknown("POST Messages: an answer without sid")
@@ -82,10 +82,10 @@ class TwilioMessenger:
         await self._call("GET", f"/2010-04-01/Accounts/{self._config.account_sid}.json")
         return []
 
-    async def _call(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+    async def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         name = f"{method} {'Messages' if path == self._messages else 'Account'}"
         with calling(name):
-            answer = await self._http.request(method, path, headers=self._headers, **content)
+            answer = await self._http.request(method, path, headers=self._headers, **request)
         try:
             body = answer.json()
         except ValueError:

@@ -27,9 +27,20 @@ from adapters.messenger import OutgoingMessage
 from demo.stack import free_port
 from tests.support.sandbox import CONTRACTS, SandboxControl
 
-EMAIL = OutgoingMessage(key="k" * 32, to="nova@patients.example", subject="An update\r\nBcc: x@y.example", text="Hello")
+LATER = datetime.now(UTC) + timedelta(days=1)
+EMAIL = OutgoingMessage(
+    key="k" * 32,
+    to="nova@patients.example",
+    subject="An update\r\nBcc: x@y.example",
+    text="Hello",
+    send_before=LATER,
+)
 SMS = OutgoingMessage(
-    key="k" * 32, to="+15105550121", text="Hello", deliver_before=datetime.now(UTC) + timedelta(days=3)
+    send_before=LATER,
+    key="k" * 32,
+    to="+15105550121",
+    text="Hello",
+    deliver_before=datetime.now(UTC) + timedelta(days=3),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 import activities.messages
 from activities.connections import Connections
 from activities.messages import MOST_A_DAY, DeskNotice, MessageActivities, Notice
-from adapters.errors import OutcomeUnknown
+from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.ledger import Ledger
 from adapters.messenger import Channel, Messenger
 from demo.stack import ROOT
@@ -164,3 +164,19 @@ async def test_in_quiet_hours_a_text_waits(
     sent = len(sandbox.state()["texts"] + sandbox.state()["emails"])
     assert (told.state, sent) == (state, state == "accepted")
     assert (told.not_before is not None) == (state == "quiet_hours")
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_worker_that_slept_since_it_asked_the_ledger_sends_nothing_and_asks_again(
+    messages: MessageActivities, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    """The booking may have given it up meanwhile, and sent a later word."""
+    to = {Channel.EMAIL: "nova@patients.example", Channel.SMS: "+15105550121"}[channel]
+    patient = {"channel": channel, "to": to, "language": "en", "kind": Kind.CONFIRMED, "asked_at": datetime.now(UTC)}
+    notice = Notice.model_validate(about(1) | patient)
+    with monkeypatch.context() as asleep:
+        asleep.setattr("activities.messages.RESTS_FOR", timedelta(0))
+        with pytest.raises(Unavailable):
+            await messages.notify(notice)
+    assert (sandbox.state()["emails"], sandbox.state()["texts"]) == ([], [])
+    assert (await messages.notify(notice)).state == "accepted"
