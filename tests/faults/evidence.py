@@ -247,15 +247,16 @@ def _sent(state: Row, ledger: str) -> Iterator[Sent]:
 def the_right_way_round(sent: Sequence[Sent], bookings: Sequence[Booking]) -> list[Sent]:
     """Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round.
 
-    Where two of one kind each tell the time that the other's booking has, each is the other's.
+    Where two of one kind each tell the time that the other's booking has, each is the other's. So it is with one that
+    is nobody's by the ledger, because its booking was given the id of a text that tells another booking's time.
     """
     has: dict[str | None, str] = {booking.reference: booking.start_text for booking in bookings}
     found = list(sent)
-    for i, j in itertools.combinations(range(len(found)), 2):
+    for i, j in itertools.permutations(range(len(found)), 2):
         one, other = found[i], found[j]
         alike = one.channel == other.channel == "sms" and (one.to, one.kind) == (other.to, other.kind)
-        crossed = one.when == has.get(other.reference) and other.when == has.get(one.reference)
-        if alike and crossed and one.when != other.when:
+        times = has.values() if one.reference is None else (has.get(one.reference),)
+        if alike and one.when == has.get(other.reference) != other.when and other.when in times:
             found[i] = replace(one, key=other.key, reference=other.reference)
             found[j] = replace(other, key=one.key, reference=one.reference)
     return found

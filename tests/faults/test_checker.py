@@ -418,4 +418,9 @@ def test_texts_whose_ids_the_ledger_has_the_wrong_way_round_are_told_apart_by_wh
     crossed = [replace(of_one, reference=OTHER, key="other"), replace(of_other, reference=REF, key="one")]
     assert the_right_way_round(crossed, BOTH) == [of_one, of_other]
     assert the_right_way_round([of_one, of_other], BOTH) == [of_one, of_other]
+    nobodys = replace(of_one, reference=None, key="nobody's")
+    mistaken = replace(of_other, reference=REF, key="one")
+    assert the_right_way_round([nobodys, mistaken], BOTH) == [of_one, replace(of_other, reference=None, key="nobody's")]
+    unheard = replace(nobodys, when="Tue Dec 1, 3:00 PM")
+    assert the_right_way_round([unheard, mistaken], BOTH) == [unheard, mistaken]
     assert the_right_way_round(crossed[:1], BOTH) == crossed[:1], "a wrong time that is told once stays one"
