@@ -161,7 +161,7 @@ class BookingState:
         self.look_at = now + self.rarely(self.looks)
 
     def office_is_off(self, now: datetime, *, unless_back_since: datetime | None) -> None:
-        """It was asked after that; a return that was told meanwhile is later news."""
+        """Unless it was told to be back since it was asked: that is the later news."""
         if self.office_back_at != unless_back_since:
             return
         self.office_off_since, self.looks = self.office_off_since or now, 0
