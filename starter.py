@@ -28,12 +28,12 @@ from client.check import run_checks
 from client.edge import BadRequest, parse_request
 from client.openings import find_openings
 from client.session import Session, open_session
-from domain.booking import BookingView, Status, Who
+from domain.booking import BookingView, Contacts, Status
 from domain.practice import UnknownName
 from runtime.codec import DecryptionError
 from runtime.process import keep_to_ourselves
 from settings import ConfigurationError
-from workflows.contracts import NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import NewTime, Resolution, ResolutionKind
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 err = Console(stderr=True)
@@ -78,12 +78,14 @@ def submit(
 @app.command()
 def show(
     booking: Id,
-    who: Annotated[bool, typer.Option("--who", help="Also whom it is for and whom to call: for staff alone.")] = False,
+    who: Annotated[
+        bool, typer.Option("--contacts", help="Also whom it is for and whom to call: for staff alone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Where a booking stands."""
 
-    async def work(session: Session) -> tuple[BookingView, Who | None]:
+    async def work(session: Session) -> tuple[BookingView, Contacts | None]:
         view = await session.bookings.show(booking)
         return view, await session.bookings.who(booking) if who else None
 
@@ -153,9 +155,9 @@ def resolve(
     provider: Annotated[str | None, typer.Option(help="With --start.")] = None,
     operatory: Annotated[str | None, typer.Option(help="With --start.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try again as it is.")] = False,
-    question: Annotated[
+    exception_number: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Only if this is still what is asked, by the number that show gives it."),
+        typer.Option("--exception", metavar="N", help="Only if exception N, as show numbers it, is still open."),
     ] = None,
     by: Annotated[str, typer.Option(help="Who decides.")] = "staff",
     as_json: Json = False,
@@ -176,7 +178,9 @@ def resolve(
         raise typer.BadParameter("--decline: say why")
     if start is None and (provider or operatory):
         raise typer.BadParameter("--provider and --operatory only go with --start")
-    decision = _decision(kind=kinds[0], question=question, by=by, patient=patient, note=decline or "", start=start)
+    decision = _decision(
+        kind=kinds[0], exception_number=exception_number, by=by, patient=patient, note=decline or "", start=start
+    )
 
     async def work(session: Session) -> BookingView:
         place = await _place(session, booking, provider, operatory)

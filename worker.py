@@ -13,11 +13,11 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.connections import Connections
 from activities.holds import HoldActivities
-from activities.messages import MessageActivities
+from activities.notifications import NotificationActivities
 from activities.patients import PatientActivities
 from activities.queues import practice_queue
+from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
-from activities.withdrawals import WithdrawalActivities
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import connections, messengers
@@ -26,8 +26,8 @@ from runtime.codec import EncryptionCodec
 from runtime.ops import AddressTaken, ops_app, serve
 from runtime.process import run_until_told
 from settings import Settings
-from workflows.booking import BookingWorkflow
-from workflows.search_attributes import ALL
+from workflows.booking.workflow import BookingWorkflow
+from workflows.shared.search_attributes import ALL
 
 log = structlog.get_logger("worker")
 
@@ -46,7 +46,7 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
     practice_steps = _practice_steps(parts, hashed)
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(messengers(settings, parts.practice.name))
-        messages = MessageActivities(parts, channels, hashed, settings.public_base_url or None)
+        messages = NotificationActivities(parts, channels, hashed, settings.public_base_url or None)
         running = [
             Worker(
                 client,
@@ -54,7 +54,10 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
                 workflows=[BookingWorkflow],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
                 max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
-                activities=[messages.notify, messages.tell_desk],  # beside the workflows: handed over without a queue
+                activities=[
+                    messages.notify,
+                    messages.route_exception,
+                ],  # beside the workflows: handed over without a queue
                 max_concurrent_activities=20,
                 graceful_shutdown_timeout=GRACE,
             ),
@@ -80,19 +83,19 @@ async def workers(client: Client, parts: Connections, settings: Settings) -> Asy
 def _practice_steps(parts: Connections, hashed: KeyedHash) -> list[Callable[..., Any]]:
     """The activities on a practice system."""
     patients, slots = PatientActivities(parts, hashed), SlotActivities(parts, hashed)
-    holds, withdrawals = HoldActivities(parts), WithdrawalActivities(parts)
+    holds, withdrawals = HoldActivities(parts), ReleaseActivities(parts)
     return [
         patients.match_patient,
         patients.create_chart,
         slots.recheck_slot,
-        slots.nearest_openings,
+        slots.find_alternatives,
         slots.release_claim,
         holds.write_hold,
-        holds.await_landing,
+        holds.check_landing,
         holds.confirm_hold,
-        holds.read_outcome,
-        withdrawals.withdraw_hold,
-        withdrawals.sweep_twins,
+        holds.read_appointment,
+        withdrawals.release_hold,
+        withdrawals.remove_leftovers,
     ]
 
 

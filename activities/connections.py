@@ -31,7 +31,7 @@ class Site:
     """How long a write whose outcome is unknown is looked for before it is written again."""
     late_commit: timedelta
     """How long after its answer was lost a write may still be carried out."""
-    look_while_off: timedelta
+    check_while_offline: timedelta
     """So often it is tried again in an office whose own system is off."""
 
     @property
@@ -93,5 +93,5 @@ class Connections:
             consistency_delay=connection.consistency_delay,
             resend_after=connection.resend_after,
             late_commit=connection.late_commit,
-            look_while_off=connection.landing.look_while_off,
+            check_while_offline=connection.landing.check_while_offline,
         )

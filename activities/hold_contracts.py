@@ -10,14 +10,14 @@ from domain.request import Person
 from domain.slot import Conflict, Slot
 
 
-class Write(Value):
+class WriteRecord(Value):
     """One write that was begun, whatever became of it."""
 
     slot: Slot
     patient: str
 
 
-class HoldToWrite(Value):
+class WriteHoldInput(Value):
     reference: str
     location: str
     service: str
@@ -31,11 +31,11 @@ class HoldToWrite(Value):
     """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
     look_first: bool = False
     """An earlier write of this booking may have been committed."""
-    not_these: tuple[str, ...] = ()
+    excluded_ids: tuple[str, ...] = ()
     """Appointments that this booking has already taken back; a slow calendar may still show them."""
-    writes: tuple[Write, ...] = ()
+    writes: tuple[WriteRecord, ...] = ()
     """All that this booking has begun so far, this one included."""
-    replaces: str | None = None
+    supersedes: str | None = None
     """The hold at another time, which stands until this one has its chair."""
 
     @property
@@ -52,18 +52,18 @@ class HoldToWrite(Value):
     def starts(self) -> tuple[datetime, ...]:
         return tuple(slot.time.start for slot in (self.slot, *self.slots))
 
-    def is_met_by(self, found: Appointment) -> bool:
+    def matches(self, found: Appointment) -> bool:
         """Whether this is the hold: where we want it, or where we never wrote, so that the desk must have moved it."""
-        if found.id in (*self.not_these, self.replaces):
+        if found.id in (*self.excluded_ids, self.supersedes):
             return False
         return found.slot == self.slot or found.slot not in self.slots
 
-    def is_outlived_by(self, found: Appointment) -> bool:
+    def is_stale(self, found: Appointment) -> bool:
         """Whether an earlier write left this at a time that is not wanted any more."""
-        return found.id != self.replaces and not self.is_met_by(found)
+        return found.id != self.supersedes and not self.matches(found)
 
 
-class HoldWritten(Value):
+class HoldResult(Value):
     appointment: Appointment | None = None
     """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given. With causes: the
     desk has moved it over something."""
@@ -74,41 +74,41 @@ class HoldWritten(Value):
     """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
     patient: str | None = None
     """Whose it was, where the slot was lost."""
-    office_off: bool = False
+    office_offline: bool = False
     """Nothing was looked at: the practice's own system takes nothing in now."""
 
 
-class HoldToConfirm(HoldToWrite):
+class ConfirmHoldInput(WriteHoldInput):
     appointment_id: str
     promised: bool = False
     """The patient was told of it: it gives way to nothing."""
-    ask_first: bool = False
+    check_online_first: bool = False
     """The practice's own system was off at the last try."""
-    on_since: AwareDatetime | None = None
+    online_since: AwareDatetime | None = None
     """It is said to be on again since then: what was read of it before does not count."""
 
 
-class LandingToCheck(HoldToWrite):
+class CheckLandingInput(WriteHoldInput):
     appointment_id: str
-    told: LandingState | None = None
+    reported: LandingState | None = None
     """What the partner says became of the write; only a hint where it can be looked up."""
-    ask_first: bool = True
+    check_online_first: bool = True
     """Where the practice's own system is off, no look at the appointment is worth its cost."""
-    on_since: AwareDatetime | None = None
+    online_since: AwareDatetime | None = None
     """It is said to be on again since then: what was read of it before does not count."""
 
 
-class HoldConfirmed(Value):
+class ConfirmHoldResult(Value):
     appointment: Appointment | None = None
     """As the practice system has it now; ``None``: somebody deleted or broke it, or it lost its chair."""
     conflicts: tuple[Conflict, ...] = ()
     """What has the chair instead."""
     ambiguous: bool = False
     """Some attempt's outcome was unknown: the same may be written once more, late."""
-    office_off: bool = False
+    office_offline: bool = False
     """Not done: the practice's own system takes nothing in now."""
 
 
-class AppointmentToRead(Value):
+class ReadAppointmentInput(Value):
     location: str
     appointment_id: str

@@ -7,19 +7,19 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.chair import give_way, take_place, under, until_visible, withdraw
 from activities.connections import Connections, Site, utc_now
 from activities.hold_contracts import (
-    AppointmentToRead,
-    HoldConfirmed,
-    HoldToConfirm,
-    HoldToWrite,
-    HoldWritten,
-    LandingToCheck,
+    CheckLandingInput,
+    ConfirmHoldInput,
+    ConfirmHoldResult,
+    HoldResult,
+    ReadAppointmentInput,
+    WriteHoldInput,
 )
-from adapters.errors import NotFound, OfficeOff, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
+from activities.read_back import give_way, take_place, under, until_visible, withdraw
+from adapters.errors import NotFound, OfficeOffline, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.ledger import Claim, ClaimLost, Renewal
-from adapters.practice_system import Hold, TakenBack
+from adapters.practice_system import Hold, ReleaseOutcome
 from domain.calendar import Appointment, AppointmentStatus, LandingState
 from domain.rules import ServiceRule
 from domain.slot import Cause, Conflict
@@ -37,7 +37,7 @@ class HoldActivities:
         self._connections = connections
 
     @activity.defn
-    async def write_hold(self, given: HoldToWrite) -> HoldWritten:
+    async def write_hold(self, given: WriteHoldInput) -> HoldResult:
         """Write the tentative appointment once, read it back, and settle who keeps the chair.
 
         Each attempt first takes the claim's next fence. One that may follow a committed write then looks for our
@@ -56,46 +56,46 @@ class HoldActivities:
                 placed = await self._place(site, given, renewal)
             except ClaimLost:
                 lost = Conflict(cause=Cause.CLAIM, time=given.slot.time)
-                return HoldWritten(conflicts=(lost,), ambiguous=ambiguous)
+                return HoldResult(conflicts=(lost,), ambiguous=ambiguous)
             except SlotTaken:
                 # What is in the way may be a write of ours whose answer was lost.
                 placed = await self._look_twice(site, given, site.consistency_delay) if ambiguous else None
                 if placed is None:
                     await self._connections.ledger.claims.release(given.reference, fence)
                     taken = Conflict(cause=Cause.APPOINTMENT, time=given.slot.time)
-                    return HoldWritten(conflicts=(taken,), ambiguous=ambiguous)
+                    return HoldResult(conflicts=(taken,), ambiguous=ambiguous)
         if placed.landing is not LandingState.LANDED:
             await self._connections.ledger.news.wrote(given.reference, placed.id)
-            return HoldWritten(appointment=placed, ambiguous=ambiguous)
+            return HoldResult(appointment=placed, ambiguous=ambiguous)
         return await self._settle(site, given, placed, ambiguous, fence)
 
     @activity.defn
-    async def await_landing(self, given: LandingToCheck) -> HoldWritten:
+    async def check_landing(self, given: CheckLandingInput) -> HoldResult:
         """Whether the practice's own system has taken the hold in; then, whose the chair is.
 
         News is only believed where it can't be looked up: that a write was refused. Neither appointment nor
         conflicts in the answer: somebody took it out.
         """
         site = self._connections.site(given.location)
-        if given.told is None and await _is_off(site, given):
-            return HoldWritten(office_off=True)
+        if given.reported is None and await _is_off(site, given):
+            return HoldResult(office_offline=True)
         try:
             seen = await site.system.get_appointment(given.appointment_id)
         except NotFound:
             seen = None
-        told = given.told if given.told is not LandingState.LANDED else None
+        told = given.reported if given.reported is not LandingState.LANDED else None
         ours = seen if seen is not None and seen.reference == given.reference else None
         if ours is not None and ours.landing is not LandingState.LANDED and told is not None:
-            return HoldWritten(appointment=ours.model_copy(update={"landing": told}))  # the partner may cancel it then
+            return HoldResult(appointment=ours.model_copy(update={"landing": told}))  # the partner may cancel it then
         if ours is None or not ours.status.occupies_chair:
             await self._connections.ledger.claims.release(given.reference)
-            return HoldWritten()
+            return HoldResult()
         if ours.landing is LandingState.LANDED:
             return await self._settle(site, given, ours, ambiguous=False)
-        return HoldWritten(appointment=ours)
+        return HoldResult(appointment=ours)
 
     @activity.defn
-    async def confirm_hold(self, given: HoldToConfirm) -> HoldConfirmed:
+    async def confirm_hold(self, given: ConfirmHoldInput) -> ConfirmHoldResult:
         """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported.
 
         Hours may have passed since it was written: what the desk has put over it meanwhile has the chair.
@@ -104,26 +104,26 @@ class HoldActivities:
         ambiguous = activity.info().attempt > 1
         try:
             if await _is_off(site, given):
-                raise OfficeOff("the practice's own system is off", site.look_while_off)
+                raise OfficeOffline("the practice's own system is off", site.check_while_offline)
             day = await site.live_day(given.slot.time.start, self._rule(given))
             held = next((a for a in day.appointments if a.id == given.appointment_id), None)
             rivals = () if held is None or given.promised else await give_way(site, given, held, day)
             if held is None or not rivals or held.slot not in given.slots:
                 confirmed = await self._confirm(site, given, given.appointment_id, held)
-                return HoldConfirmed(appointment=confirmed, ambiguous=ambiguous)
-        except OfficeOff:
+                return ConfirmHoldResult(appointment=confirmed, ambiguous=ambiguous)
+        except OfficeOffline:
             if given.promised:  # a step that is tried until it is done
                 raise
-            return HoldConfirmed(office_off=True, ambiguous=ambiguous)
+            return ConfirmHoldResult(office_offline=True, ambiguous=ambiguous)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
             rivals = ()
         await self._connections.ledger.claims.release(given.reference)
-        return HoldConfirmed(conflicts=rivals, ambiguous=ambiguous)
+        return ConfirmHoldResult(conflicts=rivals, ambiguous=ambiguous)
 
     @activity.defn
-    async def read_outcome(self, given: AppointmentToRead) -> Appointment | None:
+    async def read_appointment(self, given: ReadAppointmentInput) -> Appointment | None:
         """What became of the visit; ``None``: somebody deleted it."""
         site = self._connections.site(given.location)
         try:
@@ -132,30 +132,30 @@ class HoldActivities:
             return None
 
     async def _settle(
-        self, site: Site, given: HoldToWrite, placed: Appointment, ambiguous: bool, fence: int | None = None
-    ) -> HoldWritten:
+        self, site: Site, given: WriteHoldInput, placed: Appointment, ambiguous: bool, fence: int | None = None
+    ) -> HoldResult:
         """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
         kept, rivals = await self._read_back(site, given, placed)
         if kept is None:
             await self._connections.ledger.claims.release(given.reference, fence)
-            return HoldWritten(ambiguous=True)
+            return HoldResult(ambiguous=True)
         moved = kept.slot != given.slot
         if rivals and kept.slot in given.slots:  # where we wrote it, it has given way
             await self._connections.ledger.claims.release(given.reference, fence)
-            return HoldWritten(conflicts=rivals, ambiguous=ambiguous, patient=kept.patient)
+            return HoldResult(conflicts=rivals, ambiguous=ambiguous, patient=kept.patient)
         if given.confirm and not moved:
             try:
                 final = await self._confirm(site, given, kept.id, kept, just_read=True)
-                return HoldWritten(appointment=final, confirmed=True, ambiguous=ambiguous)
+                return HoldResult(appointment=final, confirmed=True, ambiguous=ambiguous)
             except OutsideError as trouble:
                 log.info("confirming is left to its own step", cause=type(trouble).__name__)
                 ambiguous = True
-        return HoldWritten(appointment=kept, conflicts=rivals, ambiguous=ambiguous)
+        return HoldResult(appointment=kept, conflicts=rivals, ambiguous=ambiguous)
 
     async def _confirm(
         self,
         site: Site,
-        given: HoldToWrite,
+        given: WriteHoldInput,
         appointment_id: str,
         seen: Appointment | None,
         *,
@@ -178,7 +178,7 @@ class HoldActivities:
         await self._connections.ledger.claims.landed(landed)
         return confirmed
 
-    def _hold(self, site: Site, given: HoldToWrite) -> Hold:
+    def _hold(self, site: Site, given: WriteHoldInput) -> Hold:
         rule = self._rule(given)
         return Hold(
             reference=given.reference,
@@ -193,7 +193,7 @@ class HoldActivities:
             note=given.note,
         )
 
-    def _rule(self, given: HoldToWrite) -> ServiceRule:
+    def _rule(self, given: WriteHoldInput) -> ServiceRule:
         return self._connections.practice.rule(given.location, given.service)
 
     async def _renewed(self, reference: str) -> Renewal | None:
@@ -203,7 +203,7 @@ class HoldActivities:
         except ClaimLost:
             return None
 
-    async def _place(self, site: Site, given: HoldToWrite, renewal: Renewal | None) -> Appointment:
+    async def _place(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment:
         """Raises ClaimLost where there is none, or where a newer attempt is under way."""
         if renewal is None:
             raise ClaimLost
@@ -220,7 +220,7 @@ class HoldActivities:
             await claims.not_sent(given.reference, renewal)
             raise
 
-    async def _find_ours(self, site: Site, given: HoldToWrite, renewal: Renewal | None) -> Appointment | None:
+    async def _find_ours(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment | None:
         """What an earlier write added; ``None``: nothing, as far as anybody can tell, so that it may be sent again.
 
         Before each sending it is waited twice as long as before the last one. Raises where that is not over yet, or
@@ -245,27 +245,27 @@ class HoldActivities:
             )
         return ours
 
-    async def _look_twice(self, site: Site, given: HoldToWrite, between: timedelta) -> Appointment | None:
+    async def _look_twice(self, site: Site, given: WriteHoldInput, between: timedelta) -> Appointment | None:
         ours = await self._look(site, given)
         if ours is None:
             await asyncio.sleep(between.total_seconds())
             ours = await self._look(site, given)
         return ours
 
-    async def _look(self, site: Site, given: HoldToWrite) -> Appointment | None:
+    async def _look(self, site: Site, given: WriteHoldInput) -> Appointment | None:
         """What carries our reference. What stands at a time that is not wanted any more is taken back.
 
         Unless it is final by now, through the desk or a late write of ours: then that is the visit, and no second one
         is written.
         """
         found = await site.ours(given.reference, given.starts)
-        for left in filter(given.is_outlived_by, found):
-            if await withdraw(site, given, left.id) is TakenBack.KEPT:
+        for left in filter(given.is_stale, found):
+            if await withdraw(site, given, left.id) is ReleaseOutcome.KEPT_BY_DESK:
                 return left
-        return next(filter(given.is_met_by, found), None)
+        return next(filter(given.matches, found), None)
 
     async def _read_back(
-        self, site: Site, given: HoldToWrite, placed: Appointment
+        self, site: Site, given: WriteHoldInput, placed: Appointment
     ) -> tuple[Appointment | None, tuple[Conflict, ...]]:
         """Ours as the calendar shows it, and what overlaps it with an older right to the chair.
 
@@ -283,9 +283,9 @@ class HoldActivities:
         kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
         rivals = await give_way(site, given, kept, day)
         for twin in under(given.reference, day):
-            if twin.id not in (kept.id, given.replaces):  # written twice, or late for a slot that was lost since
+            if twin.id not in (kept.id, given.supersedes):  # written twice, or late for a slot that was lost since
                 await withdraw(site, given, twin.id)
-        if given.replaces is not None and (not rivals or kept.slot != given.slot):
+        if given.supersedes is not None and (not rivals or kept.slot != given.slot):
             await take_place(site, given, kept)
         return kept, rivals
 
@@ -296,5 +296,5 @@ def _not_looked_at() -> Appointment | None:
     return Appointment.model_validate(told[0]) if told else None
 
 
-async def _is_off(site: Site, given: LandingToCheck | HoldToConfirm) -> bool:
-    return given.ask_first and not await site.system.takes_writes(site.id, since=given.on_since)
+async def _is_off(site: Site, given: CheckLandingInput | ConfirmHoldInput) -> bool:
+    return given.check_online_first and not await site.system.accepts_writes(site.id, since=given.online_since)

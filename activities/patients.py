@@ -4,7 +4,7 @@ import asyncio
 
 from temporalio import activity
 
-from activities.chart_turn import ChartTurn
+from activities.chart_lease import ChartLease
 from activities.connections import Connections, Site
 from adapters.errors import OutcomeUnknown, OutsideError
 from adapters.practice_system import NewChart, PatientQuery
@@ -15,19 +15,19 @@ from domain.matching import Match, Verdict, identity_key, match
 from domain.request import Person
 
 
-class PatientToMatch(Value):
+class MatchPatientInput(Value):
     location: str
     person: Person
     guardian: Person | None = None
     returning: bool | None = None
 
 
-class ChartToCreate(Value):
+class CreateChartInput(Value):
     reference: str
     location: str
     person: Person
     language: str
-    not_these: tuple[str, ...] = ()
+    excluded_charts: tuple[str, ...] = ()
     """Charts that a person has seen and found to be somebody else."""
     provider: str | None = None
     """Who is to see the patient first, practice-system id."""
@@ -39,7 +39,7 @@ class PatientActivities:
         self._hashed = hashed
 
     @activity.defn
-    async def match_patient(self, given: PatientToMatch) -> Match:
+    async def match_patient(self, given: MatchPatientInput) -> Match:
         """Search, score, decide. Reads only.
 
         A patient without a chart is booked on the guardian's, where there is one and the practice system allows it.
@@ -56,7 +56,7 @@ class PatientActivities:
         return guardian.model_copy(update={"dependent": True})
 
     @activity.defn
-    async def create_chart(self, given: ChartToCreate) -> Match:
+    async def create_chart(self, given: CreateChartInput) -> Match:
         """A chart for a new patient, exactly one however often this runs and however many bookings ask.
 
         Whoever creates takes a turn, looks again, and only then writes, while the turn is still its own.
@@ -65,17 +65,17 @@ class PatientActivities:
         """
         site = self._connections.site(given.location)
         person = f"{site.location.connection}:{identity_key(given.person)}"
-        turn = ChartTurn(self._connections.ledger.leases, site, given.reference, person, self._hashed)
+        turn = ChartLease(self._connections.ledger.leases, site, given.reference, person, self._hashed)
         await turn.take()
         repeated = activity.info().attempt > 1
         if repeated:
             await asyncio.sleep(site.consistency_delay.total_seconds())
-        found = await self._match(site, given.person, None, given.not_these)
+        found = await self._match(site, given.person, None, given.excluded_charts)
         if found.verdict is not Verdict.NEW:
             await turn.end()  # it is there for all to see
             return found
         chart = await self._create(site, given, turn)
-        if chart in given.not_these:
+        if chart in given.excluded_charts:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart,))
         twins = await self._twins(site, given, chart) if repeated else ()
         if twins:
@@ -83,7 +83,7 @@ class PatientActivities:
         await turn.end(after=site.consistency_delay)
         return Match(verdict=Verdict.MATCHED, chart=chart, because=("created",))
 
-    async def _create(self, site: Site, given: ChartToCreate, turn: ChartTurn) -> str:
+    async def _create(self, site: Site, given: CreateChartInput, turn: ChartLease) -> str:
         """Send the write and return the chart's id."""
         chart = NewChart(
             person=given.person,
@@ -103,10 +103,10 @@ class PatientActivities:
         await turn.written()
         return created.id
 
-    async def _twins(self, site: Site, given: ChartToCreate, chart: str) -> tuple[str, ...]:
+    async def _twins(self, site: Site, given: CreateChartInput, chart: str) -> tuple[str, ...]:
         """Other charts that fit as well, now that the practice system shows what it has accepted."""
         await asyncio.sleep(site.consistency_delay.total_seconds())
-        found = await self._match(site, given.person, None, given.not_these)
+        found = await self._match(site, given.person, None, given.excluded_charts)
         return tuple(other for other in found.candidates if other != chart)
 
     async def _match(self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()) -> Match:

@@ -21,7 +21,7 @@ ALTERNATIVES = 3
 ALTERNATIVES_WITHIN = timedelta(days=7)
 
 
-class SlotWanted(Value):
+class SlotRequest(Value):
     reference: str
     location: str
     service: str
@@ -31,10 +31,10 @@ class SlotWanted(Value):
     operatory: str | None = None
     contact: str | None = None
     """Phone or email by which open claims are bounded."""
-    claim_until: AwareDatetime
+    claim_expires_at: AwareDatetime
     asked_at: AwareDatetime | None = None
     """When the patient asked: whether that was in time is judged then, however late we are."""
-    attended: bool = False
+    staff_override: bool = False
     """A person of the practice wants it so."""
 
 
@@ -53,7 +53,7 @@ class SlotActivities:
         self._hashed = hashed
 
     @activity.defn
-    async def recheck_slot(self, wanted: SlotWanted) -> SlotCheck:
+    async def recheck_slot(self, wanted: SlotRequest) -> SlotCheck:
         """Claim, then read the live day and ask the conflict engine; with "any provider" try each in turn.
 
         The reading that says "free" is always younger than the claim it is read under, so of two bookings
@@ -86,7 +86,7 @@ class SlotActivities:
         )
 
     @activity.defn
-    async def nearest_openings(self, wanted: SlotWanted) -> SlotCheck:
+    async def find_alternatives(self, wanted: SlotRequest) -> SlotCheck:
         """Other times, where this one can't be had for a reason that the calendar does not show."""
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
@@ -98,7 +98,7 @@ class SlotActivities:
     async def release_claim(self, reference: str) -> None:
         await self._connections.ledger.claims.release(reference)
 
-    async def _claim(self, site: Site, wanted: SlotWanted, slot: Slot) -> Grant:
+    async def _claim(self, site: Site, wanted: SlotRequest, slot: Slot) -> Grant:
         now = utc_now()
         claim = Claim(
             reference=wanted.reference,
@@ -107,12 +107,12 @@ class SlotActivities:
             service=wanted.service,
             local_day=site.day_of(slot.time.start),
             slot=slot,
-            expires_at=wanted.claim_until,
+            expires_at=wanted.claim_expires_at,
             contact=self._hashed("contact", address_key(wanted.contact)) if wanted.contact else None,
         )
         return await self._connections.ledger.claims.take(claim, now)
 
-    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, wanted: SlotWanted) -> Facts:
+    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, wanted: SlotRequest) -> Facts:
         day = site.day_of(slot.time.start)
         return Facts(
             rule=rule,
@@ -120,12 +120,12 @@ class SlotActivities:
             claims=grant.earlier,
             now=utc_now(),
             asked_at=wanted.asked_at,
-            attended=wanted.attended,
+            staff_override=wanted.staff_override,
             booked={day: grant.booked},
         )
 
     async def _alternatives(
-        self, site: Site, rule: ServiceRule, wanted: SlotWanted, besides: int = 0
+        self, site: Site, rule: ServiceRule, wanted: SlotRequest, besides: int = 0
     ) -> tuple[Slot, ...]:
         begin = max(wanted.start, utc_now())
         facts = await outlook(self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN)
@@ -133,7 +133,7 @@ class SlotActivities:
 
 
 def _by_the_rules(
-    options: Sequence[Slot], rule: ServiceRule, wanted: SlotWanted
+    options: Sequence[Slot], rule: ServiceRule, wanted: SlotRequest
 ) -> tuple[list[Slot], list[tuple[Conflict, ...]]]:
     """Which of them the rules allow, and what they say against the rest, before anything is claimed or read."""
     if not options:
@@ -143,7 +143,7 @@ def _by_the_rules(
         calendar=Calendar(span=options[0].time),
         now=utc_now(),
         asked_at=wanted.asked_at,
-        attended=wanted.attended,
+        staff_override=wanted.staff_override,
     )
     found = [conflicts(slot, nothing_known) for slot in options]
     against = [tuple(c for c in these if c.cause is not Cause.WINDOW) for these in found]

@@ -9,7 +9,7 @@ OutsideError
 │       └── NotAuthorized
 ├── RateLimited       not processed; may be repeated after ``retry_after``
 ├── Unavailable       certainly not processed; may be repeated, where it says so after ``retry_after``
-│   ├── OfficeOff     the partner answers, but the practice's own system is off: to be repeated when it is back
+│   ├── OfficeOffline     the partner answers, but the practice's own system is off: to be repeated when it is back
 │   └── Unreadable    a row lacks what every such row has: guessing at it could double-book
 └── OutcomeUnknown    may or may not have been processed: never repeat before looking
 
@@ -64,7 +64,7 @@ class Unavailable(OutsideError):
         self.retry_after = retry_after
 
 
-class OfficeOff(Unavailable):
+class OfficeOffline(Unavailable):
     """The practice's own system takes nothing in now."""
 
 

@@ -90,12 +90,12 @@ it may not be.
 """
 
 
-class TakenBack(StrEnum):
+class ReleaseOutcome(StrEnum):
     """What became of an appointment that we wanted to take back."""
 
-    DONE = "done"
+    RELEASED = "released"
     """Nothing of it occupies a chair: we removed it, or somebody had deleted or broken it."""
-    KEPT = "kept"
+    KEPT_BY_DESK = "kept_by_desk"
     """The desk has made it its own; it was left as it is."""
 
 
@@ -154,7 +154,7 @@ class PracticeSystem(Protocol):
         """One cheap call, and how to learn whether a queued write has landed. Raises NotFound when it was deleted."""
         ...
 
-    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+    async def accepts_writes(self, location: str, *, since: datetime | None = None) -> bool:
         """Whether the practice's own system takes in now what is queued for it, as far as known.
 
         Cheap to ask: the answer may be minutes old, but no older than ``since``.
@@ -190,7 +190,7 @@ class PracticeSystem(Protocol):
 
     async def withdraw(
         self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
-    ) -> TakenBack:
+    ) -> ReleaseOutcome:
         """Take back our own tentative write. Idempotent.
 
         KEPT where it is no longer ours or not tentative any more; if ``wrote`` names every slot that we ever wrote
@@ -200,7 +200,7 @@ class PracticeSystem(Protocol):
         """
         ...
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
         """Break an appointment of ours, confirmed or not, wherever it is now, keeping its history. Idempotent.
 
         KEPT where it is no longer ours, or the visit is under way or over.

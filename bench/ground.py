@@ -21,7 +21,7 @@ from demo.world import Control
 from domain.booking import BookingView, Status
 from runtime.client import connect
 from settings import load_settings
-from workflows.contracts import workflow_id
+from workflows.booking.messages import workflow_id
 
 PAYLOAD = "x" * 1000
 """About as long as a booking's request."""

@@ -18,7 +18,7 @@ from bench.ground import Ground, bare_worker, booking_worker
 from bench.load import Timed, Work, closed, steady
 from demo.scenarios import CHAIRS, DENTIST
 from domain.booking import BookingView, Reason, Status
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
 
 BOOKING = "booking"
 CONTESTANTS = (BOOKING, *VARIANTS)

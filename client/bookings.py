@@ -22,24 +22,24 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from client.edge import BadRequest, prepare
 from client.listed import as_listed, digest_in, how_soon, listing, memo, received, reference_in
-from domain.booking import BookingView, Status, Who
+from domain.booking import BookingView, Contacts, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
-from workflows.booking import BookingWorkflow
-from workflows.contracts import (
-    ANSWER_WITHIN,
-    LATENESS,
+from workflows.booking.messages import (
+    ANSWER_GRACE,
+    ANSWER_TIMEOUT,
     NOT_ALLOWED,
     Answer,
     BookingInput,
     NewTime,
-    Patience,
     Resolution,
+    WaitOptions,
     request_id_of,
     workflow_id,
 )
+from workflows.booking.workflow import BookingWorkflow
 
-RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
+RPC_TIMEOUT = ANSWER_TIMEOUT + ANSWER_GRACE
 HEARD_WITHIN = timedelta(seconds=8)
 """Whoever waits is told at once of a decision that comes so soon; a booking has room for ten who are told at once."""
 LOOKS_FIRST, LOOKS_AT_LEAST = timedelta(seconds=1), timedelta(seconds=30)
@@ -128,10 +128,10 @@ class BookingClient:
         """Where the booking stands; where no worker answers, what the server itself can tell. Raises NoSuchBooking."""
         return await self._look(request_id, datetime.now(UTC) + RPC_TIMEOUT) or await self._listed(request_id)
 
-    async def who(self, request_id: str) -> Who:
+    async def who(self, request_id: str) -> Contacts:
         """Whom it is for, and whom to call: for the practice's staff alone. Raises NoSuchBooking."""
         try:
-            return await self._handle(request_id).query(BookingWorkflow.who, rpc_timeout=RPC_TIMEOUT)
+            return await self._handle(request_id).query(BookingWorkflow.contacts, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             raise _translated(error, request_id) from error
 
@@ -234,7 +234,7 @@ class BookingClient:
         """Where the booking stands; ``None``: nobody answers now, or not soon after ``end``."""
         left = max(end - datetime.now(UTC), timedelta(0))
         try:
-            return await self._seen(request_id, min(RPC_TIMEOUT, left + LATENESS))
+            return await self._seen(request_id, min(RPC_TIMEOUT, left + ANSWER_GRACE))
         except RPCError as error:
             if error.status not in (*UNANSWERED, CANT_GO_ON):
                 raise
@@ -254,7 +254,10 @@ class BookingClient:
             return None
         try:
             answer = await self._handle(request_id).execute_update(
-                BookingWorkflow.wait_longer, Patience(within=within), id=uuid4().hex, rpc_timeout=within + LATENESS
+                BookingWorkflow.wait_for_decision_within,
+                WaitOptions(timeout=within),
+                id=uuid4().hex,
+                rpc_timeout=within + ANSWER_GRACE,
             )
             return answer.view
         except WorkflowUpdateRPCTimeoutOrCancelledError as late:

@@ -5,13 +5,13 @@ from collections.abc import Collection
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, LATENESS, CalendarNews
+from workflows.booking.messages import ANSWER_GRACE, ANSWER_TIMEOUT, AppointmentEvent
+from workflows.booking.workflow import BookingWorkflow
 
-RPC_TIMEOUT = ANSWER_WITHIN + LATENESS
+RPC_TIMEOUT = ANSWER_TIMEOUT + ANSWER_GRACE
 
 
-async def tell(client: Client, booking: str, news: CalendarNews) -> bool:
+async def tell(client: Client, booking: str, news: AppointmentEvent) -> bool:
     """Pass on what was said of an appointment; ``booking`` is a workflow id.
 
     False where the booking is over. Raises RPCError where the server can't be asked.
@@ -26,7 +26,7 @@ async def tell(client: Client, booking: str, news: CalendarNews) -> bool:
     return True
 
 
-async def tell_office_is_back(client: Client, locations: Collection[str]) -> int:
+async def signal_office_online(client: Client, locations: Collection[str]) -> int:
     """Tell what may wait for these locations' own systems, oldest first; how many there are.
 
     Raises RPCError where the server can't be asked.
@@ -40,7 +40,7 @@ async def tell_office_is_back(client: Client, locations: Collection[str]) -> int
     for found in listed:
         handle = client.get_workflow_handle_for(BookingWorkflow.run, found.id)
         try:
-            await handle.signal(BookingWorkflow.office_is_back, rpc_timeout=RPC_TIMEOUT)
+            await handle.signal(BookingWorkflow.office_came_online, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -10,7 +10,7 @@ from rich.text import Text
 from adapters.nexhealth.subscriptions import Subscribed
 from client.bookings import Found
 from client.check import Finding
-from domain.booking import BookingView, Status, Who
+from domain.booking import BookingView, Contacts, Status
 from domain.request import Person
 from domain.slot import Slot
 
@@ -30,7 +30,7 @@ def status(value: Status) -> str:
     return f"[{STYLES[value]}]{value.value}[/]"
 
 
-def booking(console: Console, view: BookingView, who: Who | None = None) -> None:
+def booking(console: Console, view: BookingView, who: Contacts | None = None) -> None:
     """One booking, all that staff may see of it, on the office's clock."""
     table = Table.grid(padding=(0, 2))
     table.add_row("status", status(view.status))
@@ -54,7 +54,7 @@ def booking(console: Console, view: BookingView, who: Who | None = None) -> None
     if view.alternatives:
         table.add_row("nearest openings", ", ".join(f"{s.time.start:%a %d %b %H:%M}" for s in view.alternatives))
     if view.resolutions:
-        table.add_row(f"question {view.question}: you may", ", ".join(view.resolutions))
+        table.add_row(f"exception {view.exception_number}: you may", ", ".join(view.resolutions))
     if view.deadline:
         table.add_row("until", f"{view.deadline.astimezone(view.start.tzinfo):%a %d %b %H:%M} there")
     for message in view.messages:

@@ -26,7 +26,7 @@ from demo.stack import Stack, StackError, new_seed
 from demo.world import Control, World
 from domain.booking import BookingView, Status
 from settings import ConfigurationError, Settings, make_state_dir
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
 
 PATIENCE = 180.0
 """Seconds within which every request must be decided."""

@@ -62,7 +62,7 @@ class Reason(StrEnum):
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
     """What became of it could not be told to the patient."""
-    NOT_TAKEN_BACK = "not_taken_back"
+    NOT_RELEASED = "not_taken_back"
     """What was to go from the calendar may still be there; it is tried on."""
     NO_ANSWER = "no_answer"
     """The practice system has not answered for a while; it is tried on."""
@@ -73,7 +73,7 @@ class Reason(StrEnum):
     # waits for no person
     AWAITING_OFFICE = "awaiting_office"
     """Accepted, and on its way to the practice's own system."""
-    OFFICE_OFF = "office_off"
+    OFFICE_OFFLINE = "office_off"
     """The same, and the practice's own system is off."""
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     """Approved and in the calendar; to be confirmed when the practice's own system is back."""
@@ -81,18 +81,18 @@ class Reason(StrEnum):
     CALL_ONLY = "call_only"
     OUTSIDE_RULES = "outside_rules"
     DECLINED_BY_STAFF = "declined_by_staff"
-    WITHDRAWN = "withdrawn"
+    CANCELLED_BY_PATIENT = "withdrawn"
     """The patient took the request back."""
     EXPIRED = "expired"
     """Nobody acted before the visit would have begun."""
 
 
-class Who(Value):
+class Contacts(Value):
     """Whom a booking is for, and whom to call about it: for the practice's staff alone."""
 
     patient: Person
     guardian: Person | None = None
-    """Who booked for them."""
+    """Contacts booked for them."""
 
 
 class MessageState(Value):
@@ -126,7 +126,7 @@ class BookingView(Value):
     patient_candidates: tuple[str, ...] = ()
     """Chart ids that fit, when a person must choose."""
     alternatives: tuple[Slot, ...] = ()
-    question: int | None = None
+    exception_number: int | None = None
     """Which exception is open, counted from 1: a decision that names it decides no other."""
     resolutions: tuple[str, ...] = ()
     """What a person may do about it now."""

@@ -124,7 +124,7 @@ class CalendarEvent(Value):
     """The same for every delivery of the same news."""
 
 
-class OfficeBack(Value):
+class OfficeOnline(Value):
     """Practices' own systems take writes in again."""
 
     account: str

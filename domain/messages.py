@@ -212,21 +212,22 @@ _REASONS = {
     Reason.LANDING_UNCLEAR: "The office's own system may or may not have the appointment: look there, then "
     "approve it or pick another time.",
     Reason.AWAITING_OFFICE: "Sent to the office's own system, which has not taken it in yet; nothing to do now.",
-    Reason.OFFICE_OFF: "The office's own system is off; it takes the appointment in when it is back. Nothing to do.",
+    Reason.OFFICE_OFFLINE: "The office's own system is off; it takes the appointment in when it is back. "
+    "Nothing to do.",
     Reason.AWAITING_CONFIRMATION: "Approved and in the calendar. The office's own system is off; the appointment is "
     "confirmed when it is back. Nothing to do now.",
     Reason.NOT_CONFIRMED: "Approved and in the calendar, but the office's own system has been off, so that it could "
     "not be marked as confirmed. Mark it there, then approve.",
     Reason.TOO_MANY_OPEN: "This contact already has several open requests.",
     Reason.NOT_REACHED: "The patient could not be told what became of the booking: please call.",
-    Reason.NOT_TAKEN_BACK: "What was called off may still be in the calendar: look there. We go on trying.",
+    Reason.NOT_RELEASED: "What was called off may still be in the calendar: look there. We go on trying.",
     Reason.NO_ANSWER: "The practice system has not answered for a while: look into the calendar. We go on trying.",
     Reason.CALL_ONLY: "This service is booked by phone.",
     Reason.OUTSIDE_RULES: "The time is outside what the office offers online.",
     Reason.NOT_FOR_NEW_PATIENTS: "This service is for patients of the office, and no chart fits.",
     Reason.NOT_FOR_EXISTING_PATIENTS: "This service is for new patients, and a chart fits.",
     Reason.DECLINED_BY_STAFF: "The office declined the request.",
-    Reason.WITHDRAWN: "The patient took it back.",
+    Reason.CANCELLED_BY_PATIENT: "The patient took it back.",
     Reason.EXPIRED: "Nobody decided before the visit would have begun.",
 }
 
@@ -237,7 +238,7 @@ def public_status(status: Status, reason: Reason | None) -> str:
         return "This time is no longer free. Pick another, or we will contact you."
     if status is Status.DECLINED and reason in (Reason.CALL_ONLY, Reason.OUTSIDE_RULES):
         return plain_reason(reason)
-    if status is Status.RECEIVED and reason is Reason.OFFICE_OFF:
+    if status is Status.RECEIVED and reason is Reason.OFFICE_OFFLINE:
         return (
             "The practice's own system cannot be reached right now. Your time is requested, but not booked yet; "
             "you will hear from us as soon as it is in."

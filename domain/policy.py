@@ -17,17 +17,17 @@ class EmailContent(StrEnum):
 class LandingPolicy(Value):
     """How long a write that is on its way to the practice's own system may take, and who is told when."""
 
-    look_after: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (0.5, 1, 2, 5, 10, 20, 30))
+    check_after: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (0.5, 1, 2, 5, 10, 20, 30))
     """Looks by our own account, each so long after the one before; then ever more rarely. Each may cost money."""
-    look_while_off: timedelta = timedelta(hours=1)
+    check_while_offline: timedelta = timedelta(hours=1)
     """While the office is known to be off, so often it is asked whether it is back; that it is back is told, too."""
-    tell_patient_after: timedelta = timedelta(minutes=10)
+    notify_patient_after: timedelta = timedelta(minutes=10)
     """A patient who was promised nothing yet is told that the request was received."""
-    patience: timedelta = timedelta(hours=12)
+    max_wait: timedelta = timedelta(hours=12)
     """After so long, in which the office was on, a person is asked."""
-    margin: timedelta = timedelta(hours=4)
+    lead_time: timedelta = timedelta(hours=4)
     """A person is asked so long before the visit at the latest."""
-    at_least: timedelta = timedelta(minutes=5)
+    min_wait: timedelta = timedelta(minutes=5)
     """However soon the visit is, an office gets so long before a person is asked."""
 
 

@@ -9,7 +9,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from runtime.codec import EncryptionCodec, Keyring
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
-from runtime.unmoved import AskingAgain, Unmoved
+from runtime.query_guard import AskingAgain, Unmoved
 
 PASSED_THROUGH = (
     "domain",

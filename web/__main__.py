@@ -18,7 +18,7 @@ from runtime.process import run_until_told
 from settings import ConfigurationError, Settings
 from web.news import NewsDesk
 from web.webhooks import webhooks_app
-from workflows.contracts import CalendarNews
+from workflows.booking.messages import AppointmentEvent
 
 log = structlog.get_logger("web")
 
@@ -32,7 +32,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         systems, ledger = await stack.enter_async_context(connections(settings, practice))
         temporal = await connect(settings)
 
-        async def tell(booking: str, news: CalendarNews) -> bool:
+        async def tell(booking: str, news: AppointmentEvent) -> bool:
             try:
                 return await calendar_news.tell(temporal, booking, news)
             except RPCError as failure:
@@ -45,7 +45,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 if place.connection in reached and (not offices or place.practice_system_id in offices)
             ]
             try:
-                return await calendar_news.tell_office_is_back(temporal, waiting)
+                return await calendar_news.signal_office_online(temporal, waiting)
             except RPCError as failure:
                 raise Unavailable(f"Temporal: {failure.status.name}") from None
 

@@ -9,12 +9,12 @@ import structlog
 from adapters.errors import NotFound, Unreadable
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
-from domain.calendar import CalendarEvent, EventKind, OfficeBack
-from workflows.contracts import CalendarNews
+from domain.calendar import CalendarEvent, EventKind, OfficeOnline
+from workflows.booking.messages import AppointmentEvent
 
 log = structlog.get_logger("news")
 
-Tell = Callable[[str, CalendarNews], Awaitable[bool]]
+Tell = Callable[[str, AppointmentEvent], Awaitable[bool]]
 Wake = Callable[[Collection[str]], Awaitable[int]]
 
 
@@ -34,11 +34,11 @@ class NewsDesk:
         self._tell = tell
         self._wake = wake
 
-    async def pass_on(self, event: CalendarEvent | OfficeBack) -> None:
+    async def pass_on(self, event: CalendarEvent | OfficeOnline) -> None:
         """Raises the errors of the adapters where it must come again: then nothing is remembered of it."""
         if event.account != self._account or await self._news.is_passed_on(event.key):
             return
-        if isinstance(event, OfficeBack):
+        if isinstance(event, OfficeOnline):
             log.info("an office is back", bookings=await self._wake(event.locations))
         else:
             await self._pass_on(event)
@@ -47,7 +47,7 @@ class NewsDesk:
     async def _pass_on(self, event: CalendarEvent) -> None:
         booking = await self._booking(event)
         if booking is not None:
-            news = CalendarNews(kind=event.kind, appointment_id=event.appointment_id, landing=event.landing)
+            news = AppointmentEvent(kind=event.kind, appointment_id=event.appointment_id, landing=event.landing)
             is_open = await self._tell(booking, news)
             log.info("news", kind=event.kind, booking=booking, booking_is_open=is_open)
 

@@ -14,7 +14,6 @@ from adapters.ascend.events import Events
 from adapters.ascend.listing import ALL, Listing, instant_text, where
 from adapters.ascend.transport import Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, SlotTaken, Unavailable
-from adapters.kept import Kept
 from adapters.practice_system import (
     Capabilities,
     Hold,
@@ -25,10 +24,11 @@ from adapters.practice_system import (
     PatientQuery,
     Permit,
     ReferenceData,
-    TakenBack,
+    ReleaseOutcome,
 )
 from adapters.rows import check_ours
 from adapters.shared_reads import SharedReads
+from adapters.ttl_cache import StaleOkCache
 from domain.calendar import Appointment, Block, Calendar
 from domain.interval import Interval
 from domain.patient import Chart
@@ -59,7 +59,7 @@ class AscendSystem:
         self._listing = Listing(self._transport, config.page_size)
         self._edits = Edits(self._transport)
         self._events = Events(self._listing, config.blocks_for)
-        self._kept = Kept(config.reference_data_for)
+        self._kept = StaleOkCache(config.reference_data_for)
         self._days: SharedReads[list[Appointment]] = SharedReads()
 
     @property
@@ -126,7 +126,7 @@ class AscendSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return wire.appointment(await self._edits.read(appointment_id))
 
-    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+    async def accepts_writes(self, location: str, *, since: datetime | None = None) -> bool:
         """Nothing is queued: what cannot be written is refused."""
         return True
 
@@ -169,13 +169,13 @@ class AscendSystem:
 
     async def withdraw(
         self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
-    ) -> TakenBack:
+    ) -> ReleaseOutcome:
         def broken(row: wire.Row) -> wire.Row | None:
             return _broken(row, reference, wire.UNTOUCHED, wrote, wrote_for)
 
         return await _taken_back(self._edits.delete(appointment_id, broken))
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
         def broken(row: wire.Row) -> wire.Row | None:
             return _broken(row, reference, wire.AHEAD, note=f"{row.get('note') or ''}\n{reason}".strip())
 
@@ -280,11 +280,11 @@ def _broken(
     return wire.rewritten(row, status="BROKEN", **changes)
 
 
-async def _taken_back(work: Awaitable[object]) -> TakenBack:
+async def _taken_back(work: Awaitable[object]) -> ReleaseOutcome:
     try:
         await work
     except NotFound:
-        return TakenBack.DONE
+        return ReleaseOutcome.RELEASED
     except _Theirs:
-        return TakenBack.KEPT
-    return TakenBack.DONE
+        return ReleaseOutcome.KEPT_BY_DESK
+    return ReleaseOutcome.RELEASED

@@ -23,7 +23,7 @@ class OfficeStatus:
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
 
-    async def takes_writes(self, location: str, since: datetime | None) -> bool:
+    async def accepts_writes(self, location: str, since: datetime | None) -> bool:
         async with self._reading:
             now = datetime.now(UTC)
             if self._read_at is None or self._read_at < max(now - self._lasts, since or self._read_at):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from adapters.errors import Misconfigured, NotAuthorized, NotFound, OfficeOff, OutsideError, Refused, SlotTaken
+from adapters.errors import Misconfigured, NotAuthorized, NotFound, OfficeOffline, OutsideError, Refused, SlotTaken
 
 NOT_LANDED = timedelta(minutes=1)
 """A write that must wait for the office is tried again after so long: every try costs."""
@@ -35,7 +35,7 @@ MEANINGS = (
     Meaning("configured for the requested slot", "type_not_allowed", Refused),
     Meaning("already exists - id=", "duplicate_patient", DuplicatePatient),
     Meaning("phone number is invalid", "invalid_phone", Refused),
-    Meaning("not synced with the pms", "not_landed", OfficeOff),
+    Meaning("not synced with the pms", "not_landed", OfficeOffline),
     Meaning("already cancelled", "already_cancelled", Refused),
     Meaning("missing parameter", "missing_parameter", Misconfigured),
     Meaning("blank values not allowed", "blank_parameter", Misconfigured),
@@ -61,4 +61,4 @@ def _error(meaning: Meaning, reason: str, said: str) -> OutsideError:
         return DuplicatePatient(reason, found[1]) if found else Refused(reason, code=meaning.code)
     if issubclass(meaning.kind, Refused):
         return meaning.kind(reason, code=meaning.code)
-    return OfficeOff(reason, NOT_LANDED)
+    return OfficeOffline(reason, NOT_LANDED)

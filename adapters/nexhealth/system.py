@@ -7,7 +7,6 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable
-from adapters.kept import Kept
 from adapters.nexhealth import subscriptions, wire
 from adapters.nexhealth.account import Account
 from adapters.nexhealth.config import NexHealthConfig
@@ -27,10 +26,11 @@ from adapters.practice_system import (
     PatientQuery,
     Permit,
     ReferenceData,
-    TakenBack,
+    ReleaseOutcome,
 )
 from adapters.rows import check_ours
 from adapters.shared_reads import SharedReads
+from adapters.ttl_cache import StaleOkCache
 from domain.calendar import Appointment, AppointmentStatus, Calendar, LandingState, Window
 from domain.interval import Interval
 from domain.matching import name_key
@@ -53,7 +53,7 @@ class NexHealthSystem:
         self._profile = PROFILES[config.system]
         self._transport = Transport(config, account or Account())
         self._days: SharedReads[list[Row]] = SharedReads()
-        self._kept = Kept(config.reference_data_for)
+        self._kept = StaleOkCache(config.reference_data_for)
         self._offices = OfficeStatus(self._transport, config.office_status_for)
 
     @property
@@ -112,8 +112,8 @@ class NexHealthSystem:
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return self._appointment(await self._item(APPOINTMENTS, appointment_id))
 
-    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
-        return await self._offices.takes_writes(location, since)
+    async def accepts_writes(self, location: str, *, since: datetime | None = None) -> bool:
+        return await self._offices.accepts_writes(location, since)
 
     async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
         place = await self._location(hold.location)
@@ -160,7 +160,7 @@ class NexHealthSystem:
 
     async def withdraw(
         self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
-    ) -> TakenBack:
+    ) -> ReleaseOutcome:
         async def is_ours(row: Row, seen: Appointment) -> bool:
             tentative = seen.status is AppointmentStatus.TENTATIVE
             where_we_wrote = not wrote or seen.slot in wrote
@@ -168,7 +168,7 @@ class NexHealthSystem:
 
         return await self._take_back(appointment_id, reference, is_ours)
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
         """The practice's system keeps it as cancelled; it has no room for the reason."""
 
         async def is_ours(_row: Row, seen: Appointment) -> bool:
@@ -286,28 +286,28 @@ class NexHealthSystem:
 
     async def _take_back(
         self, appointment_id: str, reference: str, is_ours: Callable[[Row, Appointment], Awaitable[bool]]
-    ) -> TakenBack:
+    ) -> ReleaseOutcome:
         leaves_by = _leaves_by()
         try:
             row = await self._item(APPOINTMENTS, appointment_id)
         except NotFound:
-            return TakenBack.DONE
+            return ReleaseOutcome.RELEASED
         seen = self._appointment(row)
         if not seen.status.occupies_chair:
-            return TakenBack.DONE
+            return ReleaseOutcome.RELEASED
         if seen.reference != reference or not await is_ours(row, seen):
-            return TakenBack.KEPT
+            return ReleaseOutcome.KEPT_BY_DESK
         try:
             await self._patch(appointment_id, {"cancelled": True}, leaves_by)
         except NotFound:
-            return TakenBack.DONE
+            return ReleaseOutcome.RELEASED
         except Refused as refusal:
             if refusal.code != "already_cancelled":
                 raise
         except OutcomeUnknown:
             if (await self.get_appointment(appointment_id)).status.occupies_chair:
                 raise
-        return TakenBack.DONE
+        return ReleaseOutcome.RELEASED
 
     async def _is_given_away(self, row: Row, patient: str, wrote_for: Collection[str]) -> bool:
         """To another patient, by the desk. With the first appointment a new patient's chart gets another id, and a

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeBack
+from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.reference import reference_in
 
 OFFICE_BACK = "sync_status_write_change"
@@ -58,7 +58,7 @@ def _signature(secret: str, timestamp: str, text: bytes) -> bytes:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + text, hashlib.sha256).hexdigest().encode()
 
 
-def events(raw: bytes) -> tuple[CalendarEvent | OfficeBack, ...]:
+def events(raw: bytes) -> tuple[CalendarEvent | OfficeOnline, ...]:
     """The news in a delivery; none where it is of a kind we have no use for, whatever else it holds.
 
     Raises NotAnEvent where it should be of use, and cannot be read.
@@ -77,7 +77,7 @@ def events(raw: bytes) -> tuple[CalendarEvent | OfficeBack, ...]:
         raise NotAnEvent("a delivery that cannot be read") from None
 
 
-def _office_back(account: str, data: Any, raw: bytes) -> tuple[OfficeBack, ...]:
+def _office_back(account: str, data: Any, raw: bytes) -> tuple[OfficeOnline, ...]:
     """What the data looks like is not documented: where no locations are found, it may be any."""
     for nested in ("sync_status", "sync_statuses"):
         data = data.get(nested, data) if isinstance(data, dict) else data
@@ -86,7 +86,7 @@ def _office_back(account: str, data: Any, raw: bytes) -> tuple[OfficeBack, ...]:
     if sources and not green:
         return ()
     named = [str(place["id"]) for row in green for place in row.get("locations") or ()]
-    return (OfficeBack(account=account, locations=tuple(named), key=hashlib.sha256(raw).hexdigest()),)
+    return (OfficeOnline(account=account, locations=tuple(named), key=hashlib.sha256(raw).hexdigest()),)
 
 
 def _event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:

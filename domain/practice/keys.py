@@ -164,11 +164,11 @@ class ConnectionKeys(Keys):
     consistency_delay: Duration = timedelta(seconds=3)
     resend_after: Duration | None = None
     late_commit: Duration = timedelta(seconds=60)
-    look_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().look_after
-    look_while_off: Length = LandingPolicy().look_while_off
-    tell_patient_after: Duration = LandingPolicy().tell_patient_after
-    landing_patience: Length = LandingPolicy().patience
-    landing_margin: Duration = LandingPolicy().margin
+    check_after: Annotated[tuple[Length, ...], Field(min_length=1)] = LandingPolicy().check_after
+    check_while_offline: Length = LandingPolicy().check_while_offline
+    notify_patient_after: Duration = LandingPolicy().notify_patient_after
+    landing_max_wait: Length = LandingPolicy().max_wait
+    landing_lead_time: Duration = LandingPolicy().lead_time
 
     @property
     def reached_by(self) -> str:

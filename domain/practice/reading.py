@@ -60,11 +60,11 @@ def practice_from(content: Mapping[str, Any]) -> Practice:
 
 def _connection(keys: ConnectionKeys) -> Connection:
     landing = LandingPolicy(
-        look_after=keys.look_after,
-        look_while_off=keys.look_while_off,
-        tell_patient_after=keys.tell_patient_after,
-        patience=keys.landing_patience,
-        margin=keys.landing_margin,
+        check_after=keys.check_after,
+        check_while_offline=keys.check_while_offline,
+        notify_patient_after=keys.notify_patient_after,
+        max_wait=keys.landing_max_wait,
+        lead_time=keys.landing_lead_time,
     )
     same = {name: value for name, value in keys if name in Connection.model_fields}
     resolved = {"kind": keys.reached_by, "landing": landing, "resend_after": keys.resends_after}

@@ -22,7 +22,7 @@ class Facts:
     now: datetime
     asked_at: datetime | None = None
     """When it was asked for, where the answer took its time: notice, cut-off and horizon are judged at that instant."""
-    attended: bool = False
+    staff_override: bool = False
     """A person of the practice has it in hand: notice, cut-off and horizon are not judged any more."""
     claims: tuple[Slot, ...] = ()
     """Other bookings of ours that are being written now."""
@@ -71,7 +71,7 @@ def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
         yield Conflict(cause=Cause.RULE)
     if start <= facts.now:
         yield Conflict(cause=Cause.NOTICE)
-    elif not facts.attended:
+    elif not facts.staff_override:
         yield from _asked_in_time(start, facts.asked_at or facts.now, rule)
     local_start = start.astimezone(rule.tz)
     opened = _opening_around(slot.time, rule)

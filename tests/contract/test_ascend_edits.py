@@ -10,7 +10,7 @@ import pytest
 from adapters.ascend import AscendSystem, edits
 from adapters.ascend.fresh_rows import FRESH
 from adapters.errors import NotFound, Refused, SlotTaken, Unavailable
-from adapters.practice_system import Hold, TakenBack
+from adapters.practice_system import Hold, ReleaseOutcome
 from domain.calendar import Appointment, AppointmentStatus
 from tests.contract.test_ascend import CHAIR, DAY, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk, hold
 from tests.support.practice_systems import ascend_at, at_any_time
@@ -97,7 +97,7 @@ async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
     sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     with pytest.raises(Unavailable):
         await woken(sleeper, sandbox, monkeypatch)
-    assert await ascend.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
+    assert await ascend.withdraw(placed.id, wanted.reference) is ReleaseOutcome.KEPT_BY_DESK
 
 
 async def test_a_row_of_a_calendar_is_written_back_no_later_than_one_read_by_itself(
@@ -128,7 +128,7 @@ async def test_a_400_over_something_in_the_way_means_that_the_time_is_taken(
     sandbox.settings(overlap="reject_400")
     with pytest.raises(SlotTaken):
         await (ascend.confirm_hold if way == "confirm" else ascend.move)(placed.id, wanted)
-    assert await ascend.withdraw(placed.id, wanted.reference) is TakenBack.DONE
+    assert await ascend.withdraw(placed.id, wanted.reference) is ReleaseOutcome.RELEASED
 
 
 async def test_a_400_with_nothing_in_the_way_is_a_refusal(sandbox: SandboxControl, ascend: AscendSystem) -> None:

@@ -9,9 +9,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import chart_turn
+from activities import chart_lease
 from activities.connections import Connections
-from activities.patients import ChartToCreate, PatientActivities
+from activities.patients import CreateChartInput, PatientActivities
 from adapters.ascend import AscendSystem
 from adapters.errors import OutcomeUnknown, RateLimited, Unavailable
 from adapters.ledger import Ledger
@@ -41,7 +41,7 @@ class Charts:
         parts = Connections(practice=practice_from(content), systems={"ascend-main": system}, ledger=ledger)
         self._activities = PatientActivities(parts, KeyedHash(b"k" * 32))
 
-    async def create(self, given: ChartToCreate, attempt: int = 1) -> Match:
+    async def create(self, given: CreateChartInput, attempt: int = 1) -> Match:
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, attempt=attempt)
         return await environment.run(self._activities.create_chart, given)
@@ -52,8 +52,8 @@ def charts(ledger: Ledger, ascend: AscendSystem) -> Charts:
     return Charts(ledger, ascend)
 
 
-def for_booking() -> ChartToCreate:
-    return ChartToCreate(reference=new_reference(), location="oakland", person=NOVA, language="en")
+def for_booking() -> CreateChartInput:
+    return CreateChartInput(reference=new_reference(), location="oakland", person=NOVA, language="en")
 
 
 def ids(sandbox: SandboxControl) -> list[str]:
@@ -132,7 +132,7 @@ async def test_an_attempt_that_slept_after_its_permission_sends_nothing(
 ) -> None:
     asleep = datetime.now(UTC) - timedelta(seconds=45)
     with monkeypatch.context() as before:
-        before.setattr(chart_turn, "utc_now", lambda: asleep)
+        before.setattr(chart_lease, "utc_now", lambda: asleep)
         with pytest.raises(Unavailable):
             await charts.create(for_booking())
     assert ids(sandbox) == []
@@ -156,7 +156,7 @@ async def test_a_chart_that_comes_even_later_is_seen_and_a_person_picks(
     given = for_booking()
     with pytest.raises(OutcomeUnknown):
         await charts.create(given)
-    monkeypatch.setattr(chart_turn, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=2))
+    monkeypatch.setattr(chart_lease, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=2))
     sandbox.fault(system="ascend", method="POST", path="/v1/patients$", kind="hold_before", seconds=60)
     creating = asyncio.create_task(charts.create(given, attempt=2))
     while not (sandbox.held() and ids(sandbox)):

@@ -11,9 +11,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import holds
 from activities.connections import Connections
-from activities.hold_contracts import HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
+from activities.hold_contracts import CheckLandingInput, ConfirmHoldInput, HoldResult, WriteHoldInput, WriteRecord
 from activities.holds import HoldActivities
-from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
+from activities.release import ReleaseActivities, ReleaseInput, ReleaseResult
 from adapters.ascend import AscendSystem
 from adapters.errors import OutsideError, Unavailable
 from adapters.ledger import Claim, ClaimLost, Ledger
@@ -36,20 +36,20 @@ def slot(chair: int, start: datetime = NINE) -> Slot:
     return Slot(time=span(start, 30), provider=DENTIST, operatory=CHAIRS[chair])
 
 
-def to_write(reference: str, where: Slot) -> HoldToWrite:
-    return HoldToWrite(reference=reference, location="oakland", service="consult", slot=where, patient=PATIENT)
+def to_write(reference: str, where: Slot) -> WriteHoldInput:
+    return WriteHoldInput(reference=reference, location="oakland", service="consult", slot=where, patient=PATIENT)
 
 
 def consultation(reference: str, where: Slot) -> Hold:
     return Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
 
 
-async def written_by(parts: Connections, given: HoldToWrite) -> HoldWritten:
+async def written_by(parts: Connections, given: WriteHoldInput) -> HoldResult:
     return await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
 
 
-async def withdrawn_by(parts: Connections, given: HoldToWithdraw) -> HoldWithdrawn:
-    return await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, given)
+async def withdrawn_by(parts: Connections, given: ReleaseInput) -> ReleaseResult:
+    return await ActivityEnvironment().run(ReleaseActivities(parts).release_hold, given)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the
     late = consultation(reference, slot(0))
     await parts.systems["ascend-main"].place_hold(late, at_any_time)
     await claimed(parts, reference, slot(1))
-    writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
+    writes = tuple(WriteRecord(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
     written = await written_by(parts, given)
     assert written.appointment is not None
@@ -96,7 +96,7 @@ async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
     noon = NINE + timedelta(hours=3)
     sandbox.desk(do="move", id=held.id, start=noon.isoformat())
     confirmed = await ActivityEnvironment().run(
-        holds.confirm_hold, HoldToConfirm(**dict(given), appointment_id=held.id)
+        holds.confirm_hold, ConfirmHoldInput(**dict(given), appointment_id=held.id)
     )
     assert confirmed.appointment is not None
     assert confirmed.appointment.time.start == noon
@@ -117,7 +117,7 @@ async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections,
     slots = (slot(0), slot(0, NINE + timedelta(days=7)))
     for where in slots:
         await system.place_hold(consultation(reference, where), at_any_time)
-    given = HoldToWithdraw(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
+    given = ReleaseInput(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
     await withdrawn_by(parts, given)
     assert sandbox.state()["appointments"] == []
 
@@ -225,7 +225,7 @@ async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(
     placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
     sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     await claimed(parts, reference, slot(1))
-    writes = tuple(Write(slot=where, patient=PATIENT) for where in (earlier, slot(1)))
+    writes = tuple(WriteRecord(slot=where, patient=PATIENT) for where in (earlier, slot(1)))
     given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
     main = parts.practice.connection("ascend-main").model_copy(update={"consistency_delay": timedelta(minutes=1)})
     slowly = replace(parts, practice=parts.practice.model_copy(update={"connections": (main,)}))
@@ -252,21 +252,21 @@ async def test_an_attempt_that_slept_after_it_asserted_its_claim_sends_nothing(
 async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections, sandbox: SandboxControl) -> None:
     reference, system = new_reference(), parts.systems["ascend-main"]
     hold = consultation(reference, slot(0))
-    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
+    given = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
 
-    async def taken_back(**known: object) -> HoldWithdrawn:
+    async def taken_back(**known: object) -> ReleaseResult:
         asked = given.model_copy(update=known)
         return await withdrawn_by(parts, asked)
 
     ours, theirs = [(await system.place_hold(hold, at_any_time)).id for _ in range(2)]
     sandbox.desk(do="set_status", id=theirs, status="BROKEN")
-    assert (await taken_back(appointment_id=ours, leave=(ours,))).taken == ()
+    assert (await taken_back(appointment_id=ours, keep_ids=(ours,))).taken == ()
     assert (await taken_back(appointment_id=ours)).taken == (ours,)
     assert (await taken_back(appointment_id=ours)).taken == ()
-    assert await taken_back(appointment_id=theirs) == HoldWithdrawn()
+    assert await taken_back(appointment_id=theirs) == ReleaseResult()
     sandbox.desk(do="set_status", id=theirs, status="CONFIRMED")
-    assert [kept.id for kept in (await taken_back(appointment_id=theirs, taken_back=(ours,))).kept] == [theirs]
-    assert (await taken_back(appointment_id=theirs, taken_back=(theirs,))).taken == (theirs,)
+    assert [kept.id for kept in (await taken_back(appointment_id=theirs, released_before=(ours,))).kept] == [theirs]
+    assert (await taken_back(appointment_id=theirs, released_before=(theirs,))).taken == (theirs,)
 
 
 async def test_a_hold_to_which_the_desk_gave_the_right_chart_stays_when_it_expires(
@@ -278,7 +278,7 @@ async def test_a_hold_to_which_the_desk_gave_the_right_chart_stays_when_it_expir
     held = (await written_by(parts, placeholder)).appointment
     assert held is not None
     sandbox.desk(do="move", id=held.id, patient=theirs)
-    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
+    given = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
     withdrawn = await withdrawn_by(parts, given)
     assert [(kept.id, kept.patient) for kept in withdrawn.kept] == [(held.id, theirs)]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
@@ -292,7 +292,7 @@ async def test_what_was_left_at_an_earlier_time_and_given_to_another_patient_is_
     placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
     sandbox.desk(do="move", id=placed.id, patient="9000000000304")
     await claimed(parts, reference, slot(1))
-    writes = tuple(Write(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
+    writes = tuple(WriteRecord(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
     given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
     written = await written_by(parts, given)
     assert written.appointment is not None
@@ -303,8 +303,10 @@ async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections,
     reference, system = new_reference(), parts.systems["ascend-main"]
     hold = consultation(reference, slot(0))
     placed = await system.place_hold(hold, at_any_time)
-    given = HoldToWithdraw(reference=reference, location="oakland", start=NINE, slots=(slot(0),), twice=(placed.id,))
-    swept = await ActivityEnvironment().run(WithdrawalActivities(parts).sweep_twins, given)
+    given = ReleaseInput(
+        reference=reference, location="oakland", start=NINE, slots=(slot(0),), released_twice=(placed.id,)
+    )
+    swept = await ActivityEnvironment().run(ReleaseActivities(parts).remove_leftovers, given)
     assert ([kept.id for kept in swept.kept], swept.taken) == ([placed.id], ())
 
 
@@ -318,10 +320,10 @@ async def test_a_hold_that_gives_way_at_an_earlier_time_is_not_said_to_stand(
     where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
     theirs = sandbox.desk(do="book", start=slot(0).time.start.isoformat(), **where)
     wanted = slot(0, NINE + timedelta(hours=3))
-    writes = tuple(Write(slot=where, patient=PATIENT) for where in (slot(0), wanted))
+    writes = tuple(WriteRecord(slot=where, patient=PATIENT) for where in (slot(0), wanted))
     given = to_write(reference, wanted).model_copy(update={"writes": writes, "replaces": placed.id})
     seen = await ActivityEnvironment().run(
-        HoldActivities(parts).await_landing, LandingToCheck(**dict(given), appointment_id=placed.id)
+        HoldActivities(parts).check_landing, CheckLandingInput(**dict(given), appointment_id=placed.id)
     )
     assert seen.appointment is None
     assert [conflict.appointment for conflict in seen.conflicts] == [theirs["id"]]

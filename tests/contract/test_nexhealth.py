@@ -18,7 +18,7 @@ from adapters.nexhealth import system as nexhealth_system
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
-from adapters.practice_system import NewChart, PatientQuery, TakenBack
+from adapters.practice_system import NewChart, PatientQuery, ReleaseOutcome
 from domain.calendar import AppointmentStatus, CalendarEvent, EventKind, LandingState
 from domain.interval import Interval
 from domain.patient import Address, ChartStatus
@@ -322,7 +322,7 @@ async def test_a_hold_is_taken_back_under_whatever_chart_a_new_patient_or_a_chil
         (seen,) = await dentrix.system.find_by_reference(wanted.reference, "101", wanted.slot.time.start)
         assert (seen.patient == wanted.patient) == (placeholders == "adopted" and wanted is not guarded)
         taken = await dentrix.system.withdraw(seen.id, wanted.reference, wrote_for=[wanted.patient])
-        assert taken is TakenBack.DONE
+        assert taken is ReleaseOutcome.RELEASED
 
 
 # Writes, and how they land
@@ -414,7 +414,7 @@ async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
     dentrix.sandbox.release()
     with pytest.raises(Unavailable):
         await sleeper
-    assert await dentrix.system.withdraw(placed.id, wanted.reference) is TakenBack.KEPT
+    assert await dentrix.system.withdraw(placed.id, wanted.reference) is ReleaseOutcome.KEPT_BY_DESK
 
 
 async def test_what_was_cancelled_is_left_out_also_where_its_times_cannot_be_read(

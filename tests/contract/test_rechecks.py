@@ -7,10 +7,10 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections, utc_now
-from activities.hold_contracts import HoldToConfirm, Write
+from activities.hold_contracts import ConfirmHoldInput, WriteRecord
 from activities.holds import HoldActivities
-from activities.slots import SlotActivities, SlotCheck, SlotWanted, outlook
-from activities.withdrawals import HoldToWithdraw, WithdrawalActivities
+from activities.release import ReleaseActivities, ReleaseInput
+from activities.slots import SlotActivities, SlotCheck, SlotRequest, outlook
 from adapters.ascend import AscendSystem
 from adapters.ledger import Ledger
 from adapters.ledger.claims import CONTACT_LIMIT
@@ -54,7 +54,7 @@ class Desk:
 
     async def checks(self, parts: Connections, **wanted: Any) -> SlotCheck:
         asked = {"reference": new_reference(), "location": "oakland", "service": "cleaning", "start": ELEVEN}
-        given = SlotWanted.model_validate(asked | {"claim_until": utc_now() + timedelta(hours=1)} | wanted)
+        given = SlotRequest.model_validate(asked | {"claim_expires_at": utc_now() + timedelta(hours=1)} | wanted)
         return await ActivityEnvironment().run(SlotActivities(parts, KeyedHash(b"k" * 32)).recheck_slot, given)
 
 
@@ -88,11 +88,11 @@ async def test_what_the_desk_confirmed_as_its_hold_expired_counts_for_the_cap(de
     placed = await desk.system.place_hold(hold, at_any_time)
     desk.sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     place = {"reference": reference, "location": "oakland", "appointment_id": placed.id}
-    expired = HoldToWithdraw(**place, start=ELEVEN, slots=(slot,), patients=(PATIENT,))
-    kept = await ActivityEnvironment().run(WithdrawalActivities(parts).withdraw_hold, expired)
+    expired = ReleaseInput(**place, start=ELEVEN, slots=(slot,), patients=(PATIENT,))
+    kept = await ActivityEnvironment().run(ReleaseActivities(parts).release_hold, expired)
     assert [appointment.id for appointment in kept.kept] == [placed.id]
-    write = Write(slot=slot, patient=PATIENT)
-    adopted = HoldToConfirm(**place, service="cleaning", slot=slot, patient=PATIENT, writes=(write,))
+    write = WriteRecord(slot=slot, patient=PATIENT)
+    adopted = ConfirmHoldInput(**place, service="cleaning", slot=slot, patient=PATIENT, writes=(write,))
     confirmed = await ActivityEnvironment().run(HoldActivities(parts).confirm_hold, adopted)
     assert confirmed.appointment is not None
     assert await desk.ledger.claims.booked("oakland", "cleaning", DAY, DAY, utc_now()) == {DAY: 1}

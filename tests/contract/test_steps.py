@@ -12,10 +12,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections, utc_now
-from activities.hold_contracts import HoldToConfirm, HoldToWrite, LandingToCheck
+from activities.hold_contracts import CheckLandingInput, ConfirmHoldInput, WriteHoldInput
 from activities.holds import LOOKS_APART, HoldActivities
-from activities.patients import ChartToCreate, PatientActivities
-from activities.slots import SlotActivities, SlotWanted
+from activities.patients import CreateChartInput, PatientActivities
+from activities.slots import SlotActivities, SlotRequest
 from adapters.errors import NotAuthorized, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.ledger import Claim, Ledger
 from domain.booking import Reason
@@ -44,7 +44,9 @@ def practice_with(**service: Any) -> Practice:
 
 
 CLAIMED_FOR = timedelta(minutes=5)
-WANTED = SlotWanted(reference=new_reference(), location="portland", service="cleaning", start=NINE, claim_until=NINE)
+WANTED = SlotRequest(
+    reference=new_reference(), location="portland", service="cleaning", start=NINE, claim_expires_at=NINE
+)
 
 
 class Steps:
@@ -60,19 +62,19 @@ class Steps:
         self.slots = SlotActivities(connections, KeyedHash(b"k" * 32))
         self.run = ActivityEnvironment().run
 
-    async def claimed(self) -> HoldToWrite:
+    async def claimed(self) -> WriteHoldInput:
         hold = self.at.hold()
         given = {"reference": hold.reference, "location": "portland", "service": "cleaning", "slot": hold.slot}
         claim = Claim(**given, connection="main", local_day=NINE.date(), expires_at=utc_now() + CLAIMED_FOR)
         await self._ledger.claims.take(claim, utc_now())
-        return HoldToWrite(**given, patient=self.at.patient)
+        return WriteHoldInput(**given, patient=self.at.patient)
 
     async def booked(self, now: datetime) -> int:
         """So many count for the cap."""
         day = NINE.date()
         return (await self._ledger.claims.booked("portland", "cleaning", day, day, now)).get(day, 0)
 
-    async def held(self) -> tuple[HoldToWrite, Appointment]:
+    async def held(self) -> tuple[WriteHoldInput, Appointment]:
         given = await self.claimed()
         placed = (await self.run(self.holds.write_hold, given)).appointment
         assert placed is not None
@@ -172,12 +174,12 @@ async def test_what_was_certainly_not_written_does_not_count(
 async def test_a_chart_that_a_person_ruled_out_is_not_taken_because_the_partner_insists(steps: Steps) -> None:
     """NexHealth makes no second chart of the same name, birth date and phone: it answers with the first."""
     first = await steps.at.system.create_patient(new(steps.at), at_any_time)
-    given = ChartToCreate(
+    given = CreateChartInput(
         reference=new_reference(),
         location="portland",
         person=NOVA,
         language="en",
-        not_these=(first.id,),
+        excluded_ids=(first.id,),
         provider="202",
     )
     match = await steps.run(steps.patients.create_chart, given)
@@ -192,7 +194,7 @@ async def test_what_was_asked_in_time_is_booked_however_late_we_are(sandbox: San
         assert [conflict.cause for conflict in late.conflicts] == [Cause.NOTICE]
         in_time = WANTED.model_copy(update={"asked_at": NINE - notice})
         assert (await steps.run(steps.slots.recheck_slot, in_time)).slot is not None
-        by_hand = WANTED.model_copy(update={"attended": True})
+        by_hand = WANTED.model_copy(update={"staff_override": True})
         assert (await steps.run(steps.slots.recheck_slot, by_hand)).slot is not None
         await at.system.close()
 
@@ -218,8 +220,8 @@ async def test_what_the_office_refused_is_known_by_what_is_told_whatever_the_par
     given, placed = await steps.held()
     steps.at.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
     steps.at.settle()
-    told = LandingToCheck(**dict(given), appointment_id=placed.id, told=LandingState.REFUSED)
-    seen = (await steps.run(steps.holds.await_landing, told)).appointment
+    told = CheckLandingInput(**dict(given), appointment_id=placed.id, reported=LandingState.REFUSED)
+    seen = (await steps.run(steps.holds.check_landing, told)).appointment
     assert seen is not None
     assert (seen.id, seen.landing) == (placed.id, LandingState.REFUSED)
 
@@ -235,12 +237,12 @@ async def test_a_look_at_an_office_that_is_off_costs_one_call_for_all(steps: Ste
     given, placed = await steps.held()
     steps.at.sandbox.office(101, online=False)
     before = calls(steps.at)
-    look = LandingToCheck(**dict(given), appointment_id=placed.id)
+    look = CheckLandingInput(**dict(given), appointment_id=placed.id)
     for _ in range(5):
-        assert (await steps.run(steps.holds.await_landing, look)).office_off
+        assert (await steps.run(steps.holds.check_landing, look)).office_offline
     made = {call: n - before.get(call, 0) for call, n in calls(steps.at).items() if n > before.get(call, 0)}
     assert made == {"GET /sync_status": 1}
-    seen = await steps.run(steps.holds.await_landing, look.model_copy(update={"ask_first": False}))
+    seen = await steps.run(steps.holds.check_landing, look.model_copy(update={"check_online_first": False}))
     assert seen.appointment is not None
     assert seen.appointment.landing is LandingState.ACCEPTED
 
@@ -248,13 +250,13 @@ async def test_a_look_at_an_office_that_is_off_costs_one_call_for_all(steps: Ste
 async def test_who_heard_that_the_office_is_back_is_not_answered_from_memory(steps: Steps) -> None:
     given, placed = await steps.held()
     steps.at.sandbox.office(101, online=False)
-    look = LandingToCheck(**dict(given), appointment_id=placed.id)
-    assert (await steps.run(steps.holds.await_landing, look)).office_off
+    look = CheckLandingInput(**dict(given), appointment_id=placed.id)
+    assert (await steps.run(steps.holds.check_landing, look)).office_offline
     steps.at.sandbox.office(101, online=True)
     steps.at.settle()
-    assert (await steps.run(steps.holds.await_landing, look)).office_off
-    heard = look.model_copy(update={"on_since": utc_now()})
-    seen = await steps.run(steps.holds.await_landing, heard)
+    assert (await steps.run(steps.holds.check_landing, look)).office_offline
+    heard = look.model_copy(update={"online_since": utc_now()})
+    seen = await steps.run(steps.holds.check_landing, heard)
     assert seen.appointment is not None
     assert seen.appointment.landing is LandingState.LANDED
 
@@ -263,30 +265,30 @@ async def test_a_confirmation_waits_for_an_office_that_is_off_and_is_not_tried_i
     given, placed = await steps.held()
     steps.at.settle()
     steps.at.sandbox.office(101, online=False)
-    confirm = HoldToConfirm(**dict(given), appointment_id=placed.id)
+    confirm = ConfirmHoldInput(**dict(given), appointment_id=placed.id)
     first = await steps.run(steps.holds.confirm_hold, confirm)
-    assert (first.office_off, first.appointment) == (True, None)
+    assert (first.office_offline, first.appointment) == (True, None)
     before = calls(steps.at)
-    again = confirm.model_copy(update={"ask_first": True})
+    again = confirm.model_copy(update={"check_online_first": True})
     for _ in range(3):
-        assert (await steps.run(steps.holds.confirm_hold, again)).office_off
+        assert (await steps.run(steps.holds.confirm_hold, again)).office_offline
     made = {call: n - before.get(call, 0) for call, n in calls(steps.at).items() if n > before.get(call, 0)}
     assert made == {"GET /sync_status": 1}
     steps.at.sandbox.office(101, online=True)
-    done = await steps.run(steps.holds.confirm_hold, again.model_copy(update={"on_since": utc_now()}))
+    done = await steps.run(steps.holds.confirm_hold, again.model_copy(update={"online_since": utc_now()}))
     assert done.appointment is not None
     assert done.appointment.status is AppointmentStatus.CONFIRMED
 
 
 async def test_a_status_that_cannot_be_read_says_nothing_against_the_office(steps: Steps) -> None:
     steps.at.sandbox.fault(system="nexhealth", path="/sync_status", kind="status_before")
-    assert await steps.at.system.takes_writes("101")
-    assert await steps.at.system.takes_writes("101")
+    assert await steps.at.system.accepts_writes("101")
+    assert await steps.at.system.accepts_writes("101")
     assert calls(steps.at)["GET /sync_status"] == 1
 
 
 async def test_only_the_office_that_is_off_is_off(steps: Steps) -> None:
     steps.at.sandbox.office(102, online=False)
-    assert await steps.at.system.takes_writes("101")
-    assert not await steps.at.system.takes_writes("102")
-    assert await steps.at.system.takes_writes("999")
+    assert await steps.at.system.accepts_writes("101")
+    assert not await steps.at.system.accepts_writes("102")
+    assert await steps.at.system.accepts_writes("999")

@@ -22,7 +22,7 @@ from tests.support.practice_systems import NINE, at_any_time, bench
 from tests.support.sandbox import SandboxControl
 from web.news import NewsDesk
 from web.webhooks import webhooks_app
-from workflows.contracts import CalendarNews
+from workflows.booking.messages import AppointmentEvent
 
 AT = "2027-01-12T17:00:00.000Z"
 
@@ -38,7 +38,7 @@ class Door:
     woken: list[tuple[str, ...]] = field(default_factory=list)
     is_away: bool = False
 
-    async def tell(self, booking: str, news: CalendarNews) -> bool:
+    async def tell(self, booking: str, news: AppointmentEvent) -> bool:
         self.told.append((booking, news.appointment_id))
         return True
 

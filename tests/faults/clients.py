@@ -17,7 +17,7 @@ from domain.booking import BookingView, Reason, Status
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import Wish
 from tests.faults.practice import Place
-from workflows.contracts import NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import NewTime, Resolution, ResolutionKind
 
 PERSISTS_FOR = 40.0
 NOTE = "Please ring for Tansywhistle before."

@@ -26,7 +26,7 @@ from tests.faults.plan import PEOPLE, Plan, Wish
 from tests.faults.practice import late_charts, lost_writes
 from tests.faults.stack import MESSENGERS, FaultStack
 from tests.faults.troubles import AMBIGUOUS
-from workflows.contracts import workflow_id
+from workflows.booking.messages import workflow_id
 
 SETTLES_WITHIN = 170.0
 DRAINS_WITHIN = 45.0
@@ -71,7 +71,7 @@ async def _at_rest(stack: FaultStack, client: Client, bookings: BookingClient, r
         if await _timer_due_soon(client, request_id):
             return False
         view = await bookings.show(request_id)
-        if view.reason not in (Reason.AWAITING_OFFICE, Reason.OFFICE_OFF):
+        if view.reason not in (Reason.AWAITING_OFFICE, Reason.OFFICE_OFFLINE):
             return True
         return view.reference in stack.practice.untold(await stack.control("state"))
     except RPCError as error:

@@ -19,7 +19,7 @@ from tests.faults.plan import Stop
 from tests.faults.practice import ELSEWHERE, Visit
 from tests.faults.stack import TEMPORAL, FaultStack, Part
 from tests.faults.troubles import Trouble
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
 
 LOOK_EVERY = 0.04
 AT_LEAST, AT_MOST = 14.0, 35.0

@@ -34,7 +34,7 @@ from tests.faults.practice import Practice, Row, recovered
 from tests.faults.stack import WORKER, FaultStack
 from tests.faults.troubles import AMBIGUOUS
 from tests.faults.unguarded import UNGUARDED, control_plan
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 PLUGIN = holdfast_plugin(Keyring({"test": b"holdfast tests, not a secret key"}), "default")
 

@@ -22,15 +22,15 @@ from domain.request import BookingRequest, Person
 from domain.rules import HoursSpan, ServiceRule
 from tests.model.calendar import DELAY, MemoryCalendar
 from tests.model.stage import Actor, Fate, Stage, acting
-from workflows.contracts import BookingInput, Resolution, ResolutionKind
-from workflows.decisions import apply
-from workflows.desk import Desk
-from workflows.interruptions import Declined, NeedsStaff, Withdrawn
-from workflows.landing import Landing
-from workflows.practice_steps import PracticeSteps
-from workflows.state import BookingState
-from workflows.taking_back import TakingBack
-from workflows.undoing import Undoing
+from workflows.booking.decisions import apply
+from workflows.booking.desk import Desk
+from workflows.booking.interruptions import Declined, NeedsStaff, Withdrawn
+from workflows.booking.landing import Landing
+from workflows.booking.messages import BookingInput, Resolution, ResolutionKind
+from workflows.booking.state import BookingState
+from workflows.booking.taking_back import TakingBack
+from workflows.booking.undoing import Undoing
+from workflows.shared.activity_runner import PracticeSteps
 
 RESEND_AFTER = timedelta(seconds=15)
 HOLD_EXPIRY = timedelta(minutes=10)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
-from adapters.practice_system import Capabilities, Hold, NewChart, PatientQuery, Permit, ReferenceData, TakenBack
+from adapters.practice_system import Capabilities, Hold, NewChart, PatientQuery, Permit, ReferenceData, ReleaseOutcome
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
 from domain.interval import Interval
 from domain.patient import Chart
@@ -163,27 +163,27 @@ class MemoryCalendar:
 
     async def withdraw(
         self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
-    ) -> TakenBack:
+    ) -> ReleaseOutcome:
         fate = await self._stage.turn()
         row = self.appointments.get(appointment_id)
         if row is None or not row.status.occupies_chair:
-            return TakenBack.DONE
+            return ReleaseOutcome.RELEASED
         theirs = (bool(wrote) and row.slot not in wrote) or (bool(wrote_for) and row.patient not in wrote_for)
         if row.reference != reference or row.status is not AppointmentStatus.TENTATIVE or theirs:
-            return TakenBack.KEPT
+            return ReleaseOutcome.KEPT_BY_DESK
         self._answered(fate, lambda: self._remove(appointment_id))
-        return TakenBack.DONE
+        return ReleaseOutcome.RELEASED
 
-    async def cancel(self, appointment_id: str, reference: str, reason: str) -> TakenBack:
+    async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
         fate = await self._stage.turn()
         row = self.appointments.get(appointment_id)
         if row is None or not row.status.occupies_chair:
-            return TakenBack.DONE
+            return ReleaseOutcome.RELEASED
         if row.reference != reference:
-            return TakenBack.KEPT
+            return ReleaseOutcome.KEPT_BY_DESK
         broken = row.model_copy(update={"status": AppointmentStatus.BROKEN})
         self._answered(fate, lambda: self._change(broken))
-        return TakenBack.DONE
+        return ReleaseOutcome.RELEASED
 
     def _answered(self, fate: Fate, commit: Callable[[], Result]) -> Result:
         if fate in (Fate.NOTHING_DONE, Fate.LATE):
@@ -259,7 +259,7 @@ class MemoryCalendar:
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
         raise NotImplementedError
 
-    async def takes_writes(self, location: str, *, since: datetime | None = None) -> bool:
+    async def accepts_writes(self, location: str, *, since: datetime | None = None) -> bool:
         raise NotImplementedError
 
     async def reference_data(self) -> ReferenceData:

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import delete
 from temporalio import workflow
 
-from activities import chair, holds, slots
+from activities import holds, read_back, slots
 from activities.connections import Connections, Site
-from activities.hold_contracts import HoldToWrite
+from activities.hold_contracts import WriteHoldInput
 from activities.holds import HoldActivities
+from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
-from activities.withdrawals import WithdrawalActivities
 from adapters.ledger import Ledger, Renewal
 from adapters.ledger.schema import claims
 from adapters.practice_system import Hold, Permit
@@ -31,7 +31,7 @@ from domain.slot import Conflict, Slot
 from tests.model.bookings import HOLD_EXPIRY, OPERATORIES, PROVIDERS, Booking, StagedLedger, practice, request
 from tests.model.calendar import DELAY, SENDS_AT_MOST, MemoryCalendar
 from tests.model.stage import Fate, Stage, Turn
-from workflows import waiting
+from workflows.shared import timers
 
 Result = TypeVar("Result")
 NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
@@ -69,17 +69,17 @@ class HoldProtocol(RuleBasedStateMachine):
         self._activities = {
             "HoldActivities": self.activities(connections),
             "SlotActivities": SlotActivities(connections, KeyedHash(b"model")),
-            "WithdrawalActivities": WithdrawalActivities(connections),
+            "ReleaseActivities": ReleaseActivities(connections),
         }
         self._patch = pytest.MonkeyPatch()
         for module in (holds, slots):
             self._patch.setattr(module, "utc_now", lambda: self.stage.now)
-        for module in (holds, chair):
+        for module in (holds, read_back):
             self._patch.setattr(module, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
         self._patch.setattr(workflow, "now", lambda: self.stage.now)
         self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
         self._patch.setattr(workflow, "wait_condition", self._until)
-        self._patch.setattr(waiting, "_comes_true", self._in_vain)
+        self._patch.setattr(timers, "_comes_true", self._in_vain)
 
     async def _in_vain(self, _: Callable[[], bool], within: timedelta, summary: str) -> bool:
         """Nobody brings news here: what is waited for until a deadline does not happen."""
@@ -231,13 +231,13 @@ class HoldProtocol(RuleBasedStateMachine):
 
 
 class NeverLooks(HoldActivities):
-    async def _find_ours(self, site: Site, given: HoldToWrite, renewal: Renewal | None) -> Appointment | None:
+    async def _find_ours(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment | None:
         return None
 
 
 class NeverReadsBack(HoldActivities):
     async def _read_back(
-        self, site: Site, given: HoldToWrite, placed: Appointment
+        self, site: Site, given: WriteHoldInput, placed: Appointment
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
         return placed, ()
 

@@ -7,7 +7,7 @@ from temporalio.worker import Replayer
 
 from runtime.codec import Keyring
 from runtime.plugin import holdfast_plugin
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 KEY = b"holdfast tests, not a secret key"

@@ -15,13 +15,13 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, Worker
 
-from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.holds import HoldActivities
-from activities.messages import MessageActivities
+from activities.notifications import NotificationActivities
 from activities.patients import PatientActivities
 from activities.queues import practice_queue
+from activities.release import ReleaseActivities, ReleaseResult
 from activities.slots import SlotActivities, SlotCheck
-from activities.withdrawals import HoldWithdrawn, WithdrawalActivities
 from client.edge import request_from
 from domain.booking import BookingView, MessageState
 from domain.calendar import Appointment, AppointmentStatus
@@ -33,24 +33,24 @@ from domain.rules import Confirmation
 from domain.slot import Slot
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
-from workflows.booking import BookingWorkflow
-from workflows.contracts import BookingInput, workflow_id
+from workflows.booking.messages import BookingInput, workflow_id
+from workflows.booking.workflow import BookingWorkflow
 
 STEPS: dict[str, Callable[..., Any]] = {
     step.__name__: step
     for step in (
         PatientActivities.match_patient,
         SlotActivities.recheck_slot,
-        SlotActivities.nearest_openings,
+        SlotActivities.find_alternatives,
         SlotActivities.release_claim,
         HoldActivities.write_hold,
-        HoldActivities.await_landing,
+        HoldActivities.check_landing,
         HoldActivities.confirm_hold,
-        WithdrawalActivities.withdraw_hold,
-        WithdrawalActivities.sweep_twins,
-        HoldActivities.read_outcome,
-        MessageActivities.notify,
-        MessageActivities.tell_desk,
+        ReleaseActivities.release_hold,
+        ReleaseActivities.remove_leftovers,
+        HoldActivities.read_appointment,
+        NotificationActivities.notify,
+        NotificationActivities.route_exception,
     )
 }
 
@@ -75,13 +75,13 @@ class ByHand:
             "match_patient": Match(verdict=Verdict.MATCHED, chart="7"),
             "recheck_slot": lambda _: SlotCheck(slot=self.slot),
             "release_claim": None,
-            "write_hold": lambda given: HoldWritten(appointment=self.visit(), confirmed=given.confirm),
-            "confirm_hold": lambda _: HoldConfirmed(appointment=self.visit()),
-            "withdraw_hold": HoldWithdrawn(),
-            "sweep_twins": HoldWithdrawn(),
-            "read_outcome": lambda _: self.visit(status=AppointmentStatus.COMPLETED),
+            "write_hold": lambda given: HoldResult(appointment=self.visit(), confirmed=given.confirm),
+            "confirm_hold": lambda _: ConfirmHoldResult(appointment=self.visit()),
+            "release_hold": ReleaseResult(),
+            "remove_leftovers": ReleaseResult(),
+            "read_appointment": lambda _: self.visit(status=AppointmentStatus.COMPLETED),
             "notify": _sent,
-            "tell_desk": _sent_to_desk,
+            "route_exception": _sent_to_desk,
         }
 
     def visit(self, **changes: Any) -> Appointment:
@@ -102,7 +102,7 @@ class ByHand:
         return [str(given.kind) for given in self.made("notify")]
 
     def desk_told(self) -> list[str]:
-        return [str(given.kind) for given in self.made("tell_desk")]
+        return [str(given.kind) for given in self.made("route_exception")]
 
     async def has_told(self, *kinds: str) -> None:
         """Messages go out beside the booking: wait until the patient has been sent these, and no others."""

@@ -11,8 +11,8 @@ from temporalio.client import WorkflowHandle
 
 from domain.booking import BookingView, Reason, Status
 from domain.rules import Confirmation
-from workflows.booking import BookingWorkflow
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.workflow import BookingWorkflow
 
 STAFF = Confirmation.STAFF
 SECONDS = timedelta(seconds=1)

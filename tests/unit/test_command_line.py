@@ -28,7 +28,7 @@ from domain.interval import Interval
 from domain.slot import Slot
 from runtime.codec import DecryptionError
 from settings import Settings
-from workflows.contracts import ResolutionKind
+from workflows.booking.messages import ResolutionKind
 
 NOBODY = "127.0.0.1:1"
 ASCEND = {"ASCEND_CLIENT_ID": "id", "ASCEND_CLIENT_SECRET": "hush-hush", "ASCEND_ORGANIZATION_ID": "5f01"}

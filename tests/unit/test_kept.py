@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.errors import Unavailable
-from adapters.kept import Kept
+from adapters.ttl_cache import StaleOkCache
 
 
 class Source:
@@ -23,13 +23,13 @@ class Source:
 
 
 async def test_it_is_read_again_once_it_is_old() -> None:
-    young, old, source = Kept(timedelta(hours=1)), Kept(timedelta(seconds=-1)), Source()
+    young, old, source = StaleOkCache(timedelta(hours=1)), StaleOkCache(timedelta(seconds=-1)), Source()
     assert [await young.get("key", source.read) for _ in range(2)] == [1, 1]
     assert [await old.get("key", source.read) for _ in range(2)] == [2, 3]
 
 
 async def test_what_cannot_be_read_again_stands_and_what_was_never_read_fails() -> None:
-    store, source = Kept(timedelta(seconds=-1)), Source()
+    store, source = StaleOkCache(timedelta(seconds=-1)), Source()
     assert await store.get("key", source.read) == 1
     source.away = True
     assert await store.get("key", source.read) == 1
@@ -40,7 +40,7 @@ async def test_what_cannot_be_read_again_stands_and_what_was_never_read_fails() 
 
 
 async def test_what_could_not_be_read_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, source = Kept(timedelta(hours=1)), Source()
+    store, source = StaleOkCache(timedelta(hours=1)), Source()
     await store.get("key", source.read)
     later = time.monotonic() + timedelta(hours=2).total_seconds()
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -53,7 +53,7 @@ async def test_what_could_not_be_read_is_not_tried_again_at_once(monkeypatch: py
 
 
 async def test_a_reading_that_hangs_holds_up_only_its_own_key() -> None:
-    store, source, ever = Kept(timedelta(hours=1)), Source(), asyncio.Event()
+    store, source, ever = StaleOkCache(timedelta(hours=1)), Source(), asyncio.Event()
     hangs = asyncio.create_task(store.get("one", ever.wait))
     await asyncio.sleep(0)
     assert await asyncio.wait_for(store.get("other", source.read), 30) == 1

@@ -12,7 +12,7 @@ from client.listed import as_listed
 from demo.stack import ROOT
 from domain.practice import Practice
 from runtime.codec import DecryptionError
-from workflows.search_attributes import APPOINTMENT_START, BOOKING_LOCATION
+from workflows.shared.search_attributes import APPOINTMENT_START, BOOKING_LOCATION
 
 NINE_IN_BROOKLYN = datetime(2026, 12, 7, 14, tzinfo=UTC)
 

@@ -70,7 +70,7 @@ def test_every_reason_is_a_plain_sentence(reason: Reason) -> None:
 
 SAY_WHY = {
     Status.NEEDS_STAFF: {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL},
-    Status.RECEIVED: {Reason.OFFICE_OFF},
+    Status.RECEIVED: {Reason.OFFICE_OFFLINE},
     Status.DECLINED: {Reason.CALL_ONLY, Reason.OUTSIDE_RULES},
 }
 """What does not depend on who asks."""

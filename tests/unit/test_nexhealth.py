@@ -33,7 +33,7 @@ from adapters.practice_file import read_practice
 from adapters.practice_system import Hold, NewChart
 from client.check import out_of_reach
 from demo.stack import ROOT
-from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeBack
+from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.interval import Interval, span
 from domain.patient import Address
 from domain.reference import new_reference, reference_in
@@ -410,7 +410,7 @@ GREEN = {"write_status": "green", "locations": [{"id": 101, "name": "Portland"}]
 )
 def test_an_office_that_is_back_is_told_whatever_the_form(data: Any, locations: tuple[str, ...]) -> None:
     (event,) = events(delivery("sync_status_write_change", data))
-    assert isinstance(event, OfficeBack)
+    assert isinstance(event, OfficeOnline)
     assert (event.account, event.locations) == ("demo", locations)
 
 

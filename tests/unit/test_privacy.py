@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import adapters.http
-from activities.hold_contracts import HoldToWrite
+from activities.hold_contracts import WriteHoldInput
 from adapters.ascend.transport import TokenRefused
 from adapters.errors import NotFound, RateLimited, Unavailable
 from adapters.practice_system import Hold, NewChart, PatientQuery
@@ -60,7 +60,7 @@ def test_a_person_does_not_show_in_what_a_practice_system_is_asked_either() -> N
         PatientQuery.model_validate(asked),
         NewChart.model_validate(chart),
         Hold.model_validate(hold),
-        HoldToWrite.model_validate(write),
+        WriteHoldInput.model_validate(write),
     ):
         assert "Canary" not in repr(value)
         assert "1990" not in repr(value)

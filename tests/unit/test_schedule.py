@@ -167,8 +167,8 @@ def test_whether_it_was_asked_in_time_is_judged_when_it_was_asked_and_by_a_perso
     at_last = replace(late, now=slot.time.start - timedelta(minutes=1))
     assert [c.cause for c in conflicts(slot, at_last)] == [cause]
     assert not conflicts(slot, replace(at_last, asked_at=slot.time.start - asked_before - in_time))
-    assert not conflicts(slot, replace(at_last, attended=True))
-    begun = replace(at_last, now=slot.time.start, attended=True)
+    assert not conflicts(slot, replace(at_last, staff_override=True))
+    begun = replace(at_last, now=slot.time.start, staff_override=True)
     assert [c.cause for c in conflicts(slot, begun)] == [Cause.NOTICE]
 
 

@@ -3,11 +3,11 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from activities.hold_contracts import Write
+from activities.hold_contracts import WriteRecord
 from domain.interval import span
 from domain.slot import Slot
 from tests.model.bookings import request
-from workflows.state import BookingState
+from workflows.booking.state import BookingState
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VISIT = NOW + timedelta(days=9, hours=7)
@@ -16,7 +16,7 @@ VISIT = NOW + timedelta(days=9, hours=7)
 def watching(*, queued: bool = True) -> BookingState:
     state = BookingState(request(0, VISIT, None), asked_at=NOW, updated_at=NOW)
     state.queued = queued
-    state.writes = (Write(slot=Slot(time=span(VISIT, 30), provider="1", operatory="1"), patient="1"),)
+    state.writes = (WriteRecord(slot=Slot(time=span(VISIT, 30), provider="1", operatory="1"), patient="1"),)
     return state
 
 

@@ -48,7 +48,7 @@ id = "denver"
 """A service whose deadlines come within a test, and two that are not for everybody."""
 
 
-LOOKS = 'look_after = ["5s"]\nlook_while_off = "20s"\n'
+LOOKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
 """So that a test can wait for what no webhook tells."""
 
 

@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
+from activities.release import ReleaseResult
 from activities.slots import SlotCheck
-from activities.withdrawals import HoldWithdrawn
 from adapters.errors import Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, LandingState
@@ -26,14 +26,14 @@ from tests.support.courses import (
     until,
     waiting,
 )
-from workflows.booking import BookingWorkflow
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.workflow import BookingWorkflow
 
-OFTEN = LandingPolicy(look_after=(timedelta(seconds=0.3),))
+OFTEN = LandingPolicy(check_after=(timedelta(seconds=0.3),))
 
 
-def held(hand: ByHand, **changes: Any) -> HoldWritten:
-    return HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE, **changes))
+def held(hand: ByHand, **changes: Any) -> HoldResult:
+    return HoldResult(appointment=hand.visit(status=AppointmentStatus.TENTATIVE, **changes))
 
 
 async def moving(hand: ByHand) -> Handle:
@@ -45,26 +45,26 @@ async def moving(hand: ByHand) -> Handle:
     on_its_way = held(hand, id="12", landing=LandingState.ACCEPTED, **dict(later))
     hand.answers["recheck_slot"] = SlotCheck(slot=later)
     hand.answers["write_hold"] = on_its_way
-    hand.answers["await_landing"] = on_its_way
-    hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("12",), queued=True)
+    hand.answers["check_landing"] = on_its_way
+    hand.answers["release_hold"] = ReleaseResult(taken=("12",), queued=True)
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
-    await until(lambda: hand.made("await_landing"))
+    await until(lambda: hand.made("check_landing"))
     return handle
 
 
 async def test_what_was_to_be_replaced_is_not_spared_where_the_booking_has_ended(hand: ByHand) -> None:
     handle = await moving(hand)
     assert (await cancel(handle)).status is Status.CANCELLED
-    await until(lambda: len(hand.made("sweep_twins")) > 1)
-    assert {given.appointment_id for given in hand.made("sweep_twins")} == {None}
+    await until(lambda: len(hand.made("remove_leftovers")) > 1)
+    assert {given.appointment_id for given in hand.made("remove_leftovers")} == {None}
     assert (await handle.query(BookingWorkflow.view)).appointment_id is None
 
 
 async def test_what_was_to_be_replaced_goes_by_its_id_wherever_the_desk_has_moved_it(hand: ByHand) -> None:
     handle = await moving(hand)
     await cancel(handle)
-    await until(lambda: hand.made("sweep_twins"))
-    assert [given.appointment_id for given in hand.made("withdraw_hold")] == ["12", "11"]
+    await until(lambda: hand.made("remove_leftovers"))
+    assert [given.appointment_id for given in hand.made("release_hold")] == ["12", "11"]
 
 
 async def test_a_hold_that_stands_again_expires(hand: ByHand) -> None:
@@ -72,16 +72,16 @@ async def test_a_hold_that_stands_again_expires(hand: ByHand) -> None:
     first, later = hand.slot, Slot(time=hour(hand.slot.time.start + timedelta(days=9)), provider="2", operatory="3")
     hand.answers["match_patient"] = Match(verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS)
     hand.answers["write_hold"] = lambda _: held(hand, **dict(first))
-    hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["release_hold"] = Unavailable("away")
     handle = await hand.start(landing=OFTEN, placeholder_patient="99", hold_expiry=SECONDS)
     await waiting(handle, Reason.PATIENT_AMBIGUOUS)
     hand.answers["recheck_slot"] = SlotCheck(slot=later)
     hand.answers["write_hold"] = held(hand, id="12", landing=LandingState.ACCEPTED, **dict(later))
-    hand.answers["await_landing"] = held(hand, id="12", landing=LandingState.REFUSED, **dict(later))
-    hand.answers["nearest_openings"] = SlotCheck()
+    hand.answers["check_landing"] = held(hand, id="12", landing=LandingState.REFUSED, **dict(later))
+    hand.answers["find_alternatives"] = SlotCheck()
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     assert (await waiting(handle, Reason.REFUSED_BY_OFFICE)).appointment_id == "11"
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    hand.answers["release_hold"] = ReleaseResult()
     await waiting(handle, Reason.HOLD_EXPIRED)
 
 
@@ -93,8 +93,8 @@ async def test_what_the_desk_confirmed_at_the_old_time_is_not_taken_for_the_new_
     handle = await hand.start(confirmation=STAFF)
     await waiting(handle, Reason.APPROVAL)
     hand.answers["recheck_slot"] = SlotCheck(slot=later)
-    hand.answers["write_hold"] = HoldWritten(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=later.time),))
-    hand.answers["withdraw_hold"] = lambda given: HoldWithdrawn(
+    hand.answers["write_hold"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=later.time),))
+    hand.answers["release_hold"] = lambda given: ReleaseResult(
         kept=(hand.visit(reference=given.reference, **dict(first)),)
     )
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
@@ -108,23 +108,23 @@ async def test_what_is_approved_as_it_stands_is_had_anew_at_its_own_time(hand: B
     taken = (Conflict(cause=Cause.APPOINTMENT),)
     gone = asyncio.Event()
 
-    async def slowly(_: Any) -> HoldWithdrawn:
+    async def slowly(_: Any) -> ReleaseResult:
         await surely(gone)
-        return HoldWithdrawn(taken=("11",))
+        return ReleaseResult(taken=("11",))
 
     hand.answers["write_hold"] = held(hand).model_copy(update={"conflicts": taken})
-    hand.answers["withdraw_hold"] = slowly
+    hand.answers["release_hold"] = slowly
     handle = await hand.start(hold_expiry=timedelta(seconds=5))
     await waiting(handle, Reason.HOLD_CHANGED)
     hand.answers["recheck_slot"] = SlotCheck(conflicts=taken)
     await decide(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     await waiting(handle, Reason.SLOT_TAKEN)
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
     hand.answers["recheck_slot"] = SlotCheck(slot=first)
-    hand.answers["write_hold"] = lambda given: HoldWritten(appointment=hand.visit(), confirmed=given.confirm)
-    hand.answers["confirm_hold"] = HoldConfirmed()
+    hand.answers["write_hold"] = lambda given: HoldResult(appointment=hand.visit(), confirmed=given.confirm)
+    hand.answers["confirm_hold"] = ConfirmHoldResult()
     deciding = asyncio.create_task(decide(handle, APPROVE))
-    await asked_to_end(handle, "withdraw_hold")
+    await asked_to_end(handle, "release_hold")
     gone.set()
     await deciding
     await confirmed(handle)

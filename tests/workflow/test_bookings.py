@@ -20,8 +20,8 @@ from runtime.plugin import holdfast_plugin
 from tests.support.courses import says_more_than_that_it_goes_on, until
 from tests.support.sandbox import SandboxControl
 from tests.support.shown import shown
-from workflows.booking import BookingWorkflow
-from workflows.contracts import NewTime, Resolution, ResolutionKind, workflow_id
+from workflows.booking.messages import NewTime, Resolution, ResolutionKind, workflow_id
+from workflows.booking.workflow import BookingWorkflow
 
 TESS = ("Tess", "Sampleton", "1980-01-15", "tess@patients.example", "+15105550111")
 NOVA = ("Nova", "Newcomer", "1991-04-02", "nova@patients.example", "+15105550121")

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from domain.booking import Reason
 from tests.support.by_hand import ByHand, at_work
 from tests.support.courses import waiting
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 
 @pytest.fixture

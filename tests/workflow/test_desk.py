@@ -24,7 +24,7 @@ from tests.workflow.test_bookings import (
     settled,
     written,
 )
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
 
 STRANGER = ("Alex", "Doublet", "1988-08-08", "third@example.com", "+15105550199")
 SOMEBODY = "9000000000302"
@@ -204,5 +204,5 @@ async def test_staff_who_ask_see_whom_to_call(bookings: BookingClient, stack: St
 
     patient = (await bookings.who(view.request_id)).patient
     told = [patient.last_name, str(patient.date_of_birth), str(patient.mobile), str(patient.email)]
-    assert [each in show("--who") for each in told] == [True] * 4
+    assert [each in show("--contacts") for each in told] == [True] * 4
     assert [each in show() for each in told] == [False] * 4

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
-from activities.hold_contracts import HoldWritten
-from activities.withdrawals import HoldWithdrawn
+from activities.hold_contracts import HoldResult
+from activities.release import ReleaseResult
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
@@ -30,9 +30,9 @@ from tests.support.courses import (
     until,
     waiting,
 )
-from workflows.booking import BookingWorkflow
-from workflows.contracts import CalendarNews, NewTime
-from workflows.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
+from workflows.booking.messages import AppointmentEvent, NewTime
+from workflows.booking.workflow import BookingWorkflow
+from workflows.shared.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
 OUTCOME_DUE = timedelta(hours=12)
 """So long after a visit's end its outcome is read."""
@@ -45,47 +45,47 @@ def over_already(hand: ByHand) -> asyncio.Event:
     """The visit ended so long ago that its outcome is due; it is known as soon as the test says so."""
     end = datetime.now(UTC) - OUTCOME_DUE
     hand.slot = hand.slot.model_copy(update={"time": hour(end - timedelta(hours=1))})
-    known, recorded = asyncio.Event(), hand.answers["read_outcome"]
+    known, recorded = asyncio.Event(), hand.answers["read_appointment"]
 
     async def read(given: Any) -> Any:
         await known.wait()
         return recorded(given)
 
-    hand.answers["read_outcome"] = read
+    hand.answers["read_appointment"] = read
     return known
 
 
 async def test_an_outcome_that_may_not_be_read_waits_for_a_person(hand: ByHand) -> None:
     over_already(hand).set()
-    read, hand.answers["read_outcome"] = hand.answers["read_outcome"], NotAuthorized("no")
+    read, hand.answers["read_appointment"] = hand.answers["read_appointment"], NotAuthorized("no")
     handle = await hand.start()
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert (view.status, view.resolutions) == (Status.CONFIRMED, ("approve", "retry"))
-    hand.answers["read_outcome"] = read
+    hand.answers["read_appointment"] = read
     await decide(handle, RETRY)
     assert (await handle.result()).status is Status.COMPLETED
 
 
 async def test_a_sweep_that_is_refused_waits_for_a_person_and_the_visit_can_still_be_cancelled(hand: ByHand) -> None:
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
-    hand.answers["sweep_twins"] = NotAuthorized("no")
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    hand.answers["remove_leftovers"] = NotAuthorized("no")
     handle = await hand.start()
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
-    hand.answers["sweep_twins"] = HoldWithdrawn()
+    hand.answers["remove_leftovers"] = ReleaseResult()
     view = await decide(handle, RETRY)
     assert (view.status, view.reason) == (Status.CONFIRMED, None)
-    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    await until(lambda: len(hand.made("remove_leftovers")) == 2)
     await cancel(handle)
-    assert (await handle.result()).reason is Reason.WITHDRAWN
+    assert (await handle.result()).reason is Reason.CANCELLED_BY_PATIENT
 
 
 async def test_a_cancel_does_not_wait_for_the_sweep(hand: ByHand) -> None:
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(), confirmed=True, ambiguous=True)
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit(), confirmed=True, ambiguous=True)
     handle = await hand.start(late_commit=timedelta(hours=1))
     await confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
 
 
 async def test_a_visit_that_the_desk_moved_is_followed_to_its_new_end(hand: ByHand) -> None:
@@ -93,16 +93,16 @@ async def test_a_visit_that_the_desk_moved_is_followed_to_its_new_end(hand: ByHa
     missed = asyncio.Event()
 
     async def read(_: Any) -> Any:
-        if len(hand.made("read_outcome")) > 1:
+        if len(hand.made("read_appointment")) > 1:
             await missed.wait()
             return hand.visit(status=AppointmentStatus.NO_SHOW)
         end = datetime.now(UTC) - OUTCOME_DUE + 5 * SECONDS
         hand.slot = hand.slot.model_copy(update={"time": hour(end - timedelta(hours=1))})
         return hand.visit()
 
-    hand.answers["read_outcome"] = read
+    hand.answers["read_appointment"] = read
     handle = await hand.start()
-    await until(lambda: hand.made("read_outcome"))
+    await until(lambda: hand.made("read_appointment"))
     view = await seen(handle, lambda view: view.start == hand.slot.time.start)
     assert view.status is Status.CONFIRMED
     assert (await handle.describe()).typed_search_attributes.get(APPOINTMENT_START) is not None
@@ -129,7 +129,7 @@ async def test_a_visit_that_has_begun_is_not_cancelled_online(hand: ByHand, book
         await bookings.cancel(view.request_id)
     known.set()
     assert (await handle.result()).status is Status.COMPLETED
-    assert hand.made("withdraw_hold") == []
+    assert hand.made("release_hold") == []
 
 
 # ---- nothing is left behind
@@ -145,7 +145,7 @@ async def test_a_claim_of_which_nothing_is_known_ends_with_its_booking(hand: ByH
 
 
 async def test_a_claim_ends_too_where_a_person_took_the_hold_out(hand: ByHand) -> None:
-    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    hand.answers["release_hold"] = NotAuthorized("no")
     handle = await hand.start(confirmation=STAFF)
     await waiting(handle, Reason.APPROVAL)
     await decide(handle, DECLINE)
@@ -167,58 +167,58 @@ async def test_the_desk_knows_before_the_visit_what_could_not_be_taken_back_and_
     hand: ByHand, failure: Exception
 ) -> None:
     before_long(hand)
-    hand.answers["withdraw_hold"] = failure
+    hand.answers["release_hold"] = failure
     handle = await hand.start()
     await confirmed(handle)
     await cancel(handle)
-    view = await waiting(handle, Reason.NOT_TAKEN_BACK)
+    view = await waiting(handle, Reason.NOT_RELEASED)
     assert (view.status, view.start > view.updated_at) == (Status.CANCELLED, True)
-    tried = len(hand.made("withdraw_hold"))
-    await until(lambda: len(hand.made("withdraw_hold")) > tried)
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    tried = len(hand.made("release_hold"))
+    await until(lambda: len(hand.made("release_hold")) > tried)
+    hand.answers["release_hold"] = ReleaseResult()
     ended = await handle.result()
-    assert (ended.status, ended.reason, ended.resolutions) == (Status.CANCELLED, Reason.WITHDRAWN, ())
+    assert (ended.status, ended.reason, ended.resolutions) == (Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, ())
     assert hand.desk_told().count("desk_exception") == 1
 
 
 async def test_a_person_who_has_seen_it_is_not_asked_again_and_it_is_tried_on(hand: ByHand) -> None:
     before_long(hand)
-    hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["release_hold"] = Unavailable("away")
     handle = await hand.start()
     await confirmed(handle)
     await cancel(handle)
-    await waiting(handle, Reason.NOT_TAKEN_BACK)
+    await waiting(handle, Reason.NOT_RELEASED)
     await decide(handle, APPROVE)
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
-    assert (await handle.result()).reason is Reason.WITHDRAWN
+    hand.answers["release_hold"] = ReleaseResult()
+    assert (await handle.result()).reason is Reason.CANCELLED_BY_PATIENT
 
 
 async def test_what_is_late_does_not_take_the_place_of_what_the_desk_has_before_it(hand: ByHand) -> None:
     before_long(hand)
-    hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["release_hold"] = Unavailable("away")
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
-    await until(lambda: Reason.NOT_TAKEN_BACK in [given.reason for given in hand.made("tell_desk")])
+    await until(lambda: Reason.NOT_RELEASED in [given.reason for given in hand.made("route_exception")])
     await waiting(handle, Reason.APPROVAL)
     await decide(handle, DECLINE)
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    hand.answers["release_hold"] = ReleaseResult()
     assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
 
 
 async def test_who_could_not_be_told_and_what_could_not_be_taken_back_are_both_known_to_the_desk(hand: ByHand) -> None:
     before_long(hand)
-    hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["release_hold"] = Unavailable("away")
     handle = await hand.start(confirmation=STAFF, consent=False)
     await waiting(handle, Reason.APPROVAL)
     await decide(handle, DECLINE)
     await waiting(handle, Reason.NOT_REACHED)
-    await until(lambda: Reason.NOT_TAKEN_BACK in [given.reason for given in hand.made("tell_desk")])
+    await until(lambda: Reason.NOT_RELEASED in [given.reason for given in hand.made("route_exception")])
     await decide(handle, APPROVE)
-    await waiting(handle, Reason.NOT_TAKEN_BACK)
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    await waiting(handle, Reason.NOT_RELEASED)
+    hand.answers["release_hold"] = ReleaseResult()
     assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
 
 
-@pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "withdraw_hold"), ("recheck_slot", "release_claim")])
+@pytest.mark.parametrize(("step", "undone_by"), [("write_hold", "release_hold"), ("recheck_slot", "release_claim")])
 async def test_temporals_own_cancel_takes_back_what_may_have_been_done(hand: ByHand, step: str, undone_by: str) -> None:
     hand.answers[step] = OutcomeUnknown("lost")
     handle = await hand.start()
@@ -246,18 +246,18 @@ async def test_temporals_own_cancel_is_not_lost_on_a_step_that_ends_all_the_same
     stopped.set()
     with pytest.raises(WorkflowFailureError):
         await asyncio.wait_for(handle.result(), 30)
-    assert hand.made("withdraw_hold")
+    assert hand.made("release_hold")
     assert hand.told() == ["cancelled"]
 
 
 async def test_a_hold_that_was_never_confirmed_is_undone_not_broken(hand: ByHand) -> None:
-    lost = HoldWritten(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    lost = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
     hand.answers["write_hold"] = lost
     handle = await hand.start()
     await waiting(handle, Reason.SLOT_TAKEN)
     await cancel(handle)
     await handle.result()
-    assert [given.confirmed for given in hand.made("withdraw_hold")] == [False]
+    assert [given.confirmed for given in hand.made("release_hold")] == [False]
 
 
 async def test_a_cancel_and_a_persons_answer_at_one_instant_end_the_booking(client: Client) -> None:
@@ -280,13 +280,13 @@ async def test_a_visit_that_the_office_refused_is_not_moved_by_the_patient_but_l
 ) -> None:
     on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
     unclear = on_its_way.model_copy(update={"landing": LandingState.INCOMPLETE})
-    hand.answers |= {"write_hold": HoldWritten(appointment=on_its_way), "read_outcome": on_its_way}
-    hand.answers["await_landing"] = HoldWritten(appointment=unclear)
-    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)))
+    hand.answers |= {"write_hold": HoldResult(appointment=on_its_way), "read_appointment": on_its_way}
+    hand.answers["check_landing"] = HoldResult(appointment=unclear)
+    handle = await hand.start(landing=LandingPolicy(check_after=(timedelta(seconds=0.3),)))
     await waiting(handle, Reason.LANDING_UNCLEAR)
     await decide(handle, APPROVE)
     await confirmed(handle)
-    refused = CalendarNews(kind=EventKind.LANDING, appointment_id="11", landing=LandingState.REFUSED)
+    refused = AppointmentEvent(kind=EventKind.LANDING, appointment_id="11", landing=LandingState.REFUSED)
     await handle.signal(BookingWorkflow.schedule_changed, refused)
     view = await waiting(handle, Reason.REFUSED_BY_OFFICE)
     with pytest.raises(NotPossible, match="the booking is confirmed"):

@@ -18,7 +18,7 @@ from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
 from tests.support.shown import shown
 from tests.workflow.test_bookings import cancelled
-from workflows.contracts import Resolution, ResolutionKind
+from workflows.booking.messages import Resolution, ResolutionKind
 
 ZONES = {"portland": "America/Los_Angeles", "phoenix": "America/Phoenix", "boston": "America/New_York"}
 OFFICES = {"portland": 101, "phoenix": 102, "boston": 103}
@@ -185,7 +185,7 @@ async def test_an_office_that_is_off_is_said_to_be_and_told_when_it_is_back(
     await asyncio.sleep(5)  # as long as an earlier test's reading may be kept
     control.office(103, online=False)
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFF)
+    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFFLINE)
     assert view.status is Status.RECEIVED
     view = await shown(bookings, view, lambda seen: bool(seen.messages))
     assert {message.kind for message in view.messages} == {"requested"}

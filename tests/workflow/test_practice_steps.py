@@ -13,8 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.slots import SlotActivities
     from domain.booking import Reason
     from tests.support.courses import happened
-    from workflows.interruptions import Withdrawn
-    from workflows.practice_steps import PracticeSteps
+    from workflows.booking.interruptions import Withdrawn
+    from workflows.shared.activity_runner import PracticeSteps
 
 
 ANSWERS = asyncio.Event()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
+from activities.release import ReleaseResult
 from activities.slots import SlotCheck
-from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
@@ -31,11 +31,11 @@ from tests.support.courses import (
     until,
     waiting,
 )
-from workflows.booking import BookingWorkflow
-from workflows.contracts import CalendarNews, Resolution, ResolutionKind
+from workflows.booking.messages import AppointmentEvent, Resolution, ResolutionKind
+from workflows.booking.workflow import BookingWorkflow
 
-OFTEN = LandingPolicy(look_after=(timedelta(seconds=0.3),))
-SELDOM = LandingPolicy(look_after=(timedelta(minutes=30),))
+OFTEN = LandingPolicy(check_after=(timedelta(seconds=0.3),))
+SELDOM = LandingPolicy(check_after=(timedelta(minutes=30),))
 TAKEN = (Conflict(cause=Cause.APPOINTMENT),)
 
 
@@ -43,8 +43,8 @@ TAKEN = (Conflict(cause=Cause.APPOINTMENT),)
 async def hand(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[ByHand]:
     """In a practice whose own system takes what was written in later."""
     async with by_hand(client, remembered=request.param) as hand:
-        hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand))
-        hand.answers["await_landing"] = lambda given: HoldWritten(
+        hand.answers["write_hold"] = lambda _: HoldResult(appointment=on_its_way(hand))
+        hand.answers["check_landing"] = lambda given: HoldResult(
             appointment=hand.visit(id=given.appointment_id, **dict(given.slot)), confirmed=given.confirm
         )
         yield hand
@@ -55,7 +55,7 @@ def on_its_way(hand: ByHand, **changes: Any) -> Any:
 
 
 async def tell(handle: Handle, kind: EventKind, appointment: str = "11", landing: LandingState | None = None) -> None:
-    news = CalendarNews(kind=kind, appointment_id=appointment, landing=landing)
+    news = AppointmentEvent(kind=kind, appointment_id=appointment, landing=landing)
     await handle.signal(BookingWorkflow.schedule_changed, news)
 
 
@@ -70,21 +70,21 @@ async def start(
 
 async def test_what_a_person_chose_to_keep_is_not_touched_nor_asked_about_again(hand: ByHand) -> None:
     theirs = hand.visit(status=AppointmentStatus.TENTATIVE)
-    hand.answers["withdraw_hold"] = HoldWithdrawn(kept=(theirs,))
+    hand.answers["release_hold"] = ReleaseResult(kept=(theirs,))
     handle = await start(hand)
     await waiting(handle, Reason.APPROVAL)
     await hand.has_told_desk("desk_exception")
     await decide(handle, DECLINE)
     await waiting(handle, Reason.HOLD_CHANGED)
     await decide(handle, APPROVE)
-    await until(lambda: len(hand.made("sweep_twins")) > 1)
-    assert {(given.leave, given.taken_back) for given in hand.made("sweep_twins")} == {(("11",), ())}
+    await until(lambda: len(hand.made("remove_leftovers")) > 1)
+    assert {(given.keep_ids, given.released_before) for given in hand.made("remove_leftovers")} == {(("11",), ())}
     await hand.has_told_desk("desk_exception", "desk_exception")
 
 
 async def test_what_somebody_took_out_is_looked_for_before_it_is_written_again(hand: ByHand) -> None:
-    confirm, hand.answers["confirm_hold"] = hand.answers["confirm_hold"], HoldConfirmed()
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit())
+    confirm, hand.answers["confirm_hold"] = hand.answers["confirm_hold"], ConfirmHoldResult()
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit())
     handle = await start(hand)
     await waiting(handle, Reason.APPROVAL)
     await decide(handle, APPROVE)
@@ -92,15 +92,15 @@ async def test_what_somebody_took_out_is_looked_for_before_it_is_written_again(h
     hand.answers["confirm_hold"] = confirm
     await decide(handle, RETRY)
     await confirmed(handle)
-    assert [(given.look_first, given.not_these) for given in hand.made("write_hold")] == [(False, ()), (True, ())]
+    assert [(given.look_first, given.excluded_ids) for given in hand.made("write_hold")] == [(False, ()), (True, ())]
 
 
 async def test_what_has_not_landed_is_not_approved_and_goes_on_by_itself(hand: ByHand) -> None:
-    lands, hand.answers["await_landing"] = hand.answers["await_landing"], NotAuthorized("no")
+    lands, hand.answers["check_landing"] = hand.answers["check_landing"], NotAuthorized("no")
     handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert ResolutionKind.APPROVE not in view.resolutions
-    hand.answers["await_landing"] = lands
+    hand.answers["check_landing"] = lands
     await confirmed(handle)
 
 
@@ -118,23 +118,23 @@ async def test_choosing_the_chart_does_not_make_a_hold_land(hand: ByHand) -> Non
 
 async def test_what_only_a_person_has_seen_is_confirmed_as_soon_as_it_shows(hand: ByHand) -> None:
     unclear = on_its_way(hand).model_copy(update={"landing": LandingState.INCOMPLETE})
-    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=unclear)
-    hand.answers["read_outcome"] = lambda _: on_its_way(hand)
+    hand.answers["check_landing"] = lambda _: HoldResult(appointment=unclear)
+    hand.answers["read_appointment"] = lambda _: on_its_way(hand)
     handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
     await waiting(handle, Reason.LANDING_UNCLEAR)
     await decide(handle, APPROVE)
     await confirmed(handle)
-    await until(lambda: len(hand.made("read_outcome")) > 1)
+    await until(lambda: len(hand.made("read_appointment")) > 1)
     assert hand.made("confirm_hold") == []
-    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["read_appointment"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
     await until(lambda: hand.made("confirm_hold"))
     assert [given.promised for given in hand.made("confirm_hold")] == [True]
 
 
 async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_desk(hand: ByHand) -> None:
     unclear = on_its_way(hand).model_copy(update={"landing": LandingState.INCOMPLETE})
-    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=unclear)
-    hand.answers["read_outcome"] = lambda _: on_its_way(hand)
+    hand.answers["check_landing"] = lambda _: HoldResult(appointment=unclear)
+    hand.answers["read_appointment"] = lambda _: on_its_way(hand)
     handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
     await waiting(handle, Reason.LANDING_UNCLEAR)
     await decide(handle, APPROVE)
@@ -150,9 +150,9 @@ async def test_what_a_person_saw_and_the_office_refused_after_all_goes_to_the_de
 async def refused(hand: ByHand) -> Handle:
     """The office did not take it in, and what the partner shows of it can't be taken back."""
     not_taken_in = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.REFUSED)
-    hand.answers["await_landing"] = HoldWritten(appointment=not_taken_in)
-    hand.answers["nearest_openings"] = SlotCheck(alternatives=(hand.slot,))
-    hand.answers["sweep_twins"] = hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["check_landing"] = HoldResult(appointment=not_taken_in)
+    hand.answers["find_alternatives"] = SlotCheck(alternatives=(hand.slot,))
+    hand.answers["remove_leftovers"] = hand.answers["release_hold"] = Unavailable("away")
     handle = await start(hand)
     view = await waiting(handle, Reason.REFUSED_BY_OFFICE)
     assert (view.alternatives, view.appointment_id) == ((hand.slot,), None)
@@ -162,28 +162,28 @@ async def refused(hand: ByHand) -> Handle:
 
 async def test_what_the_office_refused_is_decided_on_though_it_can_not_be_taken_back(hand: ByHand) -> None:
     handle = await refused(hand)
-    await until(lambda: hand.made("sweep_twins"))
+    await until(lambda: hand.made("remove_leftovers"))
     lands = hand.visit(id="12", status=AppointmentStatus.TENTATIVE)
-    hand.answers["write_hold"] = HoldWritten(appointment=lands)
+    hand.answers["write_hold"] = HoldResult(appointment=lands)
     await decide(handle, RETRY)
     await waiting(handle, Reason.APPROVAL)
     written = hand.made("write_hold")[-1]
-    assert (written.look_first, written.not_these) == (True, ("11",))
-    taken_back = len(hand.made("sweep_twins"))
-    await until(lambda: len(hand.made("sweep_twins")) > taken_back)
-    assert hand.made("sweep_twins")[-1].appointment_id == "12"
+    assert (written.look_first, written.excluded_ids) == (True, ("11",))
+    taken_back = len(hand.made("remove_leftovers"))
+    await until(lambda: len(hand.made("remove_leftovers")) > taken_back)
+    assert hand.made("remove_leftovers")[-1].appointment_id == "12"
 
 
 async def test_a_cancel_is_heard_while_what_the_office_refused_can_not_be_taken_back(hand: ByHand) -> None:
     handle = await refused(hand)
     assert (await cancel(handle)).status is Status.CANCELLED
-    hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("11",))
+    hand.answers["release_hold"] = ReleaseResult(taken=("11",))
     await until(lambda: "cancelled" in hand.told())
 
 
 async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) -> Handle:
     """Confirmed at another time than first: 11 was taken back through the queue, 12 stands."""
-    hand.answers["await_landing"] = lambda given: HoldWritten(
+    hand.answers["check_landing"] = lambda given: HoldResult(
         appointment=hand.visit(id=given.appointment_id), confirmed=given.confirm
     )
     handle = await start(hand, landing, **policy)
@@ -191,7 +191,7 @@ async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) ->
     await waiting(handle, Reason.APPROVAL)
     await hand.has_told_desk("desk_exception")
     hand.slot = hand.slot.model_copy(update={"time": hour(hand.slot.time.start + timedelta(hours=2))})
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=on_its_way(hand, id="12"))
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=on_its_way(hand, id="12"))
     await tell(handle, EventKind.LANDING, "12", LandingState.LANDED)
     await decide(handle, Resolution(kind=ResolutionKind.START, start=hand.slot.time.start))
     await confirmed(handle)
@@ -201,45 +201,47 @@ async def moved(hand: ByHand, landing: LandingPolicy = SELDOM, **policy: Any) ->
 async def test_what_a_visit_has_replaced_and_the_office_keeps_is_taken_back_once_more_then_a_person_is_asked(
     hand: ByHand,
 ) -> None:
-    hand.answers["sweep_twins"] = HoldWithdrawn(taken=("11",), queued=True)
+    hand.answers["remove_leftovers"] = ReleaseResult(taken=("11",), queued=True)
     handle = await moved(hand)
     await tell(handle, EventKind.CHANGE_FAILED)
-    await until(lambda: hand.made("sweep_twins"))
-    assert [(given.appointment_id, given.taken_back) for given in hand.made("sweep_twins")] == [("12", ("11",))]
+    await until(lambda: hand.made("remove_leftovers"))
+    assert [(given.appointment_id, given.released_before) for given in hand.made("remove_leftovers")] == [
+        ("12", ("11",))
+    ]
     await asyncio.sleep(0.5)
     assert hand.desk_told() == ["desk_exception"], "the approval alone"
-    hand.answers["sweep_twins"] = HoldWithdrawn(kept=(hand.visit(),))
+    hand.answers["remove_leftovers"] = ReleaseResult(kept=(hand.visit(),))
     await tell(handle, EventKind.CHANGE_FAILED)
     view = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
     await decide(handle, RETRY)
     await waiting(handle, Reason.HOLD_CHANGED)
-    hand.answers["sweep_twins"] = HoldWithdrawn()
+    hand.answers["remove_leftovers"] = ReleaseResult()
     await decide(handle, APPROVE)
     await tell(handle, EventKind.CHANGE_FAILED)
-    await until(lambda: len(hand.made("sweep_twins")) == 4)
-    asked = [(given.twice, given.leave) for given in hand.made("sweep_twins")]
+    await until(lambda: len(hand.made("remove_leftovers")) == 4)
+    asked = [(given.released_twice, given.keep_ids) for given in hand.made("remove_leftovers")]
     assert asked == [((), ()), (("11",), ()), ((), ()), ((), ("11",))]
 
 
 async def test_what_nobody_tells_is_found_by_looking_ever_more_rarely(hand: ByHand) -> None:
     await moved(hand, OFTEN)
     await asyncio.sleep(4)
-    assert len(hand.made("sweep_twins")) <= 5
-    await until(lambda: len(hand.made("sweep_twins")) >= 2)
+    assert len(hand.made("remove_leftovers")) <= 5
+    await until(lambda: len(hand.made("remove_leftovers")) >= 2)
 
 
 async def test_what_has_ended_is_watched_until_the_visit_would_have_begun(hand: ByHand) -> None:
     """Nothing was known of the write: that it goes through a queue shows as it is taken back."""
     hand.answers["write_hold"] = OutcomeUnknown("lost")
-    hand.answers["withdraw_hold"] = HoldWithdrawn(taken=("11",), queued=True)
+    hand.answers["release_hold"] = ReleaseResult(taken=("11",), queued=True)
     handle = await start(hand, SELDOM)
     await until(lambda: hand.made("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
-    await until(lambda: hand.made("sweep_twins"))
+    await until(lambda: hand.made("remove_leftovers"))
     await asyncio.sleep(0.5)
     await tell(handle, EventKind.CHANGE_FAILED)
-    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    await until(lambda: len(hand.made("remove_leftovers")) == 2)
     assert (await handle.describe()).close_time is None
 
 
@@ -248,20 +250,20 @@ async def test_what_the_office_refuses_before_we_know_that_we_took_it_back_is_lo
 
     async def refused(_: Any) -> Any:
         await told.wait()
-        return HoldWithdrawn(taken=("11",), queued=True)
+        return ReleaseResult(taken=("11",), queued=True)
 
-    hand.answers["withdraw_hold"] = refused
+    hand.answers["release_hold"] = refused
     handle = await start(hand, SELDOM)
     await until(lambda: hand.made("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
     await tell(handle, EventKind.CHANGE_FAILED)
     told.set()
-    await until(lambda: hand.made("sweep_twins"))
+    await until(lambda: hand.made("remove_leftovers"))
 
 
 async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_person_is_asked(hand: ByHand) -> None:
-    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["read_appointment"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
     handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
     await confirmed(handle)
     await tell(handle, EventKind.CHANGE_FAILED)
@@ -275,43 +277,43 @@ async def test_a_confirmation_that_the_office_refused_is_made_once_more_then_a_p
 
 
 async def test_a_sweep_does_not_make_up_for_a_write_that_was_begun_after_it(hand: ByHand) -> None:
-    hand.answers["await_landing"] = NotAuthorized("no")
+    hand.answers["check_landing"] = NotAuthorized("no")
     looked = asyncio.Event()
 
     async def slowly(_: Any) -> Any:
         await looked.wait()
-        return HoldWithdrawn()
+        return ReleaseResult()
 
-    hand.answers["sweep_twins"] = slowly
-    looks = LandingPolicy(look_after=(timedelta(seconds=0.3), timedelta(minutes=30)))
+    hand.answers["remove_leftovers"] = slowly
+    looks = LandingPolicy(check_after=(timedelta(seconds=0.3), timedelta(minutes=30)))
     handle = await start(hand, looks, late_commit=timedelta(seconds=0.1))
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
-    await until(lambda: hand.made("sweep_twins"))
+    await until(lambda: hand.made("remove_leftovers"))
     await tell(handle, EventKind.LANDING, landing=LandingState.LANDED)
-    await until(lambda: len(hand.made("await_landing")) == 2)
-    assert len(hand.made("sweep_twins")) == 1
+    await until(lambda: len(hand.made("check_landing")) == 2)
+    assert len(hand.made("remove_leftovers")) == 1
     looked.set()
-    await until(lambda: len(hand.made("sweep_twins")) == 2)
+    await until(lambda: len(hand.made("remove_leftovers")) == 2)
 
 
 # ---- what is told, and what landed
 
 
 async def test_a_refusal_is_not_lost_on_what_is_told_after_it_nor_on_a_look_that_failed(hand: ByHand) -> None:
-    hand.answers["await_landing"] = NotAuthorized("no")
-    hand.answers["nearest_openings"] = lambda _: hand.answers["recheck_slot"](_)
+    hand.answers["check_landing"] = NotAuthorized("no")
+    hand.answers["find_alternatives"] = lambda _: hand.answers["recheck_slot"](_)
     handle = await start(hand, SELDOM)
     await until(lambda: hand.made("write_hold"))
     await tell(handle, EventKind.LANDING, landing=LandingState.REFUSED)
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     for kind, landing in ((EventKind.LANDING, LandingState.LANDED), (EventKind.CHANGED, None)):
         await tell(handle, kind, landing=landing)
-    await until(lambda: len(hand.made("await_landing")) == 2)
+    await until(lambda: len(hand.made("check_landing")) == 2)
     refused = on_its_way(hand).model_copy(update={"landing": LandingState.REFUSED})
-    hand.answers["await_landing"] = lambda _: HoldWritten(appointment=refused)
+    hand.answers["check_landing"] = lambda _: HoldResult(appointment=refused)
     await tell(handle, EventKind.CHANGE_FAILED)
     await waiting(handle, Reason.REFUSED_BY_OFFICE)
-    assert {given.told for given in hand.made("await_landing")} == {LandingState.REFUSED}
+    assert {given.reported for given in hand.made("check_landing")} == {LandingState.REFUSED}
 
 
 async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_that_the_office_made(
@@ -319,8 +321,8 @@ async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_t
 ) -> None:
     """On a parent's chart at first; by then the child has one of its own."""
     hand.answers["match_patient"] = hand.answers["match_patient"].model_copy(update={"dependent": True})
-    hand.answers["await_landing"] = HoldWritten(conflicts=TAKEN, patient="8")
-    hand.answers["nearest_openings"] = lambda _: hand.answers["recheck_slot"](_)
+    hand.answers["check_landing"] = HoldResult(conflicts=TAKEN, patient="8")
+    hand.answers["find_alternatives"] = lambda _: hand.answers["recheck_slot"](_)
     handle = await start(hand)
     await waiting(handle, Reason.SLOT_TAKEN)
     later = hour(hand.slot.time.start + timedelta(hours=2))
@@ -332,8 +334,8 @@ async def test_what_lost_its_chair_as_it_landed_is_written_again_for_the_chart_t
 
 async def test_a_hold_that_stands_elsewhere_is_confirmed_and_told_there(hand: ByHand) -> None:
     elsewhere = hand.slot.model_copy(update={"time": hour(hand.slot.time.start + timedelta(days=1))})
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(**dict(elsewhere)))
-    hand.answers["confirm_hold"] = lambda _: HoldConfirmed(appointment=hand.visit(**dict(elsewhere)))
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit(**dict(elsewhere)))
+    hand.answers["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=hand.visit(**dict(elsewhere)))
     handle = await start(hand, confirmation=Confirmation.AUTOMATIC)
     await confirmed(handle)
     await until(lambda: hand.told())
@@ -342,7 +344,7 @@ async def test_a_hold_that_stands_elsewhere_is_confirmed_and_told_there(hand: By
 
 
 async def test_a_look_whose_end_is_not_known_is_followed_by_another(hand: ByHand) -> None:
-    lands = hand.answers["await_landing"]
-    hand.answers["await_landing"] = lambda given: lands(given).model_copy(update={"ambiguous": True})
+    lands = hand.answers["check_landing"]
+    hand.answers["check_landing"] = lambda given: lands(given).model_copy(update={"ambiguous": True})
     await confirmed(await start(hand, confirmation=Confirmation.AUTOMATIC))
-    await until(lambda: hand.made("sweep_twins"))
+    await until(lambda: hand.made("remove_leftovers"))

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities import messages
+from activities import notifications
 from activities.connections import Connections
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
@@ -23,7 +23,7 @@ from settings import load_settings
 from tests.support.sandbox import SandboxControl
 from tests.support.shown import shown
 from tests.workflow.test_bookings import a_day, at, request, settled
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 QUEUE = "quiet-hours"
 
@@ -31,7 +31,7 @@ QUEUE = "quiet-hours"
 async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
     client: Client, control: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "STILL_UP", timedelta(0))
+    monkeypatch.setattr(notifications, "STILL_UP", timedelta(0))
     settings, practice = load_settings(), read_practice(load_settings().practice_file)
     end_of, ends = QuietHours.ends, list[datetime]()
 
@@ -46,8 +46,8 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
     await ledger.migrate()
     parts = Connections(practice=practice, systems={}, ledger=ledger)
     async with messengers(settings, practice.name) as channels:
-        telling = messages.MessageActivities(parts, channels, KeyedHash(b"k" * 32), None)
-        work: list[Callable[..., Any]] = [telling.notify, telling.tell_desk]
+        telling = notifications.NotificationActivities(parts, channels, KeyedHash(b"k" * 32), None)
+        work: list[Callable[..., Any]] = [telling.notify, telling.route_exception]
         async with Worker(client, task_queue=QUEUE, workflows=[BookingWorkflow], activities=work):
             bookings = BookingClient(client, practice, QUEUE)
             view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))

@@ -6,7 +6,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from tests.replay.saved import HISTORIES, replay_saved
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_saved_histories_replay(client: Client) -> None:

@@ -12,7 +12,7 @@ from client.bookings import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
 from tests.support.by_hand import ByHand, at_work
 from tests.support.courses import DECLINE, STAFF, Handle, decide, happened, waiting
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 PATIENCE = timedelta(seconds=15)
 

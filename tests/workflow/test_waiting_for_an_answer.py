@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from activities.hold_contracts import HoldWritten
+from activities.hold_contracts import HoldResult
 from activities.slots import SlotCheck
 from adapters.errors import Unavailable
 from client.bookings import BookingClient
@@ -14,7 +14,7 @@ from domain.calendar import LandingState
 from domain.slot import Cause, Conflict
 from tests.support.by_hand import ByHand
 from tests.support.courses import SECONDS, Handle, at_rest, cancel, happened, kinds, seen, waiting
-from workflows.booking import BookingWorkflow
+from workflows.booking.workflow import BookingWorkflow
 
 # ---- those who wait for a decision
 
@@ -48,7 +48,7 @@ async def test_a_long_wait_asks_once_and_then_looks(
 
 
 async def test_who_waits_while_the_office_takes_it_asks_nothing(hand: ByHand, bookings: BookingClient) -> None:
-    hand.answers["write_hold"] = HoldWritten(appointment=hand.visit(landing=LandingState.ACCEPTED))
+    hand.answers["write_hold"] = HoldResult(appointment=hand.visit(landing=LandingState.ACCEPTED))
     handle = await hand.start()
     await seen(handle, lambda view: view.reason is Reason.AWAITING_OFFICE)
     assert (await bookings.wait((await handle.query(BookingWorkflow.view)).request_id, 2)).status is Status.RECEIVED
@@ -72,7 +72,7 @@ async def test_as_many_as_may_wait_do_not_keep_anybody_from_cancelling(
 
 async def test_what_is_asked_after_a_rest_comes_after_what_has_happened(hand: ByHand) -> None:
     hand.answers["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=hand.slot.time),))
-    hand.answers["nearest_openings"] = SlotCheck()
+    hand.answers["find_alternatives"] = SlotCheck()
     handles = [await hand.start() for _ in range(8)]
     for handle in handles:
         await waiting(handle, Reason.SLOT_TAKEN)

@@ -8,9 +8,9 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
+from activities.release import ReleaseResult
 from activities.slots import SlotCheck
-from activities.withdrawals import HoldWithdrawn
 from adapters.errors import NotAuthorized, Refused, Unavailable
 from client.bookings import BookingClient, NotPossible
 from domain.booking import Reason, Status
@@ -34,32 +34,32 @@ from tests.support.courses import (
     until,
     waiting,
 )
-from workflows.booking import BookingWorkflow
-from workflows.contracts import CalendarNews, NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import AppointmentEvent, NewTime, Resolution, ResolutionKind
+from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_a_hold_that_may_not_be_taken_back_is_tried_rarely_and_a_person_is_asked(hand: ByHand) -> None:
-    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    hand.answers["release_hold"] = NotAuthorized("no")
     begun = datetime.now(UTC)
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     await asyncio.sleep(2)
-    assert len(hand.made("withdraw_hold")) <= (datetime.now(UTC) - begun) / SECONDS
+    assert len(hand.made("release_hold")) <= (datetime.now(UTC) - begun) / SECONDS
     assert "expired" not in hand.told()
     await decide(handle, DECLINE)
     await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    hand.answers["release_hold"] = ReleaseResult()
     await decide(handle, RETRY)
     assert (await handle.result()).status is Status.DECLINED
 
 
 async def test_a_cancel_does_not_wait_until_an_expired_hold_could_be_taken_back(hand: ByHand) -> None:
-    hand.answers["withdraw_hold"] = Unavailable("away")
+    hand.answers["release_hold"] = Unavailable("away")
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await hand.has_told("held")
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
     assert (await cancel(handle)).status is Status.CANCELLED
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    hand.answers["release_hold"] = ReleaseResult()
     assert (await handle.result()).status is Status.CANCELLED
     assert hand.told() == ["held", "cancelled"]
 
@@ -74,7 +74,7 @@ async def test_who_does_not_act_is_reminded_while_there_is_still_time(hand: ByHa
 
 async def test_what_the_desk_has_confirmed_itself_is_not_declined_when_the_visit_would_begin(hand: ByHand) -> None:
     hand.begins_in(6)
-    hand.answers["withdraw_hold"] = lambda given: HoldWithdrawn(kept=(hand.visit(reference=given.reference),))
+    hand.answers["release_hold"] = lambda given: ReleaseResult(kept=(hand.visit(reference=given.reference),))
     handle = await hand.start(confirmation=STAFF)
     await confirmed(handle)
     await hand.has_told("held", "confirmed")
@@ -91,11 +91,11 @@ async def test_a_hold_that_nobody_decided_on_is_taken_back_when_the_visit_would_
 
 async def test_a_hold_that_can_not_be_taken_back_does_not_keep_the_booking_from_its_end(hand: ByHand) -> None:
     hand.begins_in(3)
-    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    hand.answers["release_hold"] = NotAuthorized("no")
     handle = await hand.start(confirmation=STAFF)
     view = await seen(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
     assert view.reason is Reason.REFUSED_BY_SYSTEM
-    hand.answers["withdraw_hold"] = HoldWithdrawn()
+    hand.answers["release_hold"] = ReleaseResult()
     await decide(handle, RETRY)
     assert (await handle.result()).status is Status.DECLINED
 
@@ -154,9 +154,9 @@ async def test_whether_it_was_asked_in_time_is_judged_by_when_it_was_and_by_whom
     await confirmed(handle)
     begun = (await handle.describe()).start_time
     first, staffs, patients = hand.made("recheck_slot")
-    assert (first.asked_at, first.attended) == (begun, False)
-    assert (staffs.asked_at, staffs.attended) == (begun, True)
-    assert (patients.asked_at > begun, patients.attended) == (True, False)
+    assert (first.asked_at, first.staff_override) == (begun, False)
+    assert (staffs.asked_at, staffs.staff_override) == (begun, True)
+    assert (patients.asked_at > begun, patients.staff_override) == (True, False)
 
 
 async def test_a_write_that_never_shows_is_for_a_person_at_once(hand: ByHand) -> None:
@@ -174,7 +174,7 @@ async def test_a_write_that_never_shows_is_for_a_person_at_once(hand: ByHand) ->
 
 
 async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHand) -> None:
-    hand.answers["write_hold"] = HoldWritten(ambiguous=True)
+    hand.answers["write_hold"] = HoldResult(ambiguous=True)
     handle = await hand.start()
     await waiting(handle, Reason.HOLD_CHANGED)
     assert len(hand.made("write_hold")) == 1
@@ -188,11 +188,11 @@ async def test_a_hold_that_the_desk_took_out_at_once_is_for_a_person(hand: ByHan
 async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(hand: ByHand) -> None:
     handle = await hand.start(consent=False)
     await waiting(handle, Reason.NOT_REACHED)
-    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["read_appointment"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
     hand.answers["confirm_hold"] = NotAuthorized("no")
-    refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    refused = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     await handle.signal(BookingWorkflow.schedule_changed, refused)
-    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+    await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("route_exception")])
     await decide(handle, APPROVE)
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
 
@@ -200,22 +200,22 @@ async def test_the_desk_hears_at_once_of_what_must_wait_behind_another_question(
 async def test_what_the_desk_hears_beside_its_question_and_its_reminders_do_not_wait_for_one_another(
     hand: ByHand,
 ) -> None:
-    sent, ended = hand.answers["tell_desk"], asyncio.Event()
+    sent, ended = hand.answers["route_exception"], asyncio.Event()
 
     async def tell(given: Any) -> Any:
         if given.reason is Reason.REFUSED_BY_SYSTEM:
             await surely(ended)
         return sent(given)
 
-    hand.answers["tell_desk"] = tell
+    hand.answers["route_exception"] = tell
     handle = await hand.start(consent=False, staff_deadline=5 * SECONDS)
     await waiting(handle, Reason.NOT_REACHED)
-    hand.answers["read_outcome"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
+    hand.answers["read_appointment"] = lambda _: hand.visit(status=AppointmentStatus.TENTATIVE)
     hand.answers["confirm_hold"] = NotAuthorized("no")
-    refused = CalendarNews(kind=EventKind.CHANGE_FAILED, appointment_id="11")
+    refused = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     try:
         await handle.signal(BookingWorkflow.schedule_changed, refused)
-        await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("tell_desk")])
+        await until(lambda: Reason.REFUSED_BY_SYSTEM in [given.reason for given in hand.made("route_exception")])
         await until(lambda: "desk_escalation" in hand.desk_told()[1:])
     finally:
         ended.set()
@@ -232,18 +232,20 @@ async def test_the_desk_reads_how_the_practice_system_refused(hand: ByHand) -> N
 
 async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: ByHand) -> None:
     """The receptionist's page says "approve this visit"; by her click the question is "this still stands"."""
-    hand.answers["withdraw_hold"] = NotAuthorized("no")
+    hand.answers["release_hold"] = NotAuthorized("no")
     handle = await hand.start(confirmation=STAFF)
     shown = await waiting(handle, Reason.APPROVAL)
     await cancel(handle)
     asked = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     with pytest.raises(WorkflowUpdateFailedError) as refused:
-        await decide(handle, APPROVE.model_copy(update={"question": shown.question}))
+        await decide(handle, APPROVE.model_copy(update={"exception_number": shown.exception_number}))
     assert "something else is to be decided by now" in str(refused.value.cause)
-    await handle.signal(BookingWorkflow.resolve, APPROVE.model_copy(update={"question": shown.question}))
-    assert (await waiting(handle, Reason.REFUSED_BY_SYSTEM)).question == asked.question
-    await decide(handle, APPROVE.model_copy(update={"question": asked.question}))
-    assert (await handle.result()).question is None
+    await handle.signal(
+        BookingWorkflow.resolve, APPROVE.model_copy(update={"exception_number": shown.exception_number})
+    )
+    assert (await waiting(handle, Reason.REFUSED_BY_SYSTEM)).exception_number == asked.exception_number
+    await decide(handle, APPROVE.model_copy(update={"exception_number": asked.exception_number}))
+    assert (await handle.result()).exception_number is None
 
 
 @pytest.mark.parametrize("who", ["patient", "staff"])
@@ -269,21 +271,21 @@ async def test_a_time_that_has_gone_by_is_refused_and_another_can_be_picked(
 async def test_what_is_approved_while_its_expired_hold_is_being_taken_back_is_had_anew(hand: ByHand) -> None:
     gone = asyncio.Event()
 
-    async def slowly(_: Any) -> HoldWithdrawn:
+    async def slowly(_: Any) -> ReleaseResult:
         await surely(gone)
-        hand.answers["confirm_hold"] = HoldConfirmed()
-        return HoldWithdrawn(taken=("11",))
+        hand.answers["confirm_hold"] = ConfirmHoldResult()
+        return ReleaseResult(taken=("11",))
 
-    hand.answers["withdraw_hold"] = slowly
-    hand.answers["write_hold"] = lambda given: HoldWritten(
+    hand.answers["release_hold"] = slowly
+    hand.answers["write_hold"] = lambda given: HoldResult(
         appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
     )
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await hand.has_told("held")
     await hand.has_told_desk("desk_exception")
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
     deciding = asyncio.create_task(decide(handle, APPROVE))
-    await asked_to_end(handle, "withdraw_hold")
+    await asked_to_end(handle, "release_hold")
     gone.set()
     await deciding
     await confirmed(handle)
@@ -294,15 +296,15 @@ async def test_what_is_approved_while_its_expired_hold_is_being_taken_back_is_ha
 async def test_what_does_not_land_is_looked_for_ever_more_rarely(hand: ByHand) -> None:
     on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
     hand.answers |= {
-        "write_hold": HoldWritten(appointment=on_its_way),
-        "await_landing": HoldWritten(appointment=on_its_way),
+        "write_hold": HoldResult(appointment=on_its_way),
+        "check_landing": HoldResult(appointment=on_its_way),
     }
-    looks = LandingPolicy(look_after=(timedelta(seconds=0.3),), patience=timedelta(seconds=0.5), at_least=timedelta(0))
+    looks = LandingPolicy(check_after=(timedelta(seconds=0.3),), max_wait=timedelta(seconds=0.5), min_wait=timedelta(0))
     handle = await hand.start(landing=looks)
     await waiting(handle, Reason.NOT_LANDED)
-    before = len(hand.made("await_landing"))
+    before = len(hand.made("check_landing"))
     await asyncio.sleep(6)
-    assert len(hand.made("await_landing")) - before <= 5
+    assert len(hand.made("check_landing")) - before <= 5
 
 
 async def test_who_was_found_to_be_new_is_not_asked_about_again(hand: ByHand) -> None:
@@ -313,7 +315,9 @@ async def test_who_was_found_to_be_new_is_not_asked_about_again(hand: ByHand) ->
     await decide(handle, Resolution(kind=ResolutionKind.NEW_PATIENT))
     again = await waiting(handle, Reason.SLOT_TAKEN)
     await decide(handle, RETRY)
-    await seen(handle, lambda view: view.reason is Reason.SLOT_TAKEN and view.question != again.question)
+    await seen(
+        handle, lambda view: view.reason is Reason.SLOT_TAKEN and view.exception_number != again.exception_number
+    )
     assert len(hand.made("match_patient")) == 1
 
 
@@ -339,13 +343,13 @@ async def test_whoever_picks_a_time_that_can_not_be_had_either_may_pick_a_third(
 
 async def test_a_time_that_no_person_has_seen_is_approved_by_one(hand: ByHand) -> None:
     """The one that was approved is lost, and the patient picks another."""
-    hand.answers["write_hold"] = lambda given: HoldWritten(
+    hand.answers["write_hold"] = lambda given: HoldResult(
         appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
     )
     handle = await hand.start(confirmation=STAFF)
     await waiting(handle, Reason.APPROVAL)
-    hand.answers["confirm_hold"] = HoldConfirmed(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
-    hand.answers["nearest_openings"] = SlotCheck()
+    hand.answers["confirm_hold"] = ConfirmHoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    hand.answers["find_alternatives"] = SlotCheck()
     await decide(handle, APPROVE)
     await waiting(handle, Reason.SLOT_TAKEN)
     later = hand.slot.time.start + timedelta(days=1)
@@ -364,10 +368,10 @@ async def test_who_asked_for_a_provider_gets_that_one_at_another_time_too(hand: 
 
 
 async def test_the_desk_is_asked_in_time_however_often_an_office_that_is_off_is_tried(hand: ByHand) -> None:
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
-    hand.answers["confirm_hold"] = HoldConfirmed(office_off=True)
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
+    hand.answers["confirm_hold"] = ConfirmHoldResult(office_offline=True)
     landing = LandingPolicy(
-        look_while_off=timedelta(seconds=1), at_least=timedelta(seconds=4), margin=timedelta(days=30)
+        check_while_offline=timedelta(seconds=1), min_wait=timedelta(seconds=4), lead_time=timedelta(days=30)
     )
     handle = await hand.start(confirmation=STAFF, landing=landing)
     await waiting(handle, Reason.APPROVAL)
@@ -387,17 +391,17 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(
     )
     looked = asyncio.Event()
 
-    async def look(_: Any) -> HoldWritten:
+    async def look(_: Any) -> HoldResult:
         await looked.wait()
-        return HoldWritten(appointment=unclear)
+        return HoldResult(appointment=unclear)
 
-    hand.answers["write_hold"] = HoldWritten(appointment=on_its_way)
-    hand.answers["await_landing"] = look
-    hand.answers["read_outcome"] = on_its_way
-    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
+    hand.answers["write_hold"] = HoldResult(appointment=on_its_way)
+    hand.answers["check_landing"] = look
+    hand.answers["read_appointment"] = on_its_way
+    handle = await hand.start(landing=LandingPolicy(check_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
     view = await waiting(handle, Reason.PATIENT_EXISTS)
-    await until(lambda: hand.made("await_landing"))
-    decision = Resolution(kind=ResolutionKind.APPROVE, question=view.question)
+    await until(lambda: hand.made("check_landing"))
+    decision = Resolution(kind=ResolutionKind.APPROVE, exception_number=view.exception_number)
     if by == "signal":
         await handle.signal(BookingWorkflow.resolve, decision)
         looked.set()
@@ -415,13 +419,13 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(
 async def test_a_hold_that_we_may_not_take_back_and_the_desk_took_out_is_not_written_again_unasked(
     hand: ByHand,
 ) -> None:
-    hand.answers["withdraw_hold"] = NotAuthorized("no")
-    hand.answers["write_hold"] = lambda given: HoldWritten(
+    hand.answers["release_hold"] = NotAuthorized("no")
+    hand.answers["write_hold"] = lambda given: HoldResult(
         appointment=hand.visit(status=AppointmentStatus.TENTATIVE), confirmed=given.confirm
     )
     handle = await hand.start(confirmation=STAFF, hold_expiry=timedelta(seconds=5))
     await waiting(handle, Reason.REFUSED_BY_SYSTEM)
-    hand.answers["confirm_hold"] = HoldConfirmed()
+    hand.answers["confirm_hold"] = ConfirmHoldResult()
     await decide(handle, APPROVE)
     await waiting(handle, Reason.HOLD_CHANGED)
     assert len(hand.made("write_hold")) == 1
@@ -431,17 +435,17 @@ async def test_whose_decision_comes_too_late_for_its_question_hears_so(hand: ByH
     on_its_way = hand.visit(status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED)
     looked = asyncio.Event()
 
-    async def look(_: Any) -> HoldWritten:
+    async def look(_: Any) -> HoldResult:
         await looked.wait()
-        return HoldWritten(appointment=on_its_way.model_copy(update={"landing": LandingState.REFUSED}))
+        return HoldResult(appointment=on_its_way.model_copy(update={"landing": LandingState.REFUSED}))
 
     hand.answers["match_patient"] = Match(verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS)
-    hand.answers["write_hold"] = HoldWritten(appointment=on_its_way)
-    hand.answers["await_landing"] = look
-    hand.answers["nearest_openings"] = SlotCheck()
-    handle = await hand.start(landing=LandingPolicy(look_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
+    hand.answers["write_hold"] = HoldResult(appointment=on_its_way)
+    hand.answers["check_landing"] = look
+    hand.answers["find_alternatives"] = SlotCheck()
+    handle = await hand.start(landing=LandingPolicy(check_after=(timedelta(seconds=0.3),)), placeholder_patient="99")
     await waiting(handle, Reason.PATIENT_AMBIGUOUS)
-    await until(lambda: hand.made("await_landing"))
+    await until(lambda: hand.made("check_landing"))
     deciding = asyncio.create_task(decide(handle, DECLINE))
     await heard(handle)
     looked.set()

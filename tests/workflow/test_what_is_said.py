@@ -8,7 +8,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 
-from activities.hold_contracts import HoldConfirmed, HoldWritten
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.slots import SlotCheck
 from adapters.errors import Unavailable
 from domain.booking import MessageState, Reason, Status
@@ -31,8 +31,8 @@ from tests.support.courses import (
     until,
     waiting,
 )
-from workflows.booking import BookingWorkflow
-from workflows.contracts import ANSWER_WITHIN, LATENESS, Patience, Resolution, ResolutionKind
+from workflows.booking.messages import ANSWER_GRACE, ANSWER_TIMEOUT, Resolution, ResolutionKind, WaitOptions
+from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_who_cancels_during_the_write_hears_nothing_else_and_the_desk_nothing(hand: ByHand) -> None:
@@ -51,7 +51,7 @@ async def test_who_cancels_during_the_write_hears_nothing_else_and_the_desk_noth
     await cancelling
     assert (await handle.result()).status is Status.CANCELLED
     assert (hand.told(), hand.desk_told()) == (["cancelled"], [])
-    assert len(hand.made("withdraw_hold")) == 1
+    assert len(hand.made("release_hold")) == 1
 
 
 async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
@@ -72,18 +72,18 @@ async def test_what_is_overtaken_is_not_said_any_more(hand: ByHand) -> None:
 
 
 async def test_what_is_held_again_or_not_any_more_is_said_again(hand: ByHand) -> None:
-    withdrawn, away = hand.answers["withdraw_hold"], Unavailable("away")
-    hand.answers["withdraw_hold"] = away
+    withdrawn, away = hand.answers["release_hold"], Unavailable("away")
+    hand.answers["release_hold"] = away
     handle = await hand.start(confirmation=STAFF, hold_expiry=SECONDS)
     await hand.has_told("held")
-    hand.answers["withdraw_hold"] = withdrawn
+    hand.answers["release_hold"] = withdrawn
     await waiting(handle, Reason.HOLD_EXPIRED)
     await hand.has_told("held", "expired")
-    hand.answers["withdraw_hold"] = away
+    hand.answers["release_hold"] = away
     await decide(handle, RETRY)
     await waiting(handle, Reason.APPROVAL)
     await hand.has_told("held", "expired", "held")
-    hand.answers["withdraw_hold"] = withdrawn
+    hand.answers["release_hold"] = withdrawn
     await waiting(handle, Reason.HOLD_EXPIRED)
     await hand.has_told("held", "expired", "held", "expired")
     assert len({(given.kind, given.version) for given in hand.made("notify")}) == 4
@@ -95,7 +95,7 @@ async def test_a_cancel_does_not_wait_for_messages(hand: ByHand) -> None:
     handle = await hand.start()
     await confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
-    await until(lambda: hand.made("withdraw_hold"))
+    await until(lambda: hand.made("release_hold"))
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ async def test_who_took_it_back_need_not_be_told(hand: ByHand) -> None:
 
 async def test_who_heard_that_it_is_held_hears_that_it_is_not_any_more(hand: ByHand) -> None:
     hand.answers["match_patient"] = Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=("7", "8"))
-    hand.answers["confirm_hold"] = HoldConfirmed(conflicts=(Conflict(cause=Cause.APPOINTMENT, appointment="99"),))
-    hand.answers["nearest_openings"] = SlotCheck()
+    hand.answers["confirm_hold"] = ConfirmHoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT, appointment="99"),))
+    hand.answers["find_alternatives"] = SlotCheck()
     handle = await hand.start(confirmation=STAFF)
     await waiting(handle, Reason.PATIENT_AMBIGUOUS)
     await hand.has_told("received")
@@ -183,8 +183,8 @@ async def test_who_has_the_no_as_the_answer_need_not_be_told(hand: ByHand) -> No
 
     hand.answers["recheck_slot"] = outside
     handle = await hand.start(consent=False)
-    patience = Patience(within=20 * SECONDS)
-    asking = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_longer, patience))
+    patience = WaitOptions(timeout=20 * SECONDS)
+    asking = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_for_decision_within, patience))
     await happened(handle, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
     answering.set()
     assert (await asking).view.status is Status.DECLINED
@@ -199,7 +199,7 @@ async def test_a_no_that_nobody_waited_for_any_more_is_not_taken_for_heard(clien
     handle = await hand.start(consent=False)
     with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
         await handle.execute_update(BookingWorkflow.wait_for_decision, rpc_timeout=SECONDS)
-    await asyncio.sleep((ANSWER_WITHIN + LATENESS).total_seconds())
+    await asyncio.sleep((ANSWER_TIMEOUT + ANSWER_GRACE).total_seconds())
     async with at_work(hand, client):
         assert (await waiting(handle, Reason.NOT_REACHED)).status is Status.DECLINED
         await decide(handle, APPROVE)
@@ -234,7 +234,7 @@ async def test_the_last_word_comes_after_every_older_one(hand: ByHand) -> None:
         return MessageState(kind=notice.kind, channel=notice.channel, version=notice.version, state="accepted")
 
     hand.answers["notify"] = send
-    hand.answers["write_hold"] = lambda _: HoldWritten(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
+    hand.answers["write_hold"] = lambda _: HoldResult(appointment=hand.visit(status=AppointmentStatus.TENTATIVE))
     handle = await hand.start(confirmation=STAFF)
     await waiting(handle, Reason.APPROVAL)
     await until(lambda: hand.told() == ["held"])

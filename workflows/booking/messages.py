@@ -12,9 +12,9 @@ from domain.calendar import EventKind, LandingState
 from domain.policy import BookingPolicy
 from domain.request import BookingRequest
 
-ANSWER_WITHIN = timedelta(seconds=3)
+ANSWER_TIMEOUT = timedelta(seconds=3)
 """A patient waits this long for the decision; then the honest answer is "received"."""
-LATENESS = timedelta(seconds=3)
+ANSWER_GRACE = timedelta(seconds=3)
 """So much longer whoever asked listens; who is answered later than that hears nothing."""
 BY_PATIENT = "patient"
 """Who decided, where the patient picked another time."""
@@ -44,7 +44,7 @@ class BookingInput(Value):
     """SHA-256 of the request: the same id with other content is told apart by it."""
 
 
-class CalendarNews(Value):
+class AppointmentEvent(Value):
     """Something happened to an appointment of this booking: a hint to look, never proof."""
 
     kind: EventKind
@@ -59,10 +59,10 @@ class Answer(Value):
     digest: str
 
 
-class Patience(Value):
+class WaitOptions(Value):
     """How long a caller is ready to wait for the decision."""
 
-    within: timedelta
+    timeout: timedelta
 
 
 class ResolutionKind(StrEnum):
@@ -78,8 +78,8 @@ class Resolution(Value):
     """A person's decision on an exception."""
 
     kind: ResolutionKind
-    question: int | None = None
-    """What it answers, as ``BookingView.question`` showed it: where another is open by now, nothing is decided."""
+    exception_number: int | None = None
+    """Which exception it answers, as the booking view shows it. If another one is open by now, it is refused."""
     by: str = "staff"
     """Who decided: an account name, never a patient's."""
     patient: str | None = None

@@ -4,9 +4,9 @@ from domain.booking import Reason
 from domain.calendar import LandingState
 from domain.matching import Match, Verdict
 from domain.rules import Confirmation
-from workflows.contracts import BY_PATIENT, NewTime, Resolution, ResolutionKind
-from workflows.interruptions import Declined, NeedsStaff
-from workflows.state import GATES, BookingState
+from workflows.booking.interruptions import Declined, NeedsStaff
+from workflows.booking.messages import BY_PATIENT, NewTime, Resolution, ResolutionKind
+from workflows.booking.state import GATES, BookingState
 
 PATIENT_REASONS = frozenset(
     {
@@ -23,7 +23,7 @@ SLOT_REASONS = frozenset(
 """Another time may be had."""
 MAY_BE_THE_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it; a practice system refuses also what names a chart that is not there."""
-TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_TAKEN_BACK, Reason.NO_ANSWER})
+TO_BE_SEEN = frozenset({Reason.NOT_REACHED, Reason.NOT_RELEASED, Reason.NO_ANSWER})
 """Nothing is to be decided: a person knows, and sees to it."""
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """Whoever saw what must be approved and picks another time has approved it."""
@@ -64,13 +64,13 @@ def apply(decision: Resolution, state: BookingState) -> None:
     need, by_staff = state.need, decision.by != BY_PATIENT
     state.close_exception()
     state.office_off_since = None  # whoever decides may know better
-    state.attended = by_staff
+    state.staff_override = by_staff
     state.approved |= by_staff and state.gate_shown and decision.kind in APPROVING
     match decision.kind:
         case ResolutionKind.PATIENT:
             state.match = Match(verdict=Verdict.MATCHED, chart=decision.patient, because=("staff",))
         case ResolutionKind.NEW_PATIENT:
-            state.not_these = state.match.candidates if state.match is not None else ()
+            state.excluded_charts = state.match.candidates if state.match is not None else ()
             state.match = Match(verdict=Verdict.NEW, because=("staff",))
         case ResolutionKind.START:
             _pick_another_time(decision, state, by_staff)

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 TRIED_AGAIN_AFTER = timedelta(seconds=30)
 
 
-class Kept:
+class StaleOkCache:
     """Answers by key, one reader a key. What can't be read again stands as it was, until it can."""
 
     def __init__(self, lasts: timedelta) -> None:

@@ -3,13 +3,13 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.patients import ChartToCreate, PatientActivities, PatientToMatch
+    from activities.patients import CreateChartInput, MatchPatientInput, PatientActivities
     from domain.booking import Reason
     from domain.matching import Verdict
-    from workflows.contracts import BookingInput
-    from workflows.interruptions import NeedsStaff
-    from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState
+    from workflows.booking.interruptions import NeedsStaff
+    from workflows.booking.messages import BookingInput
+    from workflows.booking.state import BookingState
+    from workflows.shared.activity_runner import PracticeSteps
 
 
 class Charts:
@@ -23,7 +23,7 @@ class Charts:
         request, policy = self._given.request, self._given.policy
         match = await self._steps.urgent(
             PatientActivities.match_patient,
-            PatientToMatch(
+            MatchPatientInput(
                 location=policy.location,
                 person=request.patient,
                 guardian=request.guardian,
@@ -47,12 +47,12 @@ class Charts:
         dependent = match is not None and match.dependent
         created = await self._steps.urgent(
             PatientActivities.create_chart,
-            ChartToCreate(
+            CreateChartInput(
                 reference=self._given.reference,
                 location=request.location,
                 person=request.guardian if dependent and request.guardian else request.patient,
                 language=request.language,
-                not_these=self._state.not_these,
+                excluded_charts=self._state.excluded_charts,
                 provider=self._state.slot.provider if self._state.slot is not None else None,
             ),
             "Create a chart for the new patient",

@@ -3,13 +3,13 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.slots import SlotActivities, SlotWanted
+    from activities.slots import SlotActivities, SlotRequest
     from domain.booking import Reason
     from domain.slot import Cause, Conflict, Slot
-    from workflows.contracts import BookingInput
-    from workflows.interruptions import Declined, NeedsStaff
-    from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState
+    from workflows.booking.interruptions import Declined, NeedsStaff
+    from workflows.booking.messages import BookingInput
+    from workflows.booking.state import BookingState
+    from workflows.shared.activity_runner import PracticeSteps
 
 
 class Times:
@@ -30,22 +30,22 @@ class Times:
             raise NeedsStaff(Reason.TOO_MANY_OPEN)
         else:
             reason = _why_not(check.conflicts)
-            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.attended:
+            if reason is Reason.OUTSIDE_RULES and self._state.version == 1 and not self._state.staff_override:
                 raise Declined(reason, alternatives=check.alternatives)
             raise NeedsStaff(reason, alternatives=check.alternatives)
 
     async def others(self) -> tuple[Slot, ...]:
         """None where they can't be read now: why a person is asked matters more."""
         try:
-            found = await self._steps.urgent(SlotActivities.nearest_openings, self._slot_wanted(), "Find other times")
+            found = await self._steps.urgent(SlotActivities.find_alternatives, self._slot_wanted(), "Find other times")
         except NeedsStaff:
             return ()
         return found.alternatives
 
-    def _slot_wanted(self) -> SlotWanted:
+    def _slot_wanted(self) -> SlotRequest:
         """Until it lands or ends, the claim stays; were this booking cut off, it would lapse by itself."""
         request, wanted = self._given.request, self._state.wanted
-        return SlotWanted(
+        return SlotRequest(
             reference=self._given.reference,
             location=request.location,
             service=request.service,
@@ -53,9 +53,9 @@ class Times:
             provider=wanted.provider,
             operatory=wanted.operatory,
             contact=request.reached.mobile or request.reached.email,
-            claim_until=workflow.now() + self._given.policy.hold_expiry,
+            claim_expires_at=workflow.now() + self._given.policy.hold_expiry,
             asked_at=self._state.asked_at,
-            attended=self._state.attended,
+            staff_override=self._state.staff_override,
         )
 
 

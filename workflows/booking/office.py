@@ -8,13 +8,13 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
     from domain.policy import LandingPolicy
-    from workflows.interruptions import NeedsStaff
-    from workflows.landing import Landing
-    from workflows.listing import Listing
-    from workflows.notices import Notices
-    from workflows.state import BookingState
-    from workflows.taking_back import TakingBack
-    from workflows.waiting import beside, happens_before
+    from workflows.booking.interruptions import NeedsStaff
+    from workflows.booking.landing import Landing
+    from workflows.booking.listing import Listing
+    from workflows.booking.notices import Notices
+    from workflows.booking.state import BookingState
+    from workflows.booking.taking_back import TakingBack
+    from workflows.shared.timers import beside, happens_before
 
 
 class Office:
@@ -44,10 +44,10 @@ class Office:
 
     async def _takes_it(self) -> None:
         state, begun = self._state, workflow.now()
-        tell_at: datetime | None = begun + self._policy.tell_patient_after
+        tell_at: datetime | None = begun + self._policy.notify_patient_after
         while state.on_its_way and not state.withdrawn:
             was_off = state.office_off
-            self._listing.become(Status.RECEIVED, Reason.OFFICE_OFF if was_off else Reason.AWAITING_OFFICE)
+            self._listing.become(Status.RECEIVED, Reason.OFFICE_OFFLINE if was_off else Reason.AWAITING_OFFICE)
             if was_off:
                 self._notices.tell_patient(Kind.REQUESTED)
                 tell_at = None
@@ -104,7 +104,7 @@ class Office:
 
     def _ask_at(self, begun: datetime) -> datetime:
         """In time for a person to act before the visit; an office that is off is not waited for in vain."""
-        in_time = self._state.start - self._policy.margin
+        in_time = self._state.start - self._policy.lead_time
         if not self._state.office_off:
-            in_time = min(begun + self._policy.patience, in_time)
-        return max(in_time, begun + self._policy.at_least)
+            in_time = min(begun + self._policy.max_wait, in_time)
+        return max(in_time, begun + self._policy.min_wait)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from activities.hold_contracts import Write
+from activities.hold_contracts import WriteRecord
 from domain.booking import MessageState, Reason, Status
 from domain.calendar import Appointment, EventKind, LandingState
 from domain.matching import Match, Verdict
 from domain.slot import Slot
-from workflows.contracts import BookingInput, CalendarNews, NewTime, Resolution
-from workflows.interruptions import NeedsStaff
+from workflows.booking.interruptions import NeedsStaff
+from workflows.booking.messages import AppointmentEvent, BookingInput, NewTime, Resolution
 
 GATES = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 LOUDER = (LandingState.LANDED, None, LandingState.INCOMPLETE, LandingState.TIMED_OUT, LandingState.REFUSED)
@@ -29,7 +29,7 @@ class BookingState:
     reason: Reason | None = None
     wanted: NewTime = field(init=False)
     match: Match | None = None
-    not_these: tuple[str, ...] = ()
+    excluded_charts: tuple[str, ...] = ()
     """Charts that staff found to be somebody else."""
     slot: Slot | None = None
     appointment: Appointment | None = None
@@ -46,7 +46,7 @@ class BookingState:
     """A person chose another time: the hold stands until the new one is secured."""
     replaced: Appointment | None = None
     """The hold that stands until the one on its way has landed."""
-    writes: tuple[Write, ...] = ()
+    writes: tuple[WriteRecord, ...] = ()
     """All that were begun, whatever became of them: there something of ours may be."""
     not_landed: tuple[str, ...] = ()
     """The office refused them, or let them lie: none of them is the hold any more."""
@@ -61,7 +61,7 @@ class BookingState:
     """The practice's own system took nothing in when last asked."""
     office_back_at: datetime | None = None
     """It was said to be on again, then."""
-    news: dict[str, CalendarNews] = field(default_factory=dict)
+    news: dict[str, AppointmentEvent] = field(default_factory=dict)
     """By appointment id, the loudest that was not looked into yet."""
     vouched: bool = False
     """A person has seen it in the practice's own system; we have not yet."""
@@ -77,7 +77,7 @@ class BookingState:
     gate_shown: bool = False
     """A person had before them what must be approved: the patient's note, or the visit itself."""
     approved: bool = False
-    attended: bool = False
+    staff_override: bool = False
     """A person of the practice decided last: the rules alone don't decline it, nor is it too late by them."""
     need: NeedsStaff | None = None
     """The open exception."""
@@ -92,7 +92,7 @@ class BookingState:
     given_up: bool = False
     """Declined or cancelled by us: what was written must be taken back."""
     answered_no: bool = False
-    """Who waited for the answer has been given the end of it."""
+    """Contacts waited for the answer has been given the end of it."""
     deadline: datetime | None = None
     alternatives: tuple[Slot, ...] = ()
     messages: list[MessageState] = field(default_factory=list)
@@ -166,7 +166,7 @@ class BookingState:
             return
         self.office_off_since, self.looks = self.office_off_since or now, 0
         if self.told is None:
-            self.look_at = now + self.given.policy.landing.look_while_off
+            self.look_at = now + self.given.policy.landing.check_while_offline
 
     def office_is_back(self, now: datetime) -> None:
         """It has its writes soon; a look before that would be wasted."""
@@ -174,7 +174,7 @@ class BookingState:
         if self.told is None:
             self.plan_look(now)
 
-    def hear(self, news: CalendarNews, now: datetime) -> None:
+    def hear(self, news: AppointmentEvent, now: datetime) -> None:
         """A hint that something about one of our appointments is worth a look now."""
         if news.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED):
             return
@@ -187,11 +187,11 @@ class BookingState:
             self.next_sweep = now
 
     @property
-    def told(self) -> CalendarNews | None:
+    def told(self) -> AppointmentEvent | None:
         """Of the appointment, and not looked into yet."""
         return self.news.get(self.appointment.id) if self.appointment is not None else None
 
-    def looked_into(self, news: CalendarNews | None) -> None:
+    def looked_into(self, news: AppointmentEvent | None) -> None:
         """What was told meanwhile still is to be."""
         if news is not None and self.news.get(news.appointment_id) == news:
             del self.news[news.appointment_id]
@@ -217,7 +217,7 @@ class BookingState:
 
     def rarely(self, times: int) -> timedelta:
         """As often as the practice has it at first, then each wait twice as long as the one before."""
-        waits = self.given.policy.landing.look_after
+        waits = self.given.policy.landing.check_after
         beyond = max(times - len(waits) + 1, 0)
         wait: timedelta = waits[min(times, len(waits) - 1)] * (1 << min(beyond, 16))
         return min(wait, AT_MOST)
@@ -258,5 +258,5 @@ class BookingState:
         return expires if self.held_at < expires else None
 
 
-def _loudness(news: CalendarNews) -> int:
+def _loudness(news: AppointmentEvent) -> int:
     return LOUDER.index(news.landing)

@@ -7,8 +7,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import plain_reason
-    from workflows.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
-    from workflows.state import BookingState
+    from workflows.booking.state import BookingState
+    from workflows.shared.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
 
 
 class Listing:

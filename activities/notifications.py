@@ -37,7 +37,7 @@ NOT_NOW = {
 """Nothing is to be sent: how the message stands."""
 
 
-class Notice(Value):
+class PatientNotice(Value):
     """One message to a patient."""
 
     reference: str
@@ -64,7 +64,7 @@ class DeskNotice(Value):
     start: AwareDatetime
 
 
-class MessageActivities:
+class NotificationActivities:
     def __init__(
         self,
         connections: Connections,
@@ -80,7 +80,7 @@ class MessageActivities:
         self._ambiguous_wait = ambiguous_wait
 
     @activity.defn
-    async def notify(self, notice: Notice) -> MessageState:
+    async def notify(self, notice: PatientNotice) -> MessageState:
         """Send one message to a patient, unless that was done, or the person opted out, or is not to be woken now."""
         location = self._connections.practice.location(notice.location)
         about = {"kind": notice.kind, "channel": notice.channel, "version": notice.version}
@@ -99,7 +99,7 @@ class MessageActivities:
         return MessageState(**about, state=state)
 
     @activity.defn
-    async def tell_desk(self, notice: DeskNotice) -> MessageState:
+    async def route_exception(self, notice: DeskNotice) -> MessageState:
         """Tell the desk that a booking waits for a person, without saying whose."""
         location = self._connections.practice.location(notice.location)
         to = location.desk_email
@@ -195,7 +195,7 @@ class MessageActivities:
         return "accepted"
 
 
-def _quiet_until(notice: Notice, location: Location) -> AwareDatetime | None:
+def _quiet_until(notice: PatientNotice, location: Location) -> AwareDatetime | None:
     """When a text may be sent that is not to be now; what would come after the visit has begun does not wait."""
     now = utc_now()
     ends = location.quiet_hours.ends(now, location.tz)

@@ -12,16 +12,16 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import DeskNotice, MessageActivities, Notice
+    from activities.notifications import DeskNotice, NotificationActivities, PatientNotice
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.messages import LAST_WORDS, Kind
-    from workflows.contracts import workflow_id
-    from workflows.practice_steps import SILENCE
-    from workflows.state import BookingState
-    from workflows.waiting import ended, is_cancelled, sleep_until
+    from workflows.booking.messages import workflow_id
+    from workflows.booking.state import BookingState
+    from workflows.shared.activity_runner import SILENCE
+    from workflows.shared.timers import ended, is_cancelled, sleep_until
 
-Given = TypeVar("Given", Notice, DeskNotice)
+Given = TypeVar("Given", PatientNotice, DeskNotice)
 
 WITHIN = timedelta(hours=12)
 RETRIES = RetryPolicy(
@@ -80,14 +80,14 @@ class Notices:
         self._latest[to] = asyncio.create_task(_in_turn(older, deliver))
         return self._latest[to]
 
-    def _to_patient(self, kind: Kind) -> list[Notice]:
+    def _to_patient(self, kind: Kind) -> list[PatientNotice]:
         request = self._state.given.request
         addresses = {
             Channel.EMAIL: request.reached.email if request.consent.email else None,
             Channel.SMS: request.reached.mobile if request.consent.sms else None,
         }
         return [
-            Notice(
+            PatientNotice(
                 reference=self._state.given.reference,
                 location=request.location,
                 kind=kind,
@@ -102,20 +102,20 @@ class Notices:
             if address
         ]
 
-    async def _deliver(self, notice: Notice) -> bool:
+    async def _deliver(self, notice: PatientNotice) -> bool:
         summary = f"Tell the patient by {notice.channel}: {notice.kind}"
-        sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
+        sent = await _attempted(NotificationActivities.notify, notice, notice.channel, summary)
         while sent.not_before is not None:
             if is_cancelled():
                 raise asyncio.CancelledError
             await sleep_until(sent.not_before, f"Quiet hours, then tell the patient: {notice.kind}")
-            sent = await _attempted(MessageActivities.notify, notice, notice.channel, summary)
+            sent = await _attempted(NotificationActivities.notify, notice, notice.channel, summary)
         self._state.messages.append(sent)
         return sent.state == REACHED
 
     async def _deliver_to_desk(self, notice: DeskNotice) -> bool:
         summary = f"Tell the desk: {notice.reason}"
-        sent = await _attempted(MessageActivities.tell_desk, notice, Channel.EMAIL, summary)
+        sent = await _attempted(NotificationActivities.route_exception, notice, Channel.EMAIL, summary)
         if sent.state != REACHED:
             workflow.logger.warning("desk not told", extra={"cause": sent.state})
         return sent.state == REACHED

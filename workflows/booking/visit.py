@@ -7,20 +7,20 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.hold_contracts import AppointmentToRead
+    from activities.hold_contracts import ReadAppointmentInput
     from activities.holds import HoldActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind
-    from workflows.contracts import ResolutionKind
-    from workflows.desk import Desk
-    from workflows.interruptions import NeedsStaff
-    from workflows.landing import Landing
-    from workflows.listing import Listing
-    from workflows.notices import Notices
-    from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState
-    from workflows.waiting import happens_before
+    from workflows.booking.desk import Desk
+    from workflows.booking.interruptions import NeedsStaff
+    from workflows.booking.landing import Landing
+    from workflows.booking.listing import Listing
+    from workflows.booking.messages import ResolutionKind
+    from workflows.booking.notices import Notices
+    from workflows.booking.state import BookingState
+    from workflows.shared.activity_runner import PracticeSteps
+    from workflows.shared.timers import happens_before
 
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)
 """After the visit's end the desk has so long to record how it went."""
@@ -112,14 +112,14 @@ class Visit:
         assert self._state.appointment is not None
         return self._state.appointment.time.end + OUTCOME_KNOWN_AFTER
 
-    async def _read(self, question: str) -> Appointment | None:
+    async def _read(self, purpose: str) -> Appointment | None:
         """As the practice system has it now; where it does not say, as a person says it was kept."""
         state = self._state
         assert state.appointment is not None
-        given = AppointmentToRead(location=state.given.policy.location, appointment_id=state.appointment.id)
+        given = ReadAppointmentInput(location=state.given.policy.location, appointment_id=state.appointment.id)
         while True:
             try:
-                return await self._steps.cleanup(HoldActivities.read_outcome, given, question)
+                return await self._steps.cleanup(HoldActivities.read_appointment, given, purpose)
             except NeedsStaff as need:
                 if await self._desk.asked(need) is ResolutionKind.APPROVE:
                     return state.appointment

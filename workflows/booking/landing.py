@@ -7,23 +7,30 @@ from typing import TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.hold_contracts import HoldConfirmed, HoldToConfirm, HoldToWrite, HoldWritten, LandingToCheck, Write
+    from activities.hold_contracts import (
+        CheckLandingInput,
+        ConfirmHoldInput,
+        ConfirmHoldResult,
+        HoldResult,
+        WriteHoldInput,
+        WriteRecord,
+    )
     from activities.holds import HoldActivities
     from domain.booking import Reason
     from domain.calendar import Appointment, LandingState
     from domain.rules import Confirmation
     from domain.slot import Cause, Conflict, Slot
-    from workflows.charts import Charts
-    from workflows.contracts import BookingInput
-    from workflows.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay
-    from workflows.practice_steps import LATE_AFTER, PracticeSteps
-    from workflows.state import BookingState
-    from workflows.taking_back import TakingBack
-    from workflows.times import Times
-    from workflows.waiting import done_before
+    from workflows.booking.charts import Charts
+    from workflows.booking.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay
+    from workflows.booking.messages import BookingInput
+    from workflows.booking.state import BookingState
+    from workflows.booking.taking_back import TakingBack
+    from workflows.booking.times import Times
+    from workflows.shared.activity_runner import LATE_AFTER, PracticeSteps
+    from workflows.shared.timers import done_before
 
-Given = TypeVar("Given", bound=HoldToWrite)
-Written = TypeVar("Written", HoldWritten, HoldConfirmed)
+Given = TypeVar("Given", bound=WriteHoldInput)
+Written = TypeVar("Written", HoldResult, ConfirmHoldResult)
 
 CANDIDATES_TO_TRY = 3
 
@@ -63,7 +70,7 @@ class Landing:
         self._state.alternatives = ()
 
     async def _look_up(self) -> None:
-        """Who it is and whether the time is free, asked side by side."""
+        """Contacts it is and whether the time is free, asked side by side."""
         wanted = []
         if self._state.match is None:
             wanted.append(self._charts.match())
@@ -89,7 +96,7 @@ class Landing:
         state = self._state
         assert state.slot is not None
         slot, earlier = state.slot, state.appointment
-        state.writes += (Write(slot=slot, patient=patient),)
+        state.writes += (WriteRecord(slot=slot, patient=patient),)
         given = self._hold_to_write(patient, confirm=confirm)
         state.write_open = True
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
@@ -120,8 +127,8 @@ class Landing:
             self._taking_back.is_taken_back(earlier.id)
 
     async def _and_confirm(
-        self, step: Callable[[HoldActivities, Given], Awaitable[HoldWritten]], given: Given, summary: str
-    ) -> HoldWritten:
+        self, step: Callable[[HoldActivities, Given], Awaitable[HoldResult]], given: Given, summary: str
+    ) -> HoldResult:
         """A step that may confirm in the same breath: until it has answered, it may have."""
         state, begun = self._state, self._state.confirm_begun
         state.confirm_begun |= given.confirm
@@ -157,18 +164,18 @@ class Landing:
         state.plan_look(workflow.now())
         back_at = state.office_back_at
         seen = await self._and_confirm(
-            HoldActivities.await_landing,
-            LandingToCheck(
+            HoldActivities.check_landing,
+            CheckLandingInput(
                 **dict(given),
                 appointment_id=state.appointment.id,
-                told=told,
-                ask_first=not surely,
-                on_since=back_at,
+                reported=told,
+                check_online_first=not surely,
+                online_since=back_at,
             ),
             "Has the practice's own system taken it in?",
         )
         state.looked_into(news)
-        if seen.office_off:
+        if seen.office_offline:
             return state.office_is_off(workflow.now(), unless_back_since=back_at)
         state.office_off_since = None
         self._charts.landed_under(seen.appointment.patient if seen.appointment is not None else seen.patient, patient)
@@ -220,14 +227,14 @@ class Landing:
         hold = self._hold_to_write(patient)
         state.confirm_begun = True
         news, back_at = state.told, state.office_back_at
-        given = HoldToConfirm(
+        given = ConfirmHoldInput(
             **dict(hold),
             appointment_id=state.appointment.id,
-            ask_first=state.office_off,
-            on_since=back_at,
+            check_online_first=state.office_off,
+            online_since=back_at,
         )
         confirmed = await self._write(HoldActivities.confirm_hold, given, "Confirm the hold")
-        if confirmed.office_off:
+        if confirmed.office_offline:
             state.looked_into(news)
             state.office_is_off(workflow.now(), unless_back_since=back_at)
             raise OnItsWay
@@ -243,18 +250,20 @@ class Landing:
         state = self._state
         assert state.appointment is not None
         hold = self._hold_to_write(state.appointment.patient)
-        given = HoldToConfirm(**dict(hold), appointment_id=state.appointment.id, promised=True, ask_first=True)
+        given = ConfirmHoldInput(
+            **dict(hold), appointment_id=state.appointment.id, promised=True, check_online_first=True
+        )
         confirmed = await self._steps.cleanup(HoldActivities.confirm_hold, given, "Confirm the visit once more")
         state.appointment = confirmed.appointment or state.appointment
 
-    def _hold_to_write(self, patient: str, *, confirm: bool = False) -> HoldToWrite:
+    def _hold_to_write(self, patient: str, *, confirm: bool = False) -> WriteHoldInput:
         state = self._state
         slot = state.slot or (state.appointment.slot if state.appointment else None)
         assert slot is not None
         replaced = state.appointment if state.moving else state.replaced
         match, request = state.match, self._given.request
         dependent = match is not None and match.dependent
-        return HoldToWrite(
+        return WriteHoldInput(
             reference=self._given.reference,
             location=self._given.policy.location,
             service=self._given.policy.service,
@@ -265,13 +274,13 @@ class Landing:
             note=request.note,
             confirm=confirm,
             look_first=state.write_open,
-            not_these=tuple(dict.fromkeys((*state.taken_back, *state.left, *state.not_landed))),
+            excluded_ids=tuple(dict.fromkeys((*state.taken_back, *state.left, *state.not_landed))),
             writes=state.writes,
-            replaces=replaced.id if replaced else None,
+            supersedes=replaced.id if replaced else None,
         )
 
 
-def _is_in_the_way(earlier: Appointment, slot: Slot, written: HoldWritten) -> bool:
+def _is_in_the_way(earlier: Appointment, slot: Slot, written: HoldResult) -> bool:
     """Whether the practice system itself refused the new time, maybe for our own hold at the earlier one."""
     unnamed = any(c.cause is Cause.APPOINTMENT and c.appointment is None for c in written.conflicts)
     return unnamed and earlier.time.overlaps(slot.time)

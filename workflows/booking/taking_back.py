@@ -6,16 +6,16 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.release import ReleaseActivities, ReleaseInput, ReleaseResult
     from activities.slots import SlotActivities
-    from activities.withdrawals import HoldToWithdraw, HoldWithdrawn, WithdrawalActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus
     from domain.matching import Match, Verdict
-    from workflows.contracts import BookingInput
-    from workflows.interruptions import NeedsStaff
-    from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState
-    from workflows.waiting import happens_before
+    from workflows.booking.interruptions import NeedsStaff
+    from workflows.booking.messages import BookingInput
+    from workflows.booking.state import BookingState
+    from workflows.shared.activity_runner import PracticeSteps
+    from workflows.shared.timers import happens_before
 
 
 class TakingBack:
@@ -38,7 +38,7 @@ class TakingBack:
         state = self._state
         state.giving_back = True
         try:
-            kept = await self._taken_back_by(WithdrawalActivities.withdraw_hold, "Take the hold back")
+            kept = await self._taken_back_by(ReleaseActivities.release_hold, "Take the hold back")
         except NeedsStaff:  # refused: should it be gone later, it was not us
             state.giving_back = False
             raise
@@ -95,7 +95,7 @@ class TakingBack:
 
         Raises NeedsStaff where the practice system refuses, or the desk has made it its own.
         """
-        kept = await self._taken_back_by(WithdrawalActivities.sweep_twins, "Look for what must not stand any more")
+        kept = await self._taken_back_by(ReleaseActivities.remove_leftovers, "Look for what must not stand any more")
         if kept:
             raise self._still_stands(kept)
 
@@ -109,7 +109,7 @@ class TakingBack:
         return tuple(i for i in dict.fromkeys(taken_back) if taken_back.count(i) > 1)
 
     async def _taken_back_by(
-        self, step: Callable[[WithdrawalActivities, HoldToWithdraw], Awaitable[HoldWithdrawn]], summary: str
+        self, step: Callable[[ReleaseActivities, ReleaseInput], Awaitable[ReleaseResult]], summary: str
     ) -> tuple[Appointment, ...]:
         """What the desk has made its own and so was left."""
         state, begun = self._state, workflow.now()
@@ -118,7 +118,7 @@ class TakingBack:
         if state.next_sweep is not None:
             state.plan_sweep(begun)
         given = self._to_withdraw()
-        taken = await self._steps.cleanup(step, given, summary, late=Reason.NOT_TAKEN_BACK, before=given.start)
+        taken = await self._steps.cleanup(step, given, summary, late=Reason.NOT_RELEASED, before=given.start)
         for news in known:
             state.looked_into(news)
         if late_until is not None and late_until <= begun and state.late_until == late_until:
@@ -150,20 +150,20 @@ class TakingBack:
     def expect_late_commit(self) -> None:
         self._state.late_until = workflow.now() + self._given.policy.late_commit
 
-    def _to_withdraw(self) -> HoldToWithdraw:
+    def _to_withdraw(self) -> ReleaseInput:
         """At the end of the booking all of it goes; until then what the hold was to replace stays."""
         state, is_final = self._state, self._state.status.is_final
         stays = (state.replaced.id,) if state.replaced is not None and not is_final else ()
-        return HoldToWithdraw(
+        return ReleaseInput(
             reference=self._given.reference,
             location=self._given.policy.location,
             start=state.start,
             appointment_id=state.appointment.id if state.appointment else None,
             slots=tuple(write.slot for write in state.writes),
             patients=tuple(write.patient for write in state.writes),
-            leave=(*state.left, *stays),
-            taken_back=tuple(dict.fromkeys(state.taken_back)),
-            twice=self._twice(),
+            keep_ids=(*state.left, *stays),
+            released_before=tuple(dict.fromkeys(state.taken_back)),
+            released_twice=self._twice(),
             confirmed=is_final and state.confirmed,
-            called_off=is_final and (state.confirm_begun or state.status is Status.CANCELLED),
+            cancelled=is_final and (state.confirm_begun or state.status is Status.CANCELLED),
         )

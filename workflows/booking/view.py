@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView
 from domain.messages import plain_reason
-from workflows.contracts import workflow_id
-from workflows.decisions import PATIENT_REASONS, allowed
-from workflows.state import BookingState
+from workflows.booking.decisions import PATIENT_REASONS, allowed
+from workflows.booking.messages import workflow_id
+from workflows.booking.state import BookingState
 
 
 def view_of(state: BookingState) -> BookingView:
@@ -32,7 +32,7 @@ def view_of(state: BookingState) -> BookingView:
         appointment_id=state.appointment.id if state.appointment else None,
         patient_candidates=state.match.candidates if state.match and asks_for_person else (),
         alternatives=tuple(slot.in_zone(tz) for slot in state.alternatives),
-        question=state.questions if state.need is not None else None,
+        exception_number=state.questions if state.need is not None else None,
         resolutions=allowed(state),
         deadline=state.deadline,
         messages=tuple(state.messages),

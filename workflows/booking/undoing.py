@@ -3,10 +3,10 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.desk import Desk
-    from workflows.interruptions import NeedsStaff
-    from workflows.state import BookingState
-    from workflows.taking_back import TakingBack
+    from workflows.booking.desk import Desk
+    from workflows.booking.interruptions import NeedsStaff
+    from workflows.booking.state import BookingState
+    from workflows.booking.taking_back import TakingBack
 
 
 class Undoing:

@@ -12,7 +12,7 @@ LASTS = timedelta(minutes=2)
 OVER = timedelta(0)
 
 
-class ChartTurn:
+class ChartLease:
     """The turn of one attempt of one booking, and the record that its write is on the way.
 
     A newer attempt of the booking takes the turn over; from then on an older one, which may have slept, does not write

@@ -7,17 +7,17 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
-    from workflows.contracts import ResolutionKind
-    from workflows.decisions import apply
-    from workflows.interruptions import Declined, NeedsStaff, Withdrawn
-    from workflows.landing import Landing
-    from workflows.listing import Listing
-    from workflows.notices import Notices
-    from workflows.office import Office
-    from workflows.practice_steps import LATE_AFTER
-    from workflows.state import BookingState
-    from workflows.taking_back import TakingBack
-    from workflows.waiting import Reminders, beside, done_before, happens_before
+    from workflows.booking.decisions import apply
+    from workflows.booking.interruptions import Declined, NeedsStaff, Withdrawn
+    from workflows.booking.landing import Landing
+    from workflows.booking.listing import Listing
+    from workflows.booking.messages import ResolutionKind
+    from workflows.booking.notices import Notices
+    from workflows.booking.office import Office
+    from workflows.booking.state import BookingState
+    from workflows.booking.taking_back import TakingBack
+    from workflows.shared.activity_runner import LATE_AFTER
+    from workflows.shared.timers import Reminders, beside, done_before, happens_before
 
 
 class Desk:
@@ -76,7 +76,7 @@ class Desk:
     async def asked(self, need: NeedsStaff) -> ResolutionKind:
         """Something beside the booking's own course needs a person: whether it was done by hand or is tried again.
 
-        One question at a time is open; of one that must wait for its turn the desk is told at once.
+        One exception at a time is open; of one that must wait for its turn the desk is told at once.
         """
         state = self._state
         if self._one_question.locked():
@@ -94,7 +94,7 @@ class Desk:
                     self._listing.become(state.status, before)
 
     async def knows(self, reason: Reason) -> None:
-        """Told beside work that goes on: as a question of its own, in its turn; at once where another is open."""
+        """Told beside work that goes on: as an exception of its own, in its turn; at once where another is open."""
         if self._state.need is not None and not self._state.settled:
             self._notices.tell_desk(Kind.DESK_EXCEPTION, reason, aside=True)
         else:

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
     from adapters.errors import REFUSALS
     from domain.booking import Reason
-    from workflows.interruptions import NeedsStaff, Withdrawn
-    from workflows.waiting import beside, is_cancelled
+    from workflows.booking.interruptions import NeedsStaff, Withdrawn
+    from workflows.shared.timers import beside, is_cancelled
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")

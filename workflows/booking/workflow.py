@@ -8,35 +8,35 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.booking import BookingView, Reason, Status, Who
+    from domain.booking import BookingView, Contacts, Reason, Status
     from domain.messages import Kind
-    from workflows.contracts import (
-        ANSWER_WITHIN,
+    from workflows.booking.decisions import SLOT_REASONS, allowed
+    from workflows.booking.desk import Desk
+    from workflows.booking.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay, Withdrawn
+    from workflows.booking.landing import Landing
+    from workflows.booking.listing import Listing
+    from workflows.booking.messages import (
+        ANSWER_GRACE,
+        ANSWER_TIMEOUT,
         BY_PATIENT,
-        LATENESS,
         NOT_ALLOWED,
         Answer,
+        AppointmentEvent,
         BookingInput,
-        CalendarNews,
         NewTime,
-        Patience,
         Resolution,
         ResolutionKind,
+        WaitOptions,
     )
-    from workflows.decisions import SLOT_REASONS, allowed
-    from workflows.desk import Desk
-    from workflows.interruptions import Declined, GivenBack, NeedsStaff, OnItsWay, Withdrawn
-    from workflows.landing import Landing
-    from workflows.listing import Listing
-    from workflows.notices import Notices
-    from workflows.office import Office
-    from workflows.practice_steps import PracticeSteps
-    from workflows.state import BookingState
-    from workflows.taking_back import TakingBack
-    from workflows.undoing import Undoing
-    from workflows.view import view_of
-    from workflows.visit import Visit
-    from workflows.waiting import beside, caught_up, happens_before
+    from workflows.booking.notices import Notices
+    from workflows.booking.office import Office
+    from workflows.booking.state import BookingState
+    from workflows.booking.taking_back import TakingBack
+    from workflows.booking.undoing import Undoing
+    from workflows.booking.view import view_of
+    from workflows.booking.visit import Visit
+    from workflows.shared.activity_runner import PracticeSteps
+    from workflows.shared.timers import beside, caught_up, happens_before
 
 
 @workflow.defn
@@ -117,14 +117,14 @@ class BookingWorkflow:
                 state.alternatives = no.alternatives
                 self._give_up(Status.DECLINED, no.reason, Kind.DECLINED)
             except Withdrawn:
-                self._give_up(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
+                self._give_up(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, Kind.CANCELLED)
 
     async def _follow_visit(self) -> None:
         """Stay open for a withdrawal, then record how the visit went."""
         async with beside(self._visit.is_told(), self._undoing.nothing_comes_back(), self._visit.is_in_the_office()):
             outcome = await self._visit.is_over()
             if outcome is None:
-                self._give_up(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
+                self._give_up(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, Kind.CANCELLED)
         if outcome is not None:
             self._listing.become(outcome)
 
@@ -149,7 +149,7 @@ class BookingWorkflow:
         if waiting is not None:
             waiting.uncancel()
         if not self._state.status.is_final and not self._visit_has_begun():
-            self._give_up(Status.CANCELLED, Reason.WITHDRAWN, Kind.CANCELLED)
+            self._give_up(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, Kind.CANCELLED)
 
     def _visit_has_begun(self) -> bool:
         return self._state.status is Status.CONFIRMED and workflow.now() >= self._state.start
@@ -165,20 +165,20 @@ class BookingWorkflow:
         return view_of(self._state)
 
     @workflow.query
-    def who(self) -> Who:
-        return Who(patient=self._given.request.patient, guardian=self._given.request.guardian)
+    def contacts(self) -> Contacts:
+        return Contacts(patient=self._given.request.patient, guardian=self._given.request.guardian)
 
     @workflow.update
     async def wait_for_decision(self) -> Answer:
         """The answer in one round trip: the decision, or honestly "received" when it takes longer."""
         await self._decided()
-        return self._answer(ANSWER_WITHIN)
+        return self._answer(ANSWER_TIMEOUT)
 
     @workflow.update
-    async def wait_longer(self, patience: Patience) -> Answer:
+    async def wait_for_decision_within(self, options: WaitOptions) -> Answer:
         """The decision, or where the booking stands when patience ends."""
-        await self._decided(lambda: self._state.decided, within=patience.within)
-        return self._answer(patience.within)
+        await self._decided(lambda: self._state.decided, within=options.timeout)
+        return self._answer(options.timeout)
 
     @workflow.update
     async def resolve_exception(self, decision: Resolution) -> BookingView:
@@ -192,7 +192,7 @@ class BookingWorkflow:
         state = self._state
         if state.need is None or state.resolution is not None:
             raise ApplicationError(f"nothing to decide: the booking is {state.status}", type=NOT_ALLOWED)
-        if decision.question not in (None, state.questions):
+        if decision.exception_number not in (None, state.questions):
             raise _something_else()
         if decision.kind not in allowed(state):
             possible = ", ".join(allowed(state))
@@ -210,12 +210,12 @@ class BookingWorkflow:
         self._state.resolution = decision
 
     @workflow.signal
-    def schedule_changed(self, news: CalendarNews) -> None:
+    def schedule_changed(self, news: AppointmentEvent) -> None:
         """The practice system says that something happened to an appointment of this booking."""
         self._state.hear(news, workflow.now())
 
     @workflow.signal
-    def office_is_back(self) -> None:
+    def office_came_online(self) -> None:
         """The practice's own system takes in again what waits for it."""
         self._state.office_is_back(workflow.now())
 
@@ -271,11 +271,11 @@ class BookingWorkflow:
         return view_of(self._state)
 
     def _answer(self, within: timedelta) -> Answer:
-        is_heard = workflow.now() <= self._state.asked_at + within + LATENESS
+        is_heard = workflow.now() <= self._state.asked_at + within + ANSWER_GRACE
         self._state.answered_no |= is_heard and self._state.status.is_final
         return Answer(view=view_of(self._state), digest=self._given.digest)
 
-    async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_WITHIN) -> None:
+    async def _decided(self, when: Callable[[], bool] | None = None, within: timedelta = ANSWER_TIMEOUT) -> None:
         state = self._state
         decided = when or (lambda: state.resolution is None and state.answered)
         await happens_before(workflow.now() + within, decided, "Answer by then")

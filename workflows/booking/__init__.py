@@ -1,0 +1,1 @@
+"""One booking, from the patient's request to the end of the visit."""

@@ -1,0 +1,1 @@
+"""What every workflow uses: timers, running activities, search attributes."""
