@@ -1,1 +1,1 @@
-"""Decisions and waiting only: deterministic, no I/O, no clock but the workflow's."""
+"""Workflows decide and wait. They are deterministic: no I/O, and no clock but the workflow's."""

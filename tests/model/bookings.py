@@ -22,15 +22,20 @@ from domain.request import BookingRequest, Person
 from domain.rules import HoursSpan, ServiceRule
 from tests.model.calendar import DELAY, MemoryCalendar
 from tests.model.stage import Actor, Fate, Stage, acting
-from workflows.booking.decisions import apply
-from workflows.booking.desk import Desk
-from workflows.booking.interruptions import Declined, NeedsStaff, Withdrawn
-from workflows.booking.landing import Landing
+from workflows.booking.background import BackgroundActivities
+from workflows.booking.cleanup import Cleanup
+from workflows.booking.compensation import Compensation
+from workflows.booking.desk_queue import DeskQueue
+from workflows.booking.hold import HoldSteps
 from workflows.booking.messages import BookingInput, Resolution, ResolutionKind
-from workflows.booking.state import BookingState
-from workflows.booking.taking_back import TakingBack
-from workflows.booking.undoing import Undoing
-from workflows.shared.activity_runner import PracticeSteps
+from workflows.booking.patient import PatientSteps
+from workflows.booking.reservation import ReservationSteps
+from workflows.booking.resolutions import apply_resolution
+from workflows.booking.slot import SlotSteps
+from workflows.booking.state.booking_state import BookingState
+from workflows.booking.step_result import StepResult
+from workflows.shared.activity_runner import ActivityRunner
+from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
 
 RESEND_AFTER = timedelta(seconds=15)
 HOLD_EXPIRY = timedelta(minutes=10)
@@ -106,15 +111,11 @@ class GaveUp(Exception):
     """The attempt ran out of time; whatever it still does, nobody waits for it."""
 
 
-async def desk_knows(_: Reason) -> None:
-    """The model's desk acts when asked only."""
-
-
-class Steps(PracticeSteps):
+class Steps(ActivityRunner):
     """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
 
     def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
-        super().__init__("memory", "here", desk_knows)
+        super().__init__("memory", "here")
         self._booking = booking
         self._stage = stage
         self._activities = activities
@@ -129,22 +130,24 @@ class Steps(PracticeSteps):
         self._outcome.set_exception(why)
         return True
 
-    def stop(self) -> None:
-        self._withdrawn = True
+    def stop_urgent(self) -> None:
+        self._is_stopped = True
         if self.may_end and self._attempt is not None:
             self._attempt.cancel()
-            self.fail(Withdrawn())
+            self.fail(Cancelled())
 
-    async def urgent(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
-        if self._withdrawn:
-            raise Withdrawn
+    async def run_urgent(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+        if self._is_stopped:
+            raise Cancelled
         self.may_end = True
         try:
-            return await self.cleanup(step, given, summary)
+            return await self.run_in_background(step, given, summary)
         finally:
             self.may_end = False
 
-    async def cleanup(self, step: Callable[..., Any], given: Any, summary: str, **late: Any) -> Any:
+    async def run_in_background(
+        self, step: Callable[..., Any], given: Any, summary: str, *, max_duration: timedelta | None = None
+    ) -> Any:
         run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
         beats: list[Any] = []
         for number in itertools.count(1):
@@ -207,7 +210,7 @@ def request(number: int, start: datetime, provider: str | None) -> BookingInput:
     return BookingInput(request=wanted, reference=new_reference(), policy=policy, provider=provider, digest="")
 
 
-class FrontDesk(Desk):
+class FrontDesk(DeskQueue):
     """Asked about what we may not take back: removes it by hand, all but the visit itself, and says so."""
 
     def __init__(self, stage: Stage, calendar: MemoryCalendar, state: BookingState) -> None:
@@ -215,10 +218,10 @@ class FrontDesk(Desk):
         self._calendar = calendar
         self._state = state
 
-    async def asked(self, need: NeedsStaff) -> ResolutionKind:
+    async def ask(self, need: NeedsStaff) -> ResolutionKind:
         await self._stage.turn()
-        visit = self._state.appointment if not self._state.status.is_final else None
-        for left in self._calendar.of(self._state.given.reference):
+        visit = self._state.reservation.appointment if not self._state.lifecycle.status.is_final else None
+        for left in self._calendar.of(self._state.booking.reference):
             if visit is None or left.id != visit.id:
                 self._calendar.desk_deletes(left)
         return ResolutionKind.APPROVE
@@ -236,15 +239,19 @@ class Booking:
         retried: bool,
     ) -> None:
         self.reference = given.reference
-        self.state = BookingState(given, asked_at=stage.now, updated_at=stage.now)
-        self.state.match = Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}")
+        self.state = BookingState(given, started_at=stage.now, now=stage.now)
+        self.state.patient.settle(Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}"))
         self.confirmed = False
         self._stage = stage
         self._calendar = calendar
         self._steps = Steps(given.reference, stage, activities)
-        self._taking_back = TakingBack(given, self.state, self._steps)
-        self._landing = Landing(given, self.state, self._steps, self._taking_back)
-        self._undoing = Undoing(self.state, self._taking_back, FrontDesk(stage, calendar, self.state))
+        desk = FrontDesk(stage, calendar, self.state)
+        background = BackgroundActivities(self._steps, desk)
+        compensation = Compensation(self.state, background)
+        slots = SlotSteps(self.state, self._steps)
+        holds = HoldSteps(self.state, self._steps, background, compensation, slots)
+        self._reservation = ReservationSteps(self.state, PatientSteps(self.state, self._steps), slots, holds)
+        self._cleanup = Cleanup(self.state, compensation, desk)
         self._may_retry = retried
         self.life = asyncio.create_task(self._live())
 
@@ -259,24 +266,29 @@ class Booking:
 
     def withdraw(self) -> None:
         """The patient takes it back: what runs is cancelled at its present await."""
-        self._steps.stop()
+        self._steps.stop_urgent()
 
     async def _live(self) -> None:
         acting.set(Actor(self.reference, "workflow", self._stage.turns))
         try:
             await self._land()
-        except (NeedsStaff, Declined, Withdrawn) as end:
-            self.state.status = Status.CANCELLED if isinstance(end, Withdrawn) else Status.DECLINED
-            await self._undoing.all_is_taken_back()
+        except (NeedsStaff, Declined, Cancelled) as end:
+            status = Status.CANCELLED if isinstance(end, Cancelled) else Status.DECLINED
+            self.state.lifecycle.set_status(status, None, self._stage.now)
+            await self._cleanup.compensate()
 
     async def _land(self) -> None:
         try:
-            await self._landing.book()
+            await self._reserve_and_confirm()
         except NeedsStaff:
             if not self._may_retry:
                 raise
             self._calendar.person_decides(self.reference)
-            apply(Resolution(kind=ResolutionKind.RETRY), self.state)
-            await self._landing.book()
+            apply_resolution(Resolution(kind=ResolutionKind.RETRY), self.state)
+            await self._reserve_and_confirm()
         self.confirmed = True
-        await self._undoing.nothing_comes_back()
+        await self._cleanup.watch_for_leftovers()
+
+    async def _reserve_and_confirm(self) -> None:
+        for step in (self._reservation.reserve, self._reservation.confirm):
+            assert await step() is StepResult.DONE, "writes of the model are immediate"

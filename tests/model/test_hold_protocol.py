@@ -79,7 +79,7 @@ class HoldProtocol(RuleBasedStateMachine):
         self._patch.setattr(workflow, "now", lambda: self.stage.now)
         self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
         self._patch.setattr(workflow, "wait_condition", self._until)
-        self._patch.setattr(timers, "_comes_true", self._in_vain)
+        self._patch.setattr(timers, "_wait_within", self._in_vain)
 
     async def _in_vain(self, _: Callable[[], bool], within: timedelta, summary: str) -> bool:
         """Nobody brings news here: what is waited for until a deadline does not happen."""
@@ -196,7 +196,7 @@ class HoldProtocol(RuleBasedStateMachine):
             booking.life.result()
             mine = [a.id for a in self.calendar.of(booking.reference)]
             assert len(mine) <= 1, "twins"
-            kept = booking.state.appointment
+            kept = booking.state.reservation.appointment
             if booking.confirmed:
                 assert kept is not None
                 assert mine == [kept.id] or kept.id in self.calendar.removed_by_desk, "a confirmed visit is not there"

@@ -260,7 +260,7 @@ async def test_staff_decide_once_and_a_second_decision_is_refused_with_the_reaso
     view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), service="exam")))
     assert (view.status, view.reason) == (Status.HELD, Reason.APPROVAL)
     assert (await decided(bookings, view, APPROVE)).status is Status.CONFIRMED
-    with pytest.raises(NotPossible, match="nothing to decide: the booking is confirmed"):
+    with pytest.raises(NotPossible, match="There is no open exception; the booking is confirmed"):
         await bookings.resolve(view.request_id, APPROVE)
 
 
@@ -322,7 +322,7 @@ async def test_the_patient_may_pick_an_alternative_and_nothing_else_moves(
     done = await bookings.reschedule(late.request_id, NewTime(start=late.alternatives[0].time.start))
     done = await gone_on(bookings, done)
     assert (done.status, done.start) == (Status.CONFIRMED, late.alternatives[0].time.start)
-    with pytest.raises(NotPossible, match="another time can be picked only"):
+    with pytest.raises(NotPossible, match="Another time can be picked only"):
         await bookings.reschedule(late.request_id, NewTime(start=start))
 
 

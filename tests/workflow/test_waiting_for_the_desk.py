@@ -239,7 +239,7 @@ async def test_a_decision_on_what_is_not_asked_any_more_decides_nothing(hand: By
     asked = await waiting(handle, Reason.REFUSED_BY_SYSTEM)
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await decide(handle, APPROVE.model_copy(update={"exception_number": shown.exception_number}))
-    assert "something else is to be decided by now" in str(refused.value.cause)
+    assert "The open exception has changed" in str(refused.value.cause)
     await handle.signal(
         BookingWorkflow.resolve, APPROVE.model_copy(update={"exception_number": shown.exception_number})
     )
@@ -261,7 +261,7 @@ async def test_a_time_that_has_gone_by_is_refused_and_another_can_be_picked(
         "patient": lambda: bookings.reschedule(view.request_id, NewTime(start=gone)),
         "staff": lambda: bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.START, start=gone)),
     }
-    with pytest.raises(NotPossible, match="that time has gone by"):
+    with pytest.raises(NotPossible, match="That time is in the past"):
         await pick[who]()
     hand.answers["recheck_slot"] = lambda _: SlotCheck(slot=hand.slot)
     await bookings.reschedule(view.request_id, NewTime(start=hand.slot.time.start))

@@ -1,189 +1,136 @@
-"""The front desk's queue as one booking sees it: ask, remind, and take the answer."""
+"""The booking is with the front desk: keep the slot claimed until the desk answers or the exception settles itself."""
 
-import asyncio
+from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
-    from workflows.booking.decisions import apply
-    from workflows.booking.interruptions import Declined, NeedsStaff, Withdrawn
-    from workflows.booking.landing import Landing
-    from workflows.booking.listing import Listing
-    from workflows.booking.messages import ResolutionKind
-    from workflows.booking.notices import Notices
-    from workflows.booking.office import Office
-    from workflows.booking.state import BookingState
-    from workflows.booking.taking_back import TakingBack
-    from workflows.shared.activity_runner import LATE_AFTER
-    from workflows.shared.timers import Reminders, beside, done_before, happens_before
+    from workflows.booking.background import LATE_AFTER
+    from workflows.booking.compensation import Compensation
+    from workflows.booking.desk_queue import DeskQueue
+    from workflows.booking.hold import HoldSteps
+    from workflows.booking.notifications import Notifications
+    from workflows.booking.office import OfficeWait
+    from workflows.booking.resolutions import apply_resolution
+    from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.step_result import StepResult
+    from workflows.booking.visibility import Visibility
+    from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
+    from workflows.shared.timers import run_with_deadline, running_in_background, wait_until
 
 
 class Desk:
     def __init__(
         self,
         state: BookingState,
-        landing: Landing,
-        taking_back: TakingBack,
-        office: Office,
-        notices: Notices,
-        listing: Listing,
+        holds: HoldSteps,
+        compensation: Compensation,
+        office: OfficeWait,
+        queue: DeskQueue,
+        notifications: Notifications,
+        visibility: Visibility,
     ) -> None:
         self._state = state
-        self._landing = landing
-        self._taking_back = taking_back
+        self._holds = holds
+        self._compensation = compensation
         self._office = office
-        self._notices = notices
-        self._listing = listing
-        self._one_question = asyncio.Lock()
+        self._queue = queue
+        self._notifications = notifications
+        self._visibility = visibility
 
-    async def decides(self, need: NeedsStaff) -> None:
-        """The booking can't go on without a person: wait, keep the time claimed, then apply the decision.
+    async def resolve(self, need: NeedsStaff) -> None:
+        """Open the exception, wait for the answer, and apply it.
 
-        Returns also when nothing is left to decide, because the hold has landed after all, or the desk has confirmed
-        it in its own calendar. Raises Declined, also when the visit would begin, and Withdrawn.
+        Returns also when nothing is left to decide: the hold has landed after all, the desk has confirmed it in its
+        own calendar, or it is gone because we released it. Raises NeedsStaff if another exception takes the place of
+        this one, Declined if the desk says no or nobody answered before the visit, and Cancelled.
         """
         state = self._state
-        state.alternatives = need.alternatives
-        self._open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
-        self._notices.tell_patient(Kind.HELD if state.is_held else Kind.RECEIVED)
-        async with beside(self._office.clears_up()):
-            await self._somebody_acts()
-        if state.withdrawn:
-            raise Withdrawn
-        self._notices.desk_has_acted()
-        if state.resolution is None:
-            state.close_exception()
+        state.exception.offer(need.alternatives)
+        self._queue.open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
+        self._notifications.notify_patient(Kind.HELD if state.reservation.is_held else Kind.RECEIVED)
+        async with running_in_background(self._office.clean_up_while_waiting()):
+            result = await self._wait_for_action()
+        if result is StepResult.HOLD_RELEASED:
+            return state.exception.close()
+        if state.lifecycle.is_cancelled:
+            raise Cancelled
+        self._notifications.cancel_pending_desk_notice()
+        if state.exception.resolution is None:
+            state.exception.close()
         else:
-            apply(state.take_resolution(), state)
-        self._listing.become(Status.HELD if state.is_held else Status.RECEIVED)
+            apply_resolution(state.exception.take_resolution(), state)
+        self._visibility.set_status(Status.HELD if state.reservation.is_held else Status.RECEIVED)
 
-    async def takes_care_of(self, need: NeedsStaff) -> bool:
-        """Something that must not stand does. What a person says is settled is left to them; else it is tried again."""
-        state = self._state
-        if await self.asked(need) is not ResolutionKind.APPROVE:
-            state.taken_back = tuple(dict.fromkeys(state.taken_back))
-            state.next_sweep = workflow.now()
-            return False
-        state.left += need.standing
-        if state.late_until is not None and state.late_until <= workflow.now():
-            state.late_until = None
-        if not need.standing:
-            state.next_sweep = None
-        return True
-
-    async def asked(self, need: NeedsStaff) -> ResolutionKind:
-        """Something beside the booking's own course needs a person: whether it was done by hand or is tried again.
-
-        One exception at a time is open; of one that must wait for its turn the desk is told at once.
-        """
-        state = self._state
-        if self._one_question.locked():
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason, aside=True)
-        async with self._one_question:
-            before = state.reason
-            self._open(need, state.status)
-            try:
-                await self._somebody_answers()
-                return state.take_resolution().kind
-            finally:
-                self._notices.desk_has_acted()
-                if state.need is need:
-                    state.close_exception()
-                    self._listing.become(state.status, before)
-
-    async def knows(self, reason: Reason) -> None:
-        """Told beside work that goes on: as an exception of its own, in its turn; at once where another is open."""
-        if self._state.need is not None and not self._state.settled:
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, reason, aside=True)
-        else:
-            await self.asked(NeedsStaff(reason))
-
-    def _open(self, need: NeedsStaff, status: Status) -> None:
-        if self._state.resolution is not None:
-            workflow.logger.warning("resolution ignored", extra={"cause": "something else is to be decided by now"})
-        self._state.open_exception(need)
-        self._listing.become(status, need.reason)
-        self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason)
-
-    async def _somebody_answers(self) -> None:
-        state, reminders = self._state, self._reminders()
-        state.deadline = reminders.next_at
-        while not await happens_before(state.deadline, lambda: state.resolution is not None, "Waiting for a person"):
-            self._remind(reminders)
-            state.deadline = reminders.next_at
-
-    async def _somebody_acts(self) -> None:
-        state, reminders = self._state, self._reminders()
+    async def _wait_for_action(self) -> StepResult:
+        """Wait until somebody acts. Meanwhile check the landing, escalate, and let the hold expire."""
+        state, schedule = self._state, self._queue.new_schedule()
         while True:
-            expires = state.hold_expires()
-            state.deadline = min(reminders.next_at, state.start, expires or state.start)
-            if await self._somebody_acts_before_deadline():
-                return
+            expires_at, start = state.hold_expires_at, state.reservation.start
+            deadline = min(schedule.next_at, start, expires_at or start)
+            state.exception.set_deadline(deadline)
+            await self._wait_for_action_until(deadline)
             now = workflow.now()
-            if self._office.look_is_due():
-                await self._look()
-                if not state.on_its_way:
-                    return
-            elif now >= state.start and state.need is not None and state.need.reason is Reason.NOT_CONFIRMED:
-                state.confirmed = True  # approved and in the calendar: it takes place
-                return
-            elif expires is not None and now >= expires:
+            if state.is_action_due:
+                return StepResult.DONE
+            if self._office.is_check_due():
+                result = await self._check_landing()
+                if result is StepResult.HOLD_RELEASED or not state.reservation.is_landing:
+                    return result
+            elif now >= start and state.exception.reason is Reason.NOT_CONFIRMED:
+                state.reservation.record_confirmed(True)  # approved and in the calendar: the visit takes place
+                return StepResult.DONE
+            elif expires_at is not None and now >= expires_at:
                 await self._expire_hold()
-                if state.need is None:
-                    return
-            elif now >= state.start:
-                self._notices.tell_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
+                if not state.exception.is_open:
+                    return StepResult.DONE
+            elif now >= start:
+                self._notifications.notify_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
                 raise Declined(Reason.EXPIRED)
-            elif now >= reminders.next_at:
-                self._remind(reminders)
+            elif now >= schedule.next_at:
+                self._queue.escalate(schedule)
 
-    async def _somebody_acts_before_deadline(self) -> bool:
-        state = self._state
-        assert state.deadline is not None
-        planned = state.look_at
-        look_at = planned if state.on_its_way and planned is not None else state.deadline
-        await happens_before(
-            min(state.deadline, look_at),
-            lambda: state.acted or self._office.look_is_due() or state.look_at != planned,
-            "Waiting for a person",
+    async def _wait_for_action_until(self, deadline: datetime) -> None:
+        state, planned = self._state, self._state.office.next_check_at
+        check_at = planned if state.reservation.is_landing and planned is not None else deadline
+        await wait_until(
+            min(deadline, check_at),
+            lambda: state.is_action_due or self._office.is_check_due() or state.office.next_check_at != planned,
+            "Wait for the desk",
         )
-        return state.acted
 
-    async def _look(self) -> None:
-        """What keeps us from looking is news to the desk only the first time."""
+    async def _check_landing(self) -> StepResult:
+        """Check the landing; what prevents it is an exception only if the desk does not have the same one already."""
         try:
-            await self._landing.look()
+            return await self._holds.check_landing()
         except NeedsStaff as need:
-            if self._state.need is None or need.reason is not self._state.need.reason:
+            if need.reason is not self._state.exception.reason:
                 raise
+            return StepResult.DONE
 
     async def _expire_hold(self) -> None:
-        """A hold that may not be taken back stands for another term: so often it is tried again, at last when the
-        visit would begin.
+        """Release the hold, because nobody decided in time. A hold that the desk has confirmed stands for good.
 
-        One that the desk has confirmed stands for good.
+        A hold that cannot be released stands for another term, and the release is tried again after each term, at the
+        latest when the visit would begin.
         """
         state = self._state
-        within = max(state.start - workflow.now(), LATE_AFTER)
         try:
-            if not await done_before(lambda: state.acted, self._taking_back.withdraw(), within, "Taken back by then"):
-                state.held_at = state.held_at and workflow.now()
-                return
+            was_released = await run_with_deadline(
+                self._compensation.release_hold(),
+                max_wait=max(state.reservation.start - workflow.now(), LATE_AFTER),
+                stop_when=lambda: state.is_action_due,
+                summary="Release the expired hold",
+            )
         except NeedsStaff as need:
-            state.held_at = state.held_at and workflow.now()
-            return self._open(need, Status.NEEDS_STAFF)
-        if state.is_held or workflow.now() >= state.start:
+            state.reservation.renew_term(workflow.now())
+            return self._queue.open(need, Status.NEEDS_STAFF)
+        if not was_released:
+            return state.reservation.renew_term(workflow.now())
+        if state.reservation.is_held or workflow.now() >= state.reservation.start:
             return
-        state.version += 1
-        self._open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
-        self._notices.tell_patient(Kind.EXPIRED)
-
-    def _reminders(self) -> Reminders:
-        return Reminders(self._state.given.policy.staff_deadline, self._state.start)
-
-    def _remind(self, reminders: Reminders) -> None:
-        assert self._state.need is not None
-        self._notices.tell_desk(Kind.DESK_ESCALATION, self._state.need.reason)
-        reminders.reminded()
+        state.lifecycle.start_message_version()
+        self._queue.open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
+        self._notifications.notify_patient(Kind.EXPIRED)

@@ -1,4 +1,4 @@
-"""What travels into and out of a booking workflow. Additive changes only: older histories must replay."""
+"""What travels into and out of a booking workflow. Only additive changes are allowed: open bookings must replay."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -13,14 +13,13 @@ from domain.policy import BookingPolicy
 from domain.request import BookingRequest
 
 ANSWER_TIMEOUT = timedelta(seconds=3)
-"""A patient waits this long for the decision; then the honest answer is "received"."""
+"""A patient waits this long for the decision; then the honest answer is ``received``."""
 ANSWER_GRACE = timedelta(seconds=3)
-"""So much longer whoever asked listens; who is answered later than that hears nothing."""
+"""A caller listens this much longer than its timeout. A later answer reaches nobody."""
 BY_PATIENT = "patient"
-"""Who decided, where the patient picked another time."""
+"""``Resolution.by`` when the patient picked another time."""
 NOT_ALLOWED = "NotAllowed"
-"""Type of the refusals by which a booking answers what its state does not allow."""
-
+"""Error type of an update that the booking's state does not allow."""
 
 _PREFIX = "booking-"
 
@@ -29,23 +28,25 @@ def workflow_id(request_id: str) -> str:
     return f"{_PREFIX}{request_id}"
 
 
-def request_id_of(booking: str) -> str:
-    """From a workflow id; a request id stays as it is."""
-    return booking.removeprefix(_PREFIX)
+def request_id_of(booking_id: str) -> str:
+    """The request id in a workflow id. A request id is returned as it is."""
+    return booking_id.removeprefix(_PREFIX)
 
 
 class BookingInput(Value):
+    """The workflow's input: the request, and the rules that applied when it was made."""
+
     request: BookingRequest
     reference: str
     policy: BookingPolicy
     provider: str | None = None
-    """Practice-system id of the provider asked for."""
+    """The requested provider's id in the practice system."""
     digest: str
-    """SHA-256 of the request: the same id with other content is told apart by it."""
+    """SHA-256 of the request. It tells a repeated request from another one with the same id."""
 
 
 class AppointmentEvent(Value):
-    """Something happened to an appointment of this booking: a hint to look, never proof."""
+    """News about an appointment of this booking. It is a hint to look, never proof."""
 
     kind: EventKind
     appointment_id: str
@@ -53,14 +54,14 @@ class AppointmentEvent(Value):
 
 
 class Answer(Value):
-    """What the caller of ``wait_for_decision`` learns."""
+    """The answer to whoever waits for the decision."""
 
     view: BookingView
     digest: str
 
 
 class WaitOptions(Value):
-    """How long a caller is ready to wait for the decision."""
+    """How long a caller waits for the decision."""
 
     timeout: timedelta
 
@@ -75,24 +76,24 @@ class ResolutionKind(StrEnum):
 
 
 class Resolution(Value):
-    """A person's decision on an exception."""
+    """The desk's answer to an exception."""
 
     kind: ResolutionKind
     exception_number: int | None = None
-    """Which exception it answers, as the booking view shows it. If another one is open by now, it is refused."""
+    """The exception it answers, as the booking view shows it. If another one is open by now, it is refused."""
     by: str = "staff"
-    """Who decided: an account name, never a patient's."""
+    """Who decided: an account name, never a patient's name."""
     patient: str | None = None
-    """``patient``: the chart's practice-system id."""
+    """With ``patient``: the chart's id in the practice system."""
     start: AwareDatetime | None = None
-    """``start``: the new time; ``provider`` and ``operatory`` (practice-system ids) narrow it."""
+    """With ``start``: the new time. ``provider`` and ``operatory`` (practice-system ids) narrow it."""
     provider: str | None = None
     operatory: str | None = None
     note: str = Field(default="", max_length=500, repr=False)
-    """``decline``: why, for the practice's own record."""
+    """With ``decline``: why, for the practice's own record."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_complete(self) -> Self:
         if self.kind is ResolutionKind.PATIENT and not self.patient:
             raise ValueError("resolution 'patient' needs patient: the chart's id")
         if self.kind is ResolutionKind.START and self.start is None:
@@ -101,7 +102,7 @@ class Resolution(Value):
 
 
 class NewTime(Value):
-    """The patient picks another time while the first one could not be had."""
+    """A time for the visit."""
 
     start: AwareDatetime
     provider: str | None = None

@@ -1,4 +1,7 @@
-"""Waiting for a practice's own system to take in what was written: told by news, looked up now and then."""
+"""Waiting for the practice's own system: until it has the hold, or until it is online for the confirmation.
+
+Events tell when to look; a check now and then finds what no event told.
+"""
 
 from datetime import datetime
 
@@ -7,104 +10,110 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.messages import Kind
-    from domain.policy import LandingPolicy
-    from workflows.booking.interruptions import NeedsStaff
-    from workflows.booking.landing import Landing
-    from workflows.booking.listing import Listing
-    from workflows.booking.notices import Notices
-    from workflows.booking.state import BookingState
-    from workflows.booking.taking_back import TakingBack
-    from workflows.shared.timers import beside, happens_before
+    from workflows.booking.compensation import Compensation
+    from workflows.booking.hold import HoldSteps
+    from workflows.booking.notifications import Notifications
+    from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.step_result import StepResult
+    from workflows.booking.visibility import Visibility
+    from workflows.shared.outcomes import NeedsStaff
+    from workflows.shared.timers import running_in_background, wait_until
 
 
-class Office:
+class OfficeWait:
     def __init__(
         self,
-        policy: LandingPolicy,
         state: BookingState,
-        landing: Landing,
-        taking_back: TakingBack,
-        notices: Notices,
-        listing: Listing,
+        holds: HoldSteps,
+        compensation: Compensation,
+        notifications: Notifications,
+        visibility: Visibility,
     ) -> None:
-        self._policy = policy
+        self._policy = state.booking.policy.landing
         self._state = state
-        self._landing = landing
-        self._taking_back = taking_back
-        self._notices = notices
-        self._listing = listing
+        self._holds = holds
+        self._compensation = compensation
+        self._notifications = notifications
+        self._visibility = visibility
 
-    async def takes_it(self) -> None:
-        """Returns when the hold has landed or is not wanted any more.
+    async def wait_until_landed(self) -> StepResult:
+        """Return when the hold has landed or the patient cancelled (DONE), or when it was released (HOLD_RELEASED).
 
-        Raises NeedsStaff where it was refused, and where it has not landed in time for a person to act.
+        Raises NeedsStaff if the hold was refused, or has not landed while a person can still act.
         """
-        async with beside(self.clears_up()):
-            await self._takes_it()
+        async with running_in_background(self.clean_up_while_waiting()):
+            return await self._wait_until_landed()
 
-    async def _takes_it(self) -> None:
-        state, begun = self._state, workflow.now()
-        tell_at: datetime | None = begun + self._policy.notify_patient_after
-        while state.on_its_way and not state.withdrawn:
-            was_off = state.office_off
-            self._listing.become(Status.RECEIVED, Reason.OFFICE_OFFLINE if was_off else Reason.AWAITING_OFFICE)
-            if was_off:
-                self._notices.tell_patient(Kind.REQUESTED)
-                tell_at = None
-            ask_at = self._ask_at(begun)
-            await self._next(min(at for at in (state.look_at, ask_at, tell_at) if at is not None))
-            if state.withdrawn:
-                return
-            if self.look_is_due():
-                await self._landing.look()
-            elif tell_at is not None and workflow.now() >= tell_at:
-                tell_at = None
-                self._notices.tell_patient(Kind.RECEIVED)
-            elif workflow.now() >= ask_at:
-                await self._landing.look(surely=True)
-                if state.on_its_way:
+    async def _wait_until_landed(self) -> StepResult:
+        state, began_at = self._state, workflow.now()
+        notify_at: datetime | None = began_at + self._policy.notify_patient_after
+        while state.reservation.is_landing and not state.lifecycle.is_cancelled:
+            was_offline = state.office.is_offline
+            self._visibility.set_status(
+                Status.RECEIVED, Reason.OFFICE_OFFLINE if was_offline else Reason.AWAITING_OFFICE
+            )
+            if was_offline:
+                self._notifications.notify_patient(Kind.REQUESTED)
+                notify_at = None
+            ask_desk_at = self._ask_desk_at(began_at)
+            wake_times = (state.office.next_check_at, ask_desk_at, notify_at)
+            await self._wait_for_news(min(at for at in wake_times if at is not None))
+            result = StepResult.DONE
+            if state.lifecycle.is_cancelled:
+                return result
+            if self.is_check_due():
+                result = await self._holds.check_landing()
+            elif notify_at is not None and workflow.now() >= notify_at:
+                notify_at = None
+                self._notifications.notify_patient(Kind.RECEIVED)
+            elif workflow.now() >= ask_desk_at:
+                result = await self._holds.check_landing(even_if_offline=True)
+                if result is StepResult.DONE and state.reservation.is_landing:
                     raise NeedsStaff(Reason.NOT_LANDED)
-            if was_off and not state.office_off:
-                begun = workflow.now()
+            if result is StepResult.HOLD_RELEASED:
+                return result
+            if was_offline and not state.office.is_offline:
+                began_at = workflow.now()
+        return StepResult.DONE
 
-    async def is_back(self) -> None:
-        """Returns when the confirmation that could not be written may be tried again, or is not wanted any more.
+    async def wait_until_online(self) -> None:
+        """Return when the confirmation may be tried again, or the patient cancelled.
 
-        Raises NeedsStaff where that would be too late for a person to act.
+        Raises NeedsStaff when a person must confirm it by hand before the visit.
         """
         state = self._state
-        ask_at = self._ask_at(state.office_off_since or workflow.now())
-        self._listing.become(Status.HELD, Reason.AWAITING_CONFIRMATION)
-        self._notices.tell_patient(Kind.HELD)
-        await self._next(min(ask_at, state.look_at or ask_at))
-        if state.office_off and workflow.now() < ask_at:
-            return
-        if state.office_off and not state.withdrawn:
+        ask_desk_at = self._ask_desk_at(state.office.offline_since or workflow.now())
+        self._visibility.set_status(Status.HELD, Reason.AWAITING_CONFIRMATION)
+        self._notifications.notify_patient(Kind.HELD)
+        await self._wait_for_news(min(ask_desk_at, state.office.next_check_at or ask_desk_at))
+        if state.office.is_offline and workflow.now() >= ask_desk_at and not state.lifecycle.is_cancelled:
             raise NeedsStaff(Reason.NOT_CONFIRMED)
 
-    def look_is_due(self) -> bool:
-        state = self._state
-        return state.on_its_way and state.look_at is not None and workflow.now() >= state.look_at
+    def is_check_due(self) -> bool:
+        next_check_at = self._state.office.next_check_at
+        return self._state.reservation.is_landing and next_check_at is not None and workflow.now() >= next_check_at
 
-    async def clears_up(self) -> None:
-        """What must not stand any more goes while the booking waits; what keeps us from it the desk is told."""
-        state = self._state
+    async def clean_up_while_waiting(self) -> None:
+        """Remove leftovers while the booking waits. The desk hears of one that cannot be removed."""
+        leftovers = self._state.leftovers
         try:
             while True:
-                await workflow.wait_condition(lambda: state.sweep_at is not None)
-                await self._taking_back.undo_late_commits()
+                await workflow.wait_condition(lambda: leftovers.check_at is not None)
+                await self._compensation.watch_for_leftovers()
         except NeedsStaff as need:
-            self._notices.tell_desk(Kind.DESK_EXCEPTION, need.reason, aside=True)
+            self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason, is_separate=True)
 
-    async def _next(self, at: datetime) -> None:
-        state, planned = self._state, self._state.look_at
-        await happens_before(
-            at, lambda: state.withdrawn or state.look_at != planned, "Until the practice's own system has it"
+    async def _wait_for_news(self, deadline: datetime) -> None:
+        state, planned = self._state, self._state.office.next_check_at
+        await wait_until(
+            deadline,
+            lambda: state.lifecycle.is_cancelled or state.office.next_check_at != planned,
+            "Wait for the practice's own system",
         )
 
-    def _ask_at(self, begun: datetime) -> datetime:
-        """In time for a person to act before the visit; an office that is off is not waited for in vain."""
-        in_time = self._state.start - self._policy.lead_time
-        if not self._state.office_off:
-            in_time = min(begun + self._policy.max_wait, in_time)
-        return max(in_time, begun + self._policy.min_wait)
+    def _ask_desk_at(self, began_at: datetime) -> datetime:
+        """Early enough for a person to act before the visit. Time in which the office is offline does not count."""
+        ask_at = self._state.reservation.start - self._policy.lead_time
+        if not self._state.office.is_offline:
+            ask_at = min(began_at + self._policy.max_wait, ask_at)
+        return max(ask_at, began_at + self._policy.min_wait)

@@ -1,4 +1,4 @@
-"""A confirmed visit, until it is over: the patient knows of it, the office has it, and how it went is recorded."""
+"""A confirmed visit until it is over: the patient knows, the office system has it, and its outcome is recorded."""
 
 import asyncio
 import itertools
@@ -12,121 +12,132 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.messages import Kind
-    from workflows.booking.desk import Desk
-    from workflows.booking.interruptions import NeedsStaff
-    from workflows.booking.landing import Landing
-    from workflows.booking.listing import Listing
+    from workflows.booking.background import BackgroundActivities
+    from workflows.booking.desk_queue import DeskQueue
+    from workflows.booking.hold import HoldSteps
     from workflows.booking.messages import ResolutionKind
-    from workflows.booking.notices import Notices
-    from workflows.booking.state import BookingState
-    from workflows.shared.activity_runner import PracticeSteps
-    from workflows.shared.timers import happens_before
+    from workflows.booking.notifications import Notifications
+    from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.state.polling import poll_interval
+    from workflows.booking.visibility import Visibility
+    from workflows.shared.outcomes import NeedsStaff
+    from workflows.shared.timers import wait_until
 
 OUTCOME_KNOWN_AFTER = timedelta(hours=12)
-"""After the visit's end the desk has so long to record how it went."""
-
-
-class Visit:
-    def __init__(
-        self,
-        state: BookingState,
-        steps: PracticeSteps,
-        landing: Landing,
-        desk: Desk,
-        notices: Notices,
-        listing: Listing,
-    ) -> None:
-        self._state = state
-        self._steps = steps
-        self._landing = landing
-        self._desk = desk
-        self._notices = notices
-        self._listing = listing
-        self._confirmed_again = False
-
-    async def is_told(self) -> None:
-        """A patient whom no message reaches is called by the desk."""
-        told = self._notices.tell_patient(Kind.CONFIRMED)
-        if not await asyncio.shield(told):
-            await self._desk.asked(NeedsStaff(Reason.NOT_REACHED))
-
-    async def is_in_the_office(self) -> None:
-        """What only a person has seen there is looked for; what was not confirmed there is, once more."""
-        for looks in itertools.count():
-            await self._is_in_doubt(looks)
-            need = await self._see_to_it()
-            while need is not None and await self._desk.asked(need) is ResolutionKind.RETRY:
-                need = await self._see_to_it()
-
-    async def _is_in_doubt(self, looks: int) -> None:
-        state = self._state
-        if not state.vouched:
-            await workflow.wait_condition(lambda: state.told is not None and state.told.kind is EventKind.CHANGE_FAILED)
-            return
-        look_at = workflow.now() + state.rarely(looks)
-        await happens_before(look_at, lambda: state.told is not None, "Until the practice's own system shows it")
-
-    async def _see_to_it(self) -> NeedsStaff | None:
-        """What a person must settle."""
-        state, told = self._state, self._state.told
-        found = await self._read("Does the practice's own system have it?")
-        state.looked_into(told)
-        if found is None or not found.status.occupies_chair:
-            state.vouched = False  # the visit's outcome will say so
-            return None
-        if found.landing is not LandingState.LANDED:
-            refused = told is not None and told.landing in (LandingState.REFUSED, LandingState.TIMED_OUT)
-            return NeedsStaff(Reason.REFUSED_BY_OFFICE) if refused else None
-        state.vouched = False
-        return await self._confirm_again() if found.status is AppointmentStatus.TENTATIVE else None
-
-    async def _confirm_again(self) -> NeedsStaff | None:
-        self._confirmed_again = not self._confirmed_again
-        if not self._confirmed_again:
-            return NeedsStaff(Reason.REFUSED_BY_SYSTEM)
-        try:
-            await self._landing.confirm_again()
-        except NeedsStaff as need:
-            return need
-        return None
-
-    async def is_over(self) -> Status | None:
-        """How it went, as the desk recorded it; ``None``: the patient took it back before.
-
-        A visit that the desk moved meanwhile is followed to its new end.
-        """
-        while not await self._taken_back_before(self._outcome_known_at()):
-            found = await self._read("How did the visit go?")
-            if found is None:
-                return Status.CANCELLED
-            self._state.appointment = found
-            if found.status in _OUTCOMES or workflow.now() >= self._outcome_known_at():
-                return _OUTCOMES.get(found.status, Status.COMPLETED)
-            self._listing.become(Status.CONFIRMED, self._state.reason)
-        return None
-
-    async def _taken_back_before(self, deadline: datetime) -> bool:
-        return await happens_before(deadline, lambda: self._state.withdrawn, "Until the visit is over")
-
-    def _outcome_known_at(self) -> datetime:
-        assert self._state.appointment is not None
-        return self._state.appointment.time.end + OUTCOME_KNOWN_AFTER
-
-    async def _read(self, purpose: str) -> Appointment | None:
-        """As the practice system has it now; where it does not say, as a person says it was kept."""
-        state = self._state
-        assert state.appointment is not None
-        given = ReadAppointmentInput(location=state.given.policy.location, appointment_id=state.appointment.id)
-        while True:
-            try:
-                return await self._steps.cleanup(HoldActivities.read_appointment, given, purpose)
-            except NeedsStaff as need:
-                if await self._desk.asked(need) is ResolutionKind.APPROVE:
-                    return state.appointment
-
-
+"""The desk has this time after the visit's end to record how it went."""
 _OUTCOMES = {
     AppointmentStatus.COMPLETED: Status.COMPLETED,
     AppointmentStatus.NO_SHOW: Status.NO_SHOW,
     AppointmentStatus.BROKEN: Status.CANCELLED,
 }
+
+
+class VisitFollowUp:
+    def __init__(
+        self,
+        state: BookingState,
+        background: BackgroundActivities,
+        holds: HoldSteps,
+        queue: DeskQueue,
+        notifications: Notifications,
+        visibility: Visibility,
+    ) -> None:
+        self._state = state
+        self._background = background
+        self._holds = holds
+        self._queue = queue
+        self._notifications = notifications
+        self._visibility = visibility
+        self._was_confirmed_again = False
+
+    async def notify_confirmed(self) -> None:
+        """Tell the patient. If no message reaches them, the desk is asked to call."""
+        sending = self._notifications.notify_patient(Kind.CONFIRMED)
+        # Shielded: the message goes out even if this task is cancelled meanwhile.
+        if not await asyncio.shield(sending):
+            await self._queue.ask(NeedsStaff(Reason.NOT_REACHED))
+
+    async def watch_office_record(self) -> None:
+        """Check the practice's own record after each doubt, and confirm once more what was not confirmed there."""
+        for checks in itertools.count():
+            await self._wait_for_doubt(checks)
+            need = await self._check_office_record()
+            while need is not None and await self._queue.ask(need) is ResolutionKind.RETRY:
+                need = await self._check_office_record()
+
+    async def _wait_for_doubt(self, checks: int) -> None:
+        """Wait for an event, or for the next check of an appointment that so far only a person has seen."""
+        state = self._state
+        if not state.office.was_vouched_for:
+            await workflow.wait_condition(
+                lambda: state.pending_event is not None and state.pending_event.kind is EventKind.CHANGE_FAILED
+            )
+            return
+        check_at = workflow.now() + poll_interval(checks, state.booking.policy.landing.check_after)
+        await wait_until(check_at, lambda: state.pending_event is not None, "Check the practice's own record again")
+
+    async def _check_office_record(self) -> NeedsStaff | None:
+        """Read the appointment. Return what a person must settle."""
+        state, event = self._state, self._state.pending_event
+        appointment = await self._read_appointment("Check the practice's own record")
+        state.office.acknowledge_event(event)
+        if appointment is None or not appointment.status.occupies_chair:
+            state.office.end_vouching()  # the outcome of the visit will say so
+            return None
+        if appointment.landing is not LandingState.LANDED:
+            was_refused = event is not None and event.landing in (LandingState.REFUSED, LandingState.TIMED_OUT)
+            return NeedsStaff(Reason.REFUSED_BY_OFFICE) if was_refused else None
+        state.office.end_vouching()
+        return await self._confirm_again() if appointment.status is AppointmentStatus.TENTATIVE else None
+
+    async def _confirm_again(self) -> NeedsStaff | None:
+        """Repeat the confirmation once; if that did not help either, the desk must see to it."""
+        self._was_confirmed_again = not self._was_confirmed_again
+        if not self._was_confirmed_again:
+            return NeedsStaff(Reason.REFUSED_BY_SYSTEM)
+        try:
+            await self._holds.confirm_again()
+        except NeedsStaff as need:
+            return need
+        return None
+
+    async def wait_for_outcome(self) -> Status | None:
+        """How the visit went, as the desk recorded it; ``None`` if the patient cancelled before.
+
+        If the desk moved the appointment, the new time is followed.
+        """
+        while not await self._wait_for_cancel_until(self._outcome_known_at()):
+            appointment = await self._read_appointment("Read how the visit went")
+            if appointment is None:
+                return Status.CANCELLED
+            self._state.reservation.refresh(appointment)
+            if appointment.status in _OUTCOMES or workflow.now() >= self._outcome_known_at():
+                return _OUTCOMES.get(appointment.status, Status.COMPLETED)
+            self._visibility.set_status(Status.CONFIRMED, self._state.lifecycle.reason)
+        return None
+
+    async def _wait_for_cancel_until(self, deadline: datetime) -> bool:
+        lifecycle = self._state.lifecycle
+        return await wait_until(deadline, lambda: lifecycle.is_cancelled, "Wait for the end of the visit")
+
+    def _outcome_known_at(self) -> datetime:
+        appointment = self._state.reservation.appointment
+        assert appointment is not None
+        return appointment.time.end + OUTCOME_KNOWN_AFTER
+
+    async def _read_appointment(self, summary: str) -> Appointment | None:
+        """The appointment as the practice system has it; ``None``: somebody deleted it.
+
+        If the practice system refuses to say, the desk may say that the appointment stands.
+        """
+        state = self._state
+        assert state.reservation.appointment is not None
+        request = ReadAppointmentInput(
+            location=state.booking.policy.location, appointment_id=state.reservation.appointment.id
+        )
+        while True:
+            try:
+                return await self._background.run_until_done(HoldActivities.read_appointment, request, summary)
+            except NeedsStaff as need:
+                if await self._queue.ask(need) is ResolutionKind.APPROVE:
+                    return state.reservation.appointment

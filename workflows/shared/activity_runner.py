@@ -1,8 +1,8 @@
-"""The steps that touch the practice system, with their budgets of time and what their failures mean."""
+"""Runs activities against one practice system, with their timeouts, retries and priorities."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -14,130 +14,121 @@ with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
     from adapters.errors import REFUSALS
     from domain.booking import Reason
-    from workflows.booking.interruptions import NeedsStaff, Withdrawn
-    from workflows.shared.timers import beside, is_cancelled
+    from workflows.shared.outcomes import Cancelled, NeedsStaff
+    from workflows.shared.timers import is_cancelled
 
-Given = TypeVar("Given")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
-ONE_ATTEMPT = timedelta(seconds=100)
-"""Longer than an attempt can take: looking twice, one write and three readings, each within its HTTP timeout."""
-SILENCE = timedelta(seconds=15)
-"""A worker that died is noticed after so long without a heartbeat."""
-LANDING_DEADLINE = timedelta(minutes=15)
-"""A booking that could not be written for so long goes to a person."""
-LATE_AFTER = timedelta(minutes=10)
-"""What could not be done for so long is known to the desk; before a visit, in half the time that is left."""
-URGENT = 1
-IN_THE_BACKGROUND = 5
+ATTEMPT_TIMEOUT = timedelta(seconds=100)
+"""Longer than any attempt can take: two searches, one write and three reads, each within its HTTP timeout."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""A worker that died is noticed after this time without a heartbeat."""
+URGENT_TIMEOUT = timedelta(minutes=15)
+"""An urgent step that has not succeeded after this time goes to the desk."""
+URGENT_PRIORITY = 1
+BACKGROUND_PRIORITY = 5
 
-PATIENTLY = RetryPolicy(
-    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
-)
-BRISKLY = RetryPolicy(
+URGENT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=20)
 )
+BACKGROUND_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
+)
 
 
-class PracticeSteps:
-    """Runs activities on the queue of one connection, so that an office that hangs holds up only itself."""
+class ActivityRunner:
+    """Runs activities on the task queue of one connection, so that a slow practice system delays only its own."""
 
-    def __init__(
-        self, connection: str, location: str, desk_knows: Callable[[Reason], Coroutine[Any, Any, None]]
-    ) -> None:
-        self._desk_knows = desk_knows
+    def __init__(self, connection: str, location: str) -> None:
         self._queue = practice_queue(connection)
         self._location = location
-        self._running: dict[ActivityHandle[Any], None] = {}
-        self._withdrawn = False
+        self._urgent: dict[ActivityHandle[Any], None] = {}
+        """Running urgent activities. A dict keeps their order, which a set would not."""
+        self._is_stopped = False
 
-    def stop(self) -> None:
-        """The patient withdrew: end what is running; it and later urgent steps raise Withdrawn."""
-        self._withdrawn = True
-        for handle in self._running:
+    def stop_urgent(self) -> None:
+        """Cancel the urgent activities that are running. They and all later urgent ones raise Cancelled."""
+        self._is_stopped = True
+        for handle in self._urgent:
             handle.cancel()
 
-    async def urgent(self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str) -> Result:
-        """A step on the way to the answer. Raises NeedsStaff when it can't be done, Withdrawn when not wanted."""
-        if self._withdrawn:
-            raise Withdrawn
-        handle = self._started(step, given, summary, LANDING_DEADLINE, BRISKLY, URGENT)
-        self._running[handle] = None
+    async def run_urgent(
+        self, activity: Callable[[Any, Input], Awaitable[Result]], request: Input, summary: str
+    ) -> Result:
+        """Run an activity that somebody is waiting for.
+
+        Raises NeedsStaff if the practice system refuses or does not answer for 15 minutes, and Cancelled after
+        ``stop_urgent``.
+        """
+        if self._is_stopped:
+            raise Cancelled
+        handle = self._start(activity, request, summary, URGENT_TIMEOUT, URGENT_RETRY, URGENT_PRIORITY)
+        self._urgent[handle] = None
         try:
-            return await _outcome(handle)
+            return await _wait_for_result(handle)
         except (ActivityError, NeedsStaff, asyncio.CancelledError) as failure:
-            if self._withdrawn and not is_cancelled():
-                raise Withdrawn from failure
+            if self._is_stopped and not is_cancelled():
+                raise Cancelled from failure
             raise
         finally:
-            del self._running[handle]
+            del self._urgent[handle]
 
-    async def cleanup(
+    async def run_in_background(
         self,
-        step: Callable[[Any, Given], Awaitable[Result]],
-        given: Given,
+        activity: Callable[[Any, Input], Awaitable[Result]],
+        request: Input,
         summary: str,
         *,
-        late: Reason = Reason.NO_ANSWER,
-        before: datetime | None = None,
+        max_duration: timedelta | None = None,
     ) -> Result:
-        """A step that must happen in the end, however long the office is away; ``late`` is what the desk hears then.
+        """Run an activity that may take long; without ``max_duration`` it is retried until it succeeds.
 
-        ``before``: the visit that the desk must know about in time. Raises NeedsStaff if refused.
+        Raises NeedsStaff: REFUSED_BY_SYSTEM if the practice system refuses, NOT_LANDED after ``max_duration``.
         """
-        try:
-            return await _outcome(self._in_the_end(step, given, summary, _patience(before)))
-        except NeedsStaff as need:
-            if need.reason is Reason.REFUSED_BY_SYSTEM:
-                raise
-        async with beside(self._desk_knows(late)):
-            return await _outcome(self._in_the_end(step, given, summary, None))
+        return await _wait_for_result(
+            self._start(activity, request, summary, max_duration, BACKGROUND_RETRY, BACKGROUND_PRIORITY)
+        )
 
-    def _in_the_end(
-        self, step: Callable[[Any, Given], Awaitable[Result]], given: Given, summary: str, within: timedelta | None
-    ) -> ActivityHandle[Result]:
-        return self._started(step, given, summary, within, PATIENTLY, IN_THE_BACKGROUND)
-
-    def _started(
+    def _start(
         self,
-        step: Callable[[Any, Given], Awaitable[Result]],
-        given: Given,
+        activity: Callable[[Any, Input], Awaitable[Result]],
+        request: Input,
         summary: str,
-        within: timedelta | None,
-        retries: RetryPolicy,
+        timeout: timedelta | None,
+        retry_policy: RetryPolicy,
         priority: int,
     ) -> ActivityHandle[Result]:
-        """Locations take turns, so that a rush at one does not make the others wait."""
         return workflow.start_activity_method(
-            step,
-            given,
+            activity,
+            request,
             task_queue=self._queue,
-            start_to_close_timeout=ONE_ATTEMPT,
-            schedule_to_close_timeout=within,
-            heartbeat_timeout=SILENCE,
-            retry_policy=retries,
+            start_to_close_timeout=ATTEMPT_TIMEOUT,
+            schedule_to_close_timeout=timeout,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=retry_policy,
+            # A cancelled write may have been sent already: wait until the worker says how it ended.
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            # Locations take turns in the queue, so a rush at one does not delay the others.
             priority=Priority(priority_key=priority, fairness_key=self._location),
             summary=summary,
         )
 
 
-def _patience(before: datetime | None) -> timedelta:
-    left = before - workflow.now() if before is not None else timedelta(0)
-    return min(LATE_AFTER, left / 2) if left > timedelta(0) else LATE_AFTER
+async def _wait_for_result(handle: Awaitable[Result]) -> Result:
+    """The result, with a failure translated for the booking.
 
-
-async def _outcome(step: Awaitable[Result]) -> Result:
-    """What the step came to. Who was cancelled while it ran stays cancelled, though it ended all the same."""
+    A caller that was cancelled stays cancelled, even if the activity completed all the same.
+    """
     try:
-        result = await step
+        result = await handle
     except ActivityError as failure:
         if is_cancelled_exception(failure):
             raise
         if is_cancelled():
             raise asyncio.CancelledError from failure
         if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS:
-            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, said=failure.cause.message) from failure
+            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, refusal=failure.cause.message) from failure
         raise NeedsStaff(Reason.NOT_LANDED) from failure
     if is_cancelled():
         raise asyncio.CancelledError

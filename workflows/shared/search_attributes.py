@@ -1,4 +1,4 @@
-"""The fields by which bookings are listed. They are stored in clear: nothing here says who."""
+"""The search attributes by which bookings are listed. Temporal stores them in clear, so they name nobody."""
 
 from temporalio.common import SearchAttributeKey
 

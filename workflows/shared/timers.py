@@ -1,4 +1,9 @@
-"""Waiting: with a deadline, beside something else, and with reminders for those who are waited for."""
+"""Waiting inside a workflow: until a deadline, for a condition, or for work in the background.
+
+Workflows wait through this module alone. ``asyncio.wait_for`` and ``asyncio.gather`` schedule their callbacks
+differently on Python 3.11 and 3.12, so a history recorded on one version might not replay on the other.
+See docs/decisions/0013.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
@@ -9,41 +14,41 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
-LAST_CALL = timedelta(hours=3)
-"""Before the visit somebody is reminded once more, while there is still time to act."""
-RARELY = timedelta(days=7)
-A_MOMENT = timedelta(milliseconds=1)
+BARRIER_DELAY = timedelta(milliseconds=1)
 
 
-async def happens_before(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
-    """Whether the condition came true by then."""
-    return await _comes_true(condition, deadline - workflow.now(), summary)
+async def wait_until(deadline: datetime, condition: Callable[[], bool], summary: str) -> bool:
+    """Wait for the condition, at most until the deadline. Return whether the condition is true.
 
-
-async def _comes_true(condition: Callable[[], bool], within: timedelta, summary: str) -> bool:
-    """As the SDK's wait with a timeout, but the same on every Python.
-
-    ``asyncio.wait_for``, on which that one rests, is not: a history recorded on 3.11 would not replay on 3.12, and 3.11
-    lets go on who is cancelled at the moment at which the condition comes true.
+    ``summary`` names the timer in Temporal's UI.
     """
-    if condition() or within <= timedelta(0):
+    return await _wait_within(condition, deadline - workflow.now(), summary)
+
+
+async def _wait_within(condition: Callable[[], bool], max_wait: timedelta, summary: str) -> bool:
+    """Like ``workflow.wait_condition`` with a timeout, but with the same order of events on every Python.
+
+    The SDK's version rests on ``asyncio.wait_for``. On 3.11 that also lets a cancelled waiter go on if the condition
+    comes true at the same moment.
+    """
+    if condition() or max_wait <= timedelta(0):
         return condition()
-    over = asyncio.create_task(workflow.sleep(within, summary=summary))
+    timer = asyncio.create_task(workflow.sleep(max_wait, summary=summary))
     try:
-        await workflow.wait_condition(lambda: over.done() or condition())
+        await workflow.wait_condition(lambda: timer.done() or condition())
     finally:
-        over.cancel()
+        timer.cancel()
     return condition()
 
 
-async def caught_up() -> None:
-    """For an update that changes anything: let what has happened before it be applied first, then judge it again.
+async def apply_pending_events_first() -> None:
+    """Let earlier events reach the workflow before an update changes anything. Validate the update again after this.
 
-    A worker that does not have the workflow in memory may be handed the update before the last results of activities
-    (https://github.com/temporalio/sdk-rust/issues/1606). What it then did at once would stand in the history in an
-    order that no replay repeats, and the booking would be stuck.
+    A worker without this workflow in its cache may receive an update before the activity results that precede it
+    (https://github.com/temporalio/sdk-rust/issues/1606). A change made right away would enter the history in an order
+    that no replay repeats, and the workflow would be stuck. See docs/decisions/0010.
     """
-    await workflow.sleep(A_MOMENT, summary="What has happened comes before what is asked")
+    await workflow.sleep(BARRIER_DELAY, summary="Apply earlier events first")
 
 
 async def sleep_until(moment: datetime, summary: str) -> None:
@@ -51,72 +56,59 @@ async def sleep_until(moment: datetime, summary: str) -> None:
 
 
 @asynccontextmanager
-async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Has this done meanwhile; what is not done when the block ends is dropped."""
+async def running_in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run ``work`` while the block runs, and cancel what is left of it when the block ends.
+
+    A failure of the work is raised when the block ends.
+    """
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        await ended(tasks)
+        await wait_all(tasks)
 
 
-async def done_before(
-    condition: Callable[[], bool], work: Coroutine[Any, Any, None], within: timedelta, summary: str
+async def run_with_deadline(
+    work: Coroutine[Any, Any, None], *, max_wait: timedelta, stop_when: Callable[[], bool], summary: str
 ) -> bool:
-    """Whether this was done before the condition came true, and within the time given; else it is dropped."""
+    """Run ``work`` until it ends, ``max_wait`` passes, or ``stop_when`` is true. Return whether it ran to its end.
+
+    Work that did not end in time is cancelled.
+    """
     task = asyncio.create_task(work)
     try:
-        await _comes_true(lambda: task.done() or condition(), within, summary)
+        await _wait_within(lambda: task.done() or stop_when(), max_wait, summary)
     finally:
         task.cancel()
-        await ended([task])
+        await wait_all([task])
     return not task.cancelled()
 
 
 def is_cancelled() -> bool:
-    """Whether whoever waits is to end; a step that had ended when it was stopped is cancelled by itself."""
-    waiting = asyncio.current_task()
-    return waiting is not None and waiting.cancelling() > 0
+    """Whether the current task was asked to end.
+
+    An activity that completes at the moment of its cancellation returns a result, so the caller must ask here.
+    """
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
 
 
-async def ended(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Returns when all have ended; what failed fails here, what was dropped does not.
+async def wait_all(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait until every task has ended. Raise the first failure; cancelled tasks are no failure.
 
-    Who is cancelled meanwhile is so only then, as by ``asyncio.gather``: nobody goes on beside what has not ended yet.
-    ``asyncio.gather`` takes what has ended before on the spot since Python 3.12, and a turn of the loop later on 3.11.
+    If the caller is cancelled, that takes effect only after all tasks have ended, as with ``asyncio.gather``.
     """
     cancelled: asyncio.CancelledError | None = None
     while not all(task.done() for task in tasks):
         try:
             await workflow.wait_condition(lambda: all(task.done() for task in tasks))
-        except asyncio.CancelledError as dropped:
-            cancelled = dropped
+        except asyncio.CancelledError as cancellation:
+            cancelled = cancellation
     if cancelled is not None:
         raise cancelled
     for task in tasks:
         failure = None if task.cancelled() else task.exception()
         if failure is not None and not is_cancelled_exception(failure):
             raise failure
-
-
-class Reminders:
-    """When somebody who does not act is reminded: ever more rarely, and once hours before the visit.
-
-    Where less than twice that time is left, half-way to the visit.
-    """
-
-    def __init__(self, patience: timedelta, start: datetime) -> None:
-        now = workflow.now()
-        self._patience = patience
-        self._last_call = max(start - LAST_CALL, now + (start - now) / 2)
-        self.next_at = now
-        self.reminded()
-
-    def reminded(self) -> None:
-        now = workflow.now()
-        self.next_at = now + self._patience
-        if now < self._last_call:
-            self.next_at = min(self.next_at, self._last_call)
-        self._patience = min(2 * self._patience, max(self._patience, RARELY))

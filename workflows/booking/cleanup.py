@@ -1,0 +1,57 @@
+"""What an ended booking must not leave behind, however long the practice system is away."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.booking.compensation import Compensation
+    from workflows.booking.desk_queue import DeskQueue
+    from workflows.booking.messages import ResolutionKind
+    from workflows.booking.state.booking_state import BookingState
+    from workflows.shared.outcomes import NeedsStaff
+
+
+class Cleanup:
+    def __init__(self, state: BookingState, compensation: Compensation, desk_queue: DeskQueue) -> None:
+        self._state = state
+        self._compensation = compensation
+        self._desk_queue = desk_queue
+
+    async def compensate(self) -> None:
+        """Release the appointment and the claim, then watch until no leftover can appear any more."""
+        if self._state.reservation.writes:
+            await self._release_everything()
+        if self._state.leftovers.may_have_claim:
+            await self._compensation.release_claim()
+        await self.watch_for_leftovers()
+
+    async def _release_everything(self) -> None:
+        """Includes the hold that stood until its successor landed.
+
+        If the practice system refuses, a person removes the appointment and says so.
+        """
+        while True:
+            try:
+                await self._compensation.release_hold()
+            except NeedsStaff as need:
+                if await self._ask_desk(need) is not ResolutionKind.APPROVE:
+                    continue
+                self._state.lose_hold(workflow.now())
+            if self._state.reservation.appointment is None:
+                return
+
+    async def watch_for_leftovers(self) -> None:
+        """Look for leftovers until the visit would begin, because an event about one may be lost."""
+        while True:
+            try:
+                return await self._compensation.watch_for_leftovers()
+            except NeedsStaff as need:
+                await self._ask_desk(need)
+
+    async def _ask_desk(self, need: NeedsStaff) -> ResolutionKind:
+        """Ask a person to see to a leftover. If they say it is settled, it is left to them; else it is tried again."""
+        answer = await self._desk_queue.ask(need)
+        if answer is ResolutionKind.APPROVE:
+            self._state.leftovers.keep(need.leftover_ids, workflow.now())
+        else:
+            self._state.leftovers.retry_release(workflow.now())
+        return answer

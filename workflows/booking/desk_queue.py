@@ -1,0 +1,77 @@
+"""The front desk's queue as one booking sees it: open an exception, escalate it, and wait for the answer."""
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.booking import Reason, Status
+    from domain.messages import Kind
+    from workflows.booking.escalation import EscalationSchedule
+    from workflows.booking.messages import ResolutionKind
+    from workflows.booking.notifications import Notifications
+    from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.visibility import Visibility
+    from workflows.shared.outcomes import NeedsStaff
+    from workflows.shared.timers import wait_until
+
+
+class DeskQueue:
+    def __init__(self, state: BookingState, notifications: Notifications, visibility: Visibility) -> None:
+        self._state = state
+        self._notifications = notifications
+        self._visibility = visibility
+        self._one_at_a_time = asyncio.Lock()
+
+    def open(self, need: NeedsStaff, status: Status) -> None:
+        """Put an exception in the queue and tell the desk."""
+        if self._state.exception.resolution is not None:
+            workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
+        self._state.exception.open(need)
+        self._visibility.set_status(status, need.reason)
+        self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason)
+
+    async def ask(self, need: NeedsStaff) -> ResolutionKind:
+        """Open an exception that does not change the booking's status, and wait for the answer.
+
+        The booking waits for one such exception at a time; the desk hears of the next one at once.
+        """
+        exception, lifecycle = self._state.exception, self._state.lifecycle
+        if self._one_at_a_time.locked():
+            self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason, is_separate=True)
+        async with self._one_at_a_time:
+            former_reason = lifecycle.reason
+            self.open(need, lifecycle.status)
+            try:
+                await self._wait_for_answer()
+                return exception.take_resolution().kind
+            finally:
+                self._notifications.cancel_pending_desk_notice()
+                if exception.need is need:
+                    exception.close()
+                    self._visibility.set_status(lifecycle.status, former_reason)
+
+    async def inform(self, reason: Reason) -> None:
+        """Tell the desk about work that goes on: as an exception of its own, or by a message if one is open."""
+        if self._state.exception.is_open and not self._state.lifecycle.is_settled:
+            self._notifications.notify_desk(Kind.DESK_EXCEPTION, reason, is_separate=True)
+        else:
+            await self.ask(NeedsStaff(reason))
+
+    def new_schedule(self) -> EscalationSchedule:
+        return EscalationSchedule(
+            self._state.booking.policy.staff_deadline, self._state.reservation.start, workflow.now()
+        )
+
+    def escalate(self, schedule: EscalationSchedule) -> None:
+        """Remind the desk of the open exception."""
+        assert self._state.exception.need is not None
+        self._notifications.notify_desk(Kind.DESK_ESCALATION, self._state.exception.need.reason)
+        schedule.plan_next(workflow.now())
+
+    async def _wait_for_answer(self) -> None:
+        exception, schedule = self._state.exception, self.new_schedule()
+        exception.set_deadline(schedule.next_at)
+        while not await wait_until(schedule.next_at, lambda: exception.resolution is not None, "Wait for the desk"):
+            self.escalate(schedule)
+            exception.set_deadline(schedule.next_at)

@@ -1,0 +1,150 @@
+"""The whole state of a booking: its six parts, and what changes several of them at once."""
+
+from datetime import datetime
+
+from domain.booking import MessageState, Reason, Status
+from domain.calendar import Appointment
+from domain.rules import Confirmation
+from workflows.booking.messages import AppointmentEvent, BookingInput, NewTime
+from workflows.booking.state.desk_exception import DeskException
+from workflows.booking.state.leftovers import Leftovers
+from workflows.booking.state.lifecycle import Lifecycle
+from workflows.booking.state.office import OfficeState, is_about_landing
+from workflows.booking.state.patient_match import PatientMatch
+from workflows.booking.state.polling import poll_interval
+from workflows.booking.state.reservation import Reservation
+
+
+class BookingState:
+    """Each part writes its own fields; everybody else calls its verbs. A test holds that."""
+
+    def __init__(self, booking: BookingInput, *, started_at: datetime, now: datetime) -> None:
+        self.booking = booking
+        self.lifecycle = Lifecycle(patient_acted_at=started_at, updated_at=now)
+        self.patient = PatientMatch()
+        self.reservation = Reservation(NewTime(start=booking.request.start, provider=booking.provider))
+        self.leftovers = Leftovers()
+        self.office = OfficeState()
+        self.exception = DeskException()
+        self.messages: list[MessageState] = []
+
+    # What the parts say together.
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Everything is done except the confirmation, because the practice's own system is offline."""
+        return self.reservation.is_held and self.office.is_offline and not self.reservation.is_confirmed
+
+    @property
+    def is_decided(self) -> bool:
+        """The booking is settled, or the desk has it."""
+        return self.lifecycle.is_settled or self.exception.is_open
+
+    @property
+    def has_answer(self) -> bool:
+        """There is something to tell the patient, and nothing more to expect soon."""
+        return self.is_decided or self.reservation.is_landing or self.awaits_confirmation
+
+    @property
+    def is_action_due(self) -> bool:
+        """The desk answered, the patient cancelled, or the exception has settled itself."""
+        return self.exception.resolution is not None or self.lifecycle.is_cancelled or self._can_confirm_now
+
+    @property
+    def _can_confirm_now(self) -> bool:
+        """The office system was the only obstacle, and it is online again."""
+        return self.exception.reason is Reason.NOT_CONFIRMED and not self.office.is_offline
+
+    @property
+    def approval_reason(self) -> Reason | None:
+        """Why the desk must approve the visit, or ``None``."""
+        if self.exception.is_approved:
+            return None
+        if self.booking.request.note:
+            return Reason.SPECIAL_REQUEST
+        return Reason.APPROVAL if self.booking.policy.confirmation is Confirmation.STAFF else None
+
+    @property
+    def pending_event(self) -> AppointmentEvent | None:
+        """An event about the hold that was not looked into yet."""
+        appointment = self.reservation.appointment
+        return self.office.events.get(appointment.id) if appointment is not None else None
+
+    @property
+    def hold_expires_at(self) -> datetime | None:
+        """When the hold must be released: after its term, or when the visit would begin if it was approved."""
+        held_since, start = self.reservation.held_since, self.reservation.start
+        if self.reservation.appointment is None or held_since is None or self.lifecycle.status is Status.CONFIRMED:
+            return None
+        has_term = not (self.exception.is_approved or self.reservation.may_be_confirmed)
+        expires_at = min(held_since + self.booking.policy.hold_expiry, start) if has_term else start
+        return expires_at if held_since < expires_at else None
+
+    # What changes several parts.
+
+    def record_hold(self, appointment: Appointment, now: datetime) -> None:
+        """The hold as it was last read."""
+        self.reservation.record(appointment, now)
+        self.leftovers.end_release()
+        if self.reservation.is_landing:
+            self.leftovers.expect_queued_writes()
+            self.plan_landing_check(now)
+            if appointment.id in self.office.events:
+                self.office.plan_check(now)
+
+    def plan_landing_check(self, now: datetime) -> None:
+        self.office.plan_check(now + poll_interval(self.office.checks, self.booking.policy.landing.check_after))
+
+    def record_offline(self, now: datetime, *, checked_since: datetime | None) -> None:
+        """The practice's own system is offline.
+
+        ``checked_since``: when it was last reported online before it was asked. A newer report overrules the answer.
+        """
+        if self.office.online_since != checked_since:
+            return
+        self.office.go_offline(now)
+        if self.pending_event is None:
+            self.office.plan_check(now + self.booking.policy.landing.check_while_offline)
+
+    def record_online(self, now: datetime) -> None:
+        """It will have our writes soon; a check before that would be wasted."""
+        self.office.go_online(now)
+        if self.pending_event is None:
+            self.plan_landing_check(now)
+
+    def record_event(self, event: AppointmentEvent, now: datetime) -> None:
+        """A practice system told something about an appointment of ours: a hint to look now."""
+        if not is_about_landing(event):
+            return
+        self.office.add_event(event)
+        appointment = self.reservation.appointment
+        if appointment is not None and event.appointment_id == appointment.id:
+            self.office.plan_check(now)
+        elif event.appointment_id in self.leftovers.released and self.leftovers.next_check_at is not None:
+            self.leftovers.check_now(now)
+
+    def record_released(self, *ids: str, now: datetime) -> None:
+        """We released these. In a queued system they may come back, so they are looked for."""
+        self.leftovers.add_released(*ids)
+        if ids:
+            self.plan_first_leftover_check(now)
+        if any(i in self.office.events for i in ids):
+            self.leftovers.check_now(now)
+
+    def plan_first_leftover_check(self, now: datetime) -> None:
+        self.leftovers.plan_first_check(
+            now, self.booking.policy.landing.check_after, self.reservation.last_write_start(default=now)
+        )
+
+    def plan_next_leftover_check(self, now: datetime) -> None:
+        self.leftovers.plan_next_check(
+            now, self.booking.policy.landing.check_after, self.reservation.last_write_start(default=now)
+        )
+
+    def lose_hold(self, now: datetime) -> None:
+        """The hold is not there any more. It may land yet, or its release may be refused."""
+        self.plan_first_leftover_check(now)
+        self.reservation.lose(now)
+
+    def add_message(self, message: MessageState) -> None:
+        self.messages.append(message)

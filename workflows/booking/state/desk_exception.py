@@ -1,0 +1,73 @@
+"""The exception that is open at the front desk, and what the desk has decided so far."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.booking import Reason
+from domain.slot import Slot
+from workflows.booking.messages import Resolution
+from workflows.shared.outcomes import NeedsStaff
+
+NEEDS_APPROVAL = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
+
+
+@dataclass
+class DeskException:
+    need: NeedsStaff | None = None
+    """The open exception."""
+    number: int = 0
+    """How many exceptions this booking has opened: the number of the latest one."""
+    resolution: Resolution | None = None
+    """The desk's answer, not applied yet."""
+    discarded_resolution: Resolution | None = None
+    """The latest answer that was not applied, because another exception was open by then."""
+    deadline: datetime | None = None
+    """When the exception is escalated, or the hold expires."""
+    alternatives: tuple[Slot, ...] = ()
+    approval_was_asked: bool = False
+    """The desk has had in front of it what must be approved: the patient's note, or the visit itself."""
+    is_approved: bool = False
+    staff_override: bool = False
+    """A person of the practice decided last, so rules such as minimum notice do not decline the time."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.need is not None
+
+    @property
+    def reason(self) -> Reason | None:
+        return self.need.reason if self.need is not None else None
+
+    def open(self, need: NeedsStaff) -> None:
+        # An answer to the exception before this one says nothing about this one.
+        self.discarded_resolution = self.resolution or self.discarded_resolution
+        self.need, self.resolution = need, None
+        self.number += 1
+        self.approval_was_asked |= need.reason in NEEDS_APPROVAL
+
+    def answer(self, resolution: Resolution) -> None:
+        self.resolution = resolution
+
+    def take_resolution(self) -> Resolution:
+        """The answer, which is applied now."""
+        assert self.resolution is not None
+        resolution, self.resolution = self.resolution, None
+        return resolution
+
+    def close(self) -> None:
+        self.need = self.deadline = self.resolution = None
+
+    def set_deadline(self, deadline: datetime) -> None:
+        self.deadline = deadline
+
+    def offer(self, alternatives: tuple[Slot, ...]) -> None:
+        self.alternatives = alternatives
+
+    def override_rules(self, is_override: bool) -> None:
+        self.staff_override = is_override
+
+    def approve(self, is_approved: bool = True) -> None:
+        self.is_approved |= is_approved
+
+    def revoke_approval(self) -> None:
+        self.is_approved = False

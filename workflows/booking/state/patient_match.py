@@ -1,0 +1,61 @@
+"""Which chart the patient has."""
+
+from dataclasses import dataclass
+
+from domain.booking import Reason
+from domain.matching import Match, Verdict
+
+BY_STAFF = ("staff",)
+"""Why a chart matches, if a person chose it."""
+
+
+@dataclass
+class PatientMatch:
+    match: Match | None = None
+    excluded_charts: tuple[str, ...] = ()
+    """Charts that the desk found to be somebody else's."""
+
+    @property
+    def doubt(self) -> Reason | None:
+        """Why a person must choose the chart, or ``None``."""
+        if self.match is None or self.match.verdict is not Verdict.ASK:
+            return None
+        return self.match.reason or Reason.PATIENT_AMBIGUOUS
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        return self.match.candidates if self.match is not None else ()
+
+    @property
+    def is_dependent(self) -> bool:
+        """The patient is booked on the guardian's chart."""
+        return self.match is not None and self.match.dependent
+
+    @property
+    def is_new(self) -> bool:
+        """The chart was created by this booking, or will be."""
+        return self.is_dependent or (self.match is not None and "created" in self.match.because)
+
+    def settle(self, match: Match) -> None:
+        self.match = match
+
+    def choose(self, chart: str | None) -> None:
+        """A person says that this is the patient's chart."""
+        self.match = Match(verdict=Verdict.MATCHED, chart=chart, because=BY_STAFF)
+
+    def rule_out_candidates(self) -> None:
+        """A person says that the patient is new: none of the candidates is theirs."""
+        self.excluded_charts = self.candidates
+        self.match = Match(verdict=Verdict.NEW, because=BY_STAFF)
+
+    def reset_unless_settled(self) -> None:
+        """Look the patient up again, unless a chart matched or a person decided."""
+        match = self.match
+        is_settled = match is not None and (match.verdict is Verdict.MATCHED or "staff" in match.because)
+        self.match = match if is_settled else None
+
+    def rekey(self, chart: str | None, former: str) -> None:
+        """The chart got another id when the first appointment landed; a dependent now has a chart of their own."""
+        match = self.match
+        if match is not None and match.chart == former and chart and chart != former:
+            self.match = match.model_copy(update={"chart": chart, "dependent": False})

@@ -1,0 +1,147 @@
+"""The slot a booking asks for, and the hold that it has written for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from activities.hold_contracts import WriteRecord
+from domain.calendar import Appointment, LandingState
+from domain.slot import Slot
+from workflows.booking.messages import NewTime
+
+
+@dataclass
+class Reservation:
+    requested: NewTime
+    slot: Slot | None = None
+    """Claimed and checked, or where the hold stands. ``None``: to be secured."""
+    appointment: Appointment | None = None
+    """The hold, or the confirmed visit, as last read."""
+    held_since: datetime | None = None
+    """When the hold's term began; ``None``: it does not expire."""
+    is_moving: bool = False
+    """Another time was chosen. The present hold stands until the new one is secured."""
+    superseded: Appointment | None = None
+    """The former hold, which stands until the new one has landed."""
+    writes: tuple[WriteRecord, ...] = ()
+    """Every write that was begun, whatever became of it: something of ours may stand at each."""
+    has_unknown_write: bool = False
+    """The outcome of a write is unknown: look for it before the next one."""
+    is_confirmed: bool = False
+    """The hold is final in the practice system."""
+    may_be_confirmed: bool = False
+    """A confirmation was begun. Releasing the hold now means breaking it, not undoing a tentative write."""
+
+    @property
+    def is_landing(self) -> bool:
+        """The hold is a queued write that the practice's own system does not have yet."""
+        return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
+
+    @property
+    def is_held(self) -> bool:
+        return self.appointment is not None and not self.is_landing
+
+    @property
+    def place(self) -> Slot | None:
+        return self.slot or (self.appointment.slot if self.appointment is not None else None)
+
+    @property
+    def start(self) -> datetime:
+        if self.appointment is not None:
+            return self.appointment.time.start
+        return self.slot.time.start if self.slot is not None else self.requested.start
+
+    @property
+    def superseded_id(self) -> str | None:
+        """The hold that the next write takes over from."""
+        former = self.appointment if self.is_moving else self.superseded
+        return former.id if former is not None else None
+
+    def last_write_start(self, default: datetime) -> datetime:
+        return max((write.slot.time.start for write in self.writes), default=default)
+
+    def request_time(self, time: NewTime) -> None:
+        """Another time is wanted."""
+        self.requested = time
+        self.slot = None
+        self.is_moving = self.appointment is not None
+
+    def secure(self, slot: Slot) -> None:
+        """The slot is claimed and free."""
+        self.slot = slot
+
+    def drop_slot(self) -> None:
+        """The slot may have been taken meanwhile; it must be secured again."""
+        self.slot = None
+
+    def begin_write(self, write: WriteRecord) -> None:
+        self.writes += (write,)
+        self.has_unknown_write = True
+
+    def expect_unknown_write(self) -> None:
+        """The hold is gone for a reason we do not know: whoever removed it may put it back."""
+        self.has_unknown_write = True
+
+    def end_write(self) -> None:
+        """The write was answered."""
+        self.has_unknown_write = False
+        self.slot = None
+
+    def begin_term(self) -> None:
+        """A new hold takes the place of the former one; its term begins when it is recorded."""
+        self.held_since = None
+        self.is_moving = False
+
+    def record(self, appointment: Appointment, now: datetime) -> None:
+        """The hold as it was last read."""
+        self.appointment, self.slot = appointment, appointment.slot
+        if not self.is_landing and self.held_since is None:
+            self.held_since = now
+
+    def record_confirmed(self, is_confirmed: bool) -> None:
+        self.is_confirmed = is_confirmed
+
+    def confirm_as(self, appointment: Appointment) -> None:
+        self.appointment, self.slot = appointment, appointment.slot
+        self.is_confirmed = True
+
+    def refresh(self, appointment: Appointment) -> None:
+        """The visit as the practice system has it now."""
+        self.appointment = appointment
+
+    def record_confirm_attempt(self, may_be_confirmed: bool) -> None:
+        self.may_be_confirmed = may_be_confirmed
+
+    def supersede(self, former: Appointment | None) -> None:
+        """The former hold stands until this one has landed."""
+        self.superseded = former if self.is_landing else None
+
+    def adopt(self, appointment: Appointment) -> None:
+        """The desk made the hold its own: it stays and does not expire any more."""
+        self.appointment, self.slot = appointment, appointment.slot
+        self.held_since, self.is_moving = None, False
+
+    def lose(self, now: datetime) -> None:
+        """The hold is gone; the one that it was to supersede is the hold again."""
+        self.appointment, self.superseded = self.superseded, None
+        self.is_moving = self.appointment is not None
+        self.held_since = now if self.is_held else None
+        self.is_confirmed = False
+        self.slot = None
+
+    def renew_term(self, now: datetime) -> None:
+        """The hold could not be released when it expired, so it stands for another term."""
+        self.held_since = self.held_since and now
+
+    def keep_as_it_stands(self) -> None:
+        """A person accepts the hold where it is."""
+        assert self.appointment is not None
+        slot = self.appointment.slot
+        if self.is_moving:
+            self.requested = NewTime(start=slot.time.start, provider=slot.provider, operatory=slot.operatory)
+        self.slot, self.is_moving = slot, False
+
+    def accept_as_landed(self) -> None:
+        """A person has seen the appointment in the practice's own system, whatever the partner says."""
+        assert self.appointment is not None
+        self.appointment = self.appointment.model_copy(update={"landing": LandingState.LANDED})
+        self.is_confirmed = True
