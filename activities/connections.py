@@ -71,7 +71,7 @@ class Site:
         found: dict[str, Appointment] = {}
         for start in {self.day_of(start): start for start in starts}.values():
             found |= {a.id: a for a in await self.system.find_by_reference(reference, self.id, start)}
-        return sorted(found.values(), key=Appointment.order)
+        return sorted(found.values(), key=Appointment.creation_order)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Connections:
         return Site(
             location=place,
             system=self.systems[place.connection],
-            neighbours=self.practice.sharing_providers(location),
+            neighbours=self.practice.locations_sharing_providers(location),
             consistency_delay=connection.consistency_delay,
             resend_after=connection.resend_after,
             late_commit=connection.late_commit,

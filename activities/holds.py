@@ -87,7 +87,7 @@ class HoldActivities:
         ours = seen if seen is not None and seen.reference == given.reference else None
         if ours is not None and ours.landing is not LandingState.LANDED and told is not None:
             return HoldResult(appointment=ours.model_copy(update={"landing": told}))  # the partner may cancel it then
-        if ours is None or not ours.status.occupies_chair:
+        if ours is None or not ours.status.occupies_time:
             await self._connections.ledger.claims.release(given.reference)
             return HoldResult()
         if ours.landing is LandingState.LANDED:
@@ -280,7 +280,9 @@ class HoldActivities:
             activity.heartbeat()  # it is looked at now: if a later attempt finds it gone, it may have given way
         if not mine:
             return None, ()
-        kept = min(mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.order()))
+        kept = min(
+            mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.creation_order())
+        )
         rivals = await give_way(site, given, kept, day)
         for twin in under(given.reference, day):
             if twin.id not in (kept.id, given.supersedes):  # written twice, or late for a slot that was lost since

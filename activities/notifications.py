@@ -14,9 +14,9 @@ from adapters.messenger import Channel, Messenger, OutgoingMessage
 from domain.base import Value
 from domain.booking import MessageState, Reason
 from domain.keyed_hash import KeyedHash
-from domain.matching import address_key
-from domain.messages import Kind, MessageFacts, compose
+from domain.matching import contact_key
 from domain.practice import Location
+from domain.wording import MessageFacts, MessageKind, compose_message
 
 MOST_A_DAY = 12
 """Messages a patient's address may get in 24 hours from all bookings together; the desk hears of everything."""
@@ -25,7 +25,7 @@ RESTS_FOR = timedelta(seconds=5)
 have given it up and sent a later word."""
 STILL_UP = timedelta(minutes=15)
 """Who did something so short a while ago is waiting for the answer, at whatever hour."""
-OVERDUE = frozenset({Kind.DESK_ESCALATION, Kind.DESK_EXPIRED})
+OVERDUE = frozenset({MessageKind.DESK_ESCALATION, MessageKind.DESK_EXPIRED})
 OPTED_OUT_AT_PROVIDER = "21610"
 NOT_NOW = {
     Action.ALREADY: "accepted",
@@ -42,7 +42,7 @@ class PatientNotice(Value):
 
     reference: str
     location: str
-    kind: Kind
+    kind: MessageKind
     version: int
     channel: Channel
     to: str = Field(repr=False)
@@ -58,7 +58,7 @@ class DeskNotice(Value):
     booking: str
     reference: str
     location: str
-    kind: Kind
+    kind: MessageKind
     version: int
     reason: Reason
     start: AwareDatetime
@@ -88,7 +88,7 @@ class NotificationActivities:
         if quiet_until is not None:
             return MessageState(**about, state="quiet_hours", not_before=quiet_until)
         facts = self._facts(location, notice.start)
-        text = compose(notice.kind, notice.channel, notice.language, facts, location.email_content)
+        text = compose_message(notice.kind, notice.channel, notice.language, facts, location.email_content)
         identity = MessageId(
             reference=notice.reference,
             kind=notice.kind,
@@ -110,7 +110,7 @@ class NotificationActivities:
             facts = self._facts(location, notice.start).model_copy(
                 update={"booking": notice.booking, "reference": notice.reference, "reason": notice.reason}
             )
-            text = compose(notice.kind, Channel.EMAIL, "en", facts, location.email_content)
+            text = compose_message(notice.kind, Channel.EMAIL, "en", facts, location.email_content)
             identity = MessageId(
                 reference=notice.reference,
                 kind=notice.kind,
@@ -142,7 +142,7 @@ class NotificationActivities:
         if messenger is None:
             return "channel_off"
         ledger = self._connections.ledger
-        addresses = self._hashed.ever("address", f"{identity.channel}:{address_key(to)}")
+        addresses = self._hashed.all_keys("address", f"{identity.channel}:{contact_key(to)}")
         asked = utc_now()
         attempt = await ledger.messages.begin(identity, addresses, asked, at_most)
         if attempt.action in NOT_NOW:
@@ -198,7 +198,7 @@ class NotificationActivities:
 def _quiet_until(notice: PatientNotice, location: Location) -> AwareDatetime | None:
     """When a text may be sent that is not to be now; what would come after the visit has begun does not wait."""
     now = utc_now()
-    ends = location.quiet_hours.ends(now, location.tz)
+    ends = location.quiet_hours.end_after(now, location.tz)
     waits_for_it = notice.asked_at is not None and now - notice.asked_at < STILL_UP
     if ends is None or notice.channel is not Channel.SMS or waits_for_it or ends >= notice.start:
         return None

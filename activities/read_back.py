@@ -8,7 +8,7 @@ from adapters.errors import NotFound
 from adapters.practice_system import ReleaseOutcome
 from domain.calendar import Appointment, AppointmentStatus, Calendar
 from domain.rules import ServiceRule
-from domain.schedule import overlapping
+from domain.schedule import calendar_conflicts
 from domain.slot import Conflict
 
 
@@ -63,7 +63,7 @@ def under(reference: str, day: Calendar) -> list[Appointment]:
 
 
 def _is_under(reference: str, found: Appointment) -> bool:
-    return found.reference == reference and found.status.occupies_chair
+    return found.reference == reference and found.status.occupies_time
 
 
 def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
@@ -71,6 +71,8 @@ def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Con
     younger = {
         a.id
         for a in day.appointments
-        if a.reference is not None and a.status is AppointmentStatus.TENTATIVE and a.order() > kept.order()
+        if a.reference is not None
+        and a.status is AppointmentStatus.TENTATIVE
+        and a.creation_order() > kept.creation_order()
     }
-    return overlapping(kept.slot, day, ignoring=mine | younger)
+    return calendar_conflicts(kept.slot, day, ignoring=mine | younger)

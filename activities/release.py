@@ -96,6 +96,6 @@ class ReleaseActivities:
 async def _stands(site: Site, appointment_id: str) -> bool:
     """What somebody has deleted or broken was not taken back by us."""
     try:
-        return (await site.system.get_appointment(appointment_id)).status.occupies_chair
+        return (await site.system.get_appointment(appointment_id)).status.occupies_time
     except NotFound:
         return False

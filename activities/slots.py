@@ -12,9 +12,9 @@ from domain.base import Value
 from domain.calendar import Calendar
 from domain.interval import Interval
 from domain.keyed_hash import KeyedHash
-from domain.matching import address_key
+from domain.matching import contact_key
 from domain.rules import ServiceRule
-from domain.schedule import Facts, alternatives, candidates, conflicts
+from domain.schedule import Facts, alternatives, candidate_slots, conflicts
 from domain.slot import Cause, Conflict, Slot
 
 ALTERNATIVES = 3
@@ -63,7 +63,7 @@ class SlotActivities:
         site = self._connections.site(wanted.location)
         rule = self._connections.practice.rule(wanted.location, wanted.service)
         options, against = _by_the_rules(
-            candidates(wanted.start, rule, wanted.provider, wanted.operatory), rule, wanted
+            candidate_slots(wanted.start, rule, wanted.provider, wanted.operatory), rule, wanted
         )
         while options:
             slot = options.pop(0)
@@ -108,7 +108,7 @@ class SlotActivities:
             local_day=site.day_of(slot.time.start),
             slot=slot,
             expires_at=wanted.claim_expires_at,
-            contact=self._hashed("contact", address_key(wanted.contact)) if wanted.contact else None,
+            contact=self._hashed("contact", contact_key(wanted.contact)) if wanted.contact else None,
         )
         return await self._connections.ledger.claims.take(claim, now)
 

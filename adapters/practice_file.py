@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from domain.practice import Practice, PracticeProblems, practice_from
+from domain.practice import InvalidPractice, Practice, parse_practice
 
 
 class PracticeFileError(ValueError):
@@ -24,6 +24,6 @@ def read_practice(path: Path) -> Practice:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise PracticeFileError([f"{path}: not valid TOML: {wrong}"]) from None
     try:
-        return practice_from(content)
-    except PracticeProblems as wrong:
+        return parse_practice(content)
+    except InvalidPractice as wrong:
         raise PracticeFileError([f"{path}: {problem}" for problem in wrong.problems]) from None

@@ -38,5 +38,5 @@ def check_ours(seen: Appointment, reference: str) -> None:
     """Raises Refused where an appointment is no longer ours, or broken."""
     if seen.reference != reference:
         raise Refused("the appointment no longer carries our reference", code="reference_gone")
-    if not seen.status.occupies_chair:
+    if not seen.status.occupies_time:
         raise Refused("the appointment was broken", code="broken")

@@ -1,1 +1,1 @@
-"""What Holdfast knows about booking, free of I/O, clocks and frameworks."""
+"""The rules of booking, as pure code: no I/O, no clock, no framework."""

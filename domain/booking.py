@@ -1,4 +1,4 @@
-"""The states of a booking, and what can be said about one."""
+"""The status of a booking, its reasons, and the views of a booking that leave the workflow."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,14 +11,24 @@ from domain.slot import Slot
 
 
 class Status(StrEnum):
+    """Where a booking stands."""
+
     RECEIVED = "received"
+    """We have the request. Nothing is promised yet."""
     HELD = "held"
+    """A tentative appointment is in the calendar."""
     CONFIRMED = "confirmed"
+    """The appointment is final in the practice system."""
     COMPLETED = "completed"
+    """The patient came."""
     NO_SHOW = "no_show"
+    """The patient did not come."""
     CANCELLED = "cancelled"
+    """The patient or the desk cancelled."""
     DECLINED = "declined"
+    """We or the desk said no to the request."""
     NEEDS_STAFF = "needs_staff"
+    """An exception waits for the desk."""
 
     @property
     def is_final(self) -> bool:
@@ -26,88 +36,96 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a booking needs a person, or why it was declined."""
+    """Why a booking has its status."""
 
-    # needs a person
+    # The desk must act.
     PATIENT_AMBIGUOUS = "patient_ambiguous"
-    """Several charts fit, or one fits doubtfully."""
+    """Several charts match, or one chart is only a near match."""
     PATIENT_NOT_FOUND = "patient_not_found"
-    """Says "returning", but no chart fits."""
+    """The patient says they are returning, but no chart matches."""
     PATIENT_EXISTS = "patient_exists"
-    """Says "new", but a chart fits."""
+    """The patient says they are new, but a chart matches."""
     CONTACT_MISMATCH = "contact_mismatch"
-    """Name and birth date fit a chart that has other contact details."""
+    """A chart matches by name and birth date, but has other contact details."""
     CHART_INACTIVE = "chart_inactive"
+    """The matching chart is inactive, a duplicate, or not a patient's."""
     SPECIAL_REQUEST = "special_request"
     """The patient wrote a note that somebody must read."""
     APPROVAL = "approval"
-    """The service is confirmed by staff."""
+    """Staff confirm every booking of this service."""
     SLOT_TAKEN = "slot_taken"
     """An appointment or another booking has the time."""
     SLOT_BLOCKED = "slot_blocked"
-    """The practice blocked the time."""
+    """The practice closed the time."""
     DAY_FULL = "day_full"
-    """As many as the practice takes of this service on one day."""
+    """The daily limit for this service is reached."""
     HOLD_CHANGED = "hold_changed"
     """Somebody moved, broke or deleted our hold before it was confirmed."""
     HOLD_EXPIRED = "hold_expired"
+    """Nobody confirmed the hold in time, so it was released."""
     NOT_LANDED = "not_landed"
-    """The practice system could not be reached, or its answer stayed unknown, until the deadline."""
+    """By the deadline, the practice system was unreachable or the outcome of the write was still unknown."""
     REFUSED_BY_SYSTEM = "refused_by_system"
+    """The practice system refused a write."""
     REFUSED_BY_OFFICE = "refused_by_office"
-    """Accepted for the practice's own system, which then would not have it."""
+    """The partner accepted the write, but the office system refused it."""
     LANDING_UNCLEAR = "landing_unclear"
-    """Whether the practice's own system has it must be looked up there."""
+    """We cannot tell whether the appointment is in the office system. Somebody must look there."""
     TOO_MANY_OPEN = "too_many_open"
     """This contact already has several open requests."""
     NOT_REACHED = "not_reached"
-    """What became of it could not be told to the patient."""
+    """No message about the outcome reached the patient."""
     NOT_RELEASED = "not_taken_back"
-    """What was to go from the calendar may still be there; it is tried on."""
+    """An appointment that we release may still be in the calendar. We keep retrying."""
     NO_ANSWER = "no_answer"
-    """The practice system has not answered for a while; it is tried on."""
+    """The practice system has not answered for a while. We keep retrying."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
+    """The service is for existing patients, and the patient is new."""
     NOT_FOR_EXISTING_PATIENTS = "not_for_existing_patients"
+    """The service is for new patients, and the patient has a chart."""
     NOT_CONFIRMED = "not_confirmed"
-    """Approved and in the calendar; the practice's own system was off too long to mark it as confirmed."""
-    # waits for no person
+    """Approved and in the calendar, but the office system was offline too long to mark it as confirmed."""
+    # Nobody needs to act.
     AWAITING_OFFICE = "awaiting_office"
-    """Accepted, and on its way to the practice's own system."""
+    """Accepted by the partner, and not in the office system yet."""
     OFFICE_OFFLINE = "office_off"
-    """The same, and the practice's own system is off."""
+    """The same, and the office system is offline."""
     AWAITING_CONFIRMATION = "awaiting_confirmation"
-    """Approved and in the calendar; to be confirmed when the practice's own system is back."""
-    # declined
+    """Approved and in the calendar. It is confirmed when the office system is online again."""
+    # The booking ended.
     CALL_ONLY = "call_only"
+    """The service can be booked only by phone."""
     OUTSIDE_RULES = "outside_rules"
+    """The practice does not offer this time online."""
     DECLINED_BY_STAFF = "declined_by_staff"
+    """The desk declined the request."""
     CANCELLED_BY_PATIENT = "withdrawn"
-    """The patient took the request back."""
+    """The patient cancelled."""
     EXPIRED = "expired"
-    """Nobody acted before the visit would have begun."""
+    """Nobody acted before the start of the visit."""
 
 
 class Contacts(Value):
-    """Whom a booking is for, and whom to call about it: for the practice's staff alone."""
+    """The people of a booking. Only for the practice's staff."""
 
     patient: Person
     guardian: Person | None = None
-    """Contacts booked for them."""
+    """Who booked for the patient."""
 
 
 class MessageState(Value):
-    """One message we sent or tried to send; no address, no text."""
+    """One message that we sent or tried to send, without its address and text."""
 
     kind: str
     channel: str
     version: int
     state: str
     not_before: AwareDatetime | None = None
-    """It was not tried, and is to be at that instant."""
+    """Set if the message is postponed: the instant of the first attempt."""
 
 
 class BookingView(Value):
-    """What may be shown of a booking to the practice's staff. Holds no name, phone, email or birth date."""
+    """What the practice's staff may see of a booking. It has no name, phone, email or birth date."""
 
     id: str
     request_id: str
@@ -115,7 +133,7 @@ class BookingView(Value):
     status: Status
     reason: Reason | None = None
     detail: str | None = None
-    """One plain sentence for a receptionist; no patient data."""
+    """One plain sentence for the desk, without patient data."""
     location: str
     service: str
     start: AwareDatetime
@@ -124,15 +142,15 @@ class BookingView(Value):
     operatory: str | None = None
     appointment_id: str | None = None
     patient_candidates: tuple[str, ...] = ()
-    """Chart ids that fit, when a person must choose."""
+    """Ids of the matching charts, if the desk must choose one."""
     alternatives: tuple[Slot, ...] = ()
     exception_number: int | None = None
-    """Which exception is open, counted from 1: a decision that names it decides no other."""
+    """The number of the open exception, counted from 1. A resolution that names it applies to no other exception."""
     resolutions: tuple[str, ...] = ()
-    """What a person may do about it now."""
+    """What the desk can do now."""
     deadline: AwareDatetime | None = None
     """When the open exception is escalated or the hold expires."""
     messages: tuple[MessageState, ...] = ()
     note: str = Field(default="", repr=False)
-    """What the patient wrote, whole: the practice's own system may have room only for its beginning."""
+    """The patient's whole note. The office system may have room only for its beginning."""
     updated_at: datetime

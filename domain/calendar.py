@@ -1,4 +1,4 @@
-"""What a practice system's calendar holds, in our words whatever the system."""
+"""The contents of a practice system's calendar, in terms that are the same for every system."""
 
 from enum import StrEnum
 
@@ -8,39 +8,43 @@ from domain.slot import Slot
 
 
 class AppointmentStatus(StrEnum):
+    """Where an appointment stands in the practice system."""
+
     TENTATIVE = "tentative"
-    """Ours, written and not yet finalized, or any system's "not confirmed yet"."""
+    """Our hold before it is confirmed, or an appointment that the system calls unconfirmed."""
     CONFIRMED = "confirmed"
     ARRIVED = "arrived"
     COMPLETED = "completed"
     BROKEN = "broken"
+    """Cancelled, but still shown in the calendar."""
     NO_SHOW = "no_show"
 
     @property
-    def occupies_chair(self) -> bool:
-        return self not in _CHAIR_EMPTY
+    def occupies_time(self) -> bool:
+        """Whether the appointment keeps its provider and operatory busy."""
+        return self not in _FREE_STATUSES
 
 
-_CHAIR_EMPTY = (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
+_FREE_STATUSES = (AppointmentStatus.BROKEN, AppointmentStatus.NO_SHOW)
 
 
 class LandingState(StrEnum):
-    """How far a write of ours has come towards the practice's own system."""
+    """How far one of our writes has come on its way to the office system."""
 
     ACCEPTED = "accepted"
-    """Taken by the partner that speaks to the practice's system; on its way."""
+    """The partner accepted the write and will pass it on."""
     LANDED = "landed"
-    """In the practice's own system."""
+    """The office system has it."""
     REFUSED = "refused"
-    """The practice's own system would not have it; why is not told."""
+    """The office system refused it, without a reason."""
     TIMED_OUT = "timed_out"
-    """The practice's own system could not be reached before the visit's start."""
+    """The partner could not reach the office system before the visit's start."""
     INCOMPLETE = "incomplete"
-    """Not known to be in the practice's own system, nor known not to be: a person must look."""
+    """The partner does not know whether the office system has it. A person must look."""
 
 
 class Appointment(Value):
-    """One appointment in the practice system. Ids are the practice system's own, as text."""
+    """One appointment in the practice system. Ids are those of the practice system, as text."""
 
     id: str
     time: Interval
@@ -50,7 +54,7 @@ class Appointment(Value):
     patient: str
     status: AppointmentStatus
     reference: str | None = None
-    """Our marker, where the note carries one: this appointment was written by a booking of ours."""
+    """Our marker, if the note has one. Then one of our bookings wrote this appointment."""
     landing: LandingState = LandingState.LANDED
 
     @property
@@ -61,15 +65,16 @@ class Appointment(Value):
     def providers(self) -> tuple[str, ...]:
         return (self.provider,) if self.other_provider is None else (self.provider, self.other_provider)
 
-    def order(self) -> tuple[int, str]:
-        """Sort key that puts the appointment written first in front: ids rise, numerically."""
+    def creation_order(self) -> tuple[int, str]:
+        """Sort key: the appointment that was created first comes first. Practice systems assign rising numbers."""
         return (int(self.id), "") if self.id.isdecimal() else (0, self.id)
 
 
 class Block(Value):
-    """Time the practice closed: a lunch, a meeting, a holiday. ``None`` closes all of that kind.
+    """Time that the practice closed, such as a lunch, a meeting or a holiday.
 
-    With both, only this provider in this chair is meant.
+    ``None`` for the operatory or provider means all of them. With both set, the block closes only the time of this
+    provider in this operatory.
     """
 
     time: Interval
@@ -78,56 +83,62 @@ class Block(Value):
 
 
 class Window(Value):
-    """Time the practice's own schedule template opens for online booking in one operatory."""
+    """Time in one operatory that the practice's own schedule template opens for online booking."""
 
     time: Interval
     operatory: str
     providers: tuple[str, ...] = ()
-    """Who works in it; empty: anybody."""
+    """Who works in it. Empty: any provider."""
     reasons: tuple[str, ...] = ()
-    """Visit reasons it is meant for; empty: any."""
+    """The visit reasons that it is for. Empty: any reason."""
 
 
 class Calendar(Value):
-    """All that is known about one location over ``span``: one live reading of the practice system."""
+    """One live reading of one location's calendar, complete within ``span``."""
 
     span: Interval
     appointments: tuple[Appointment, ...] = ()
     blocks: tuple[Block, ...] = ()
     windows: tuple[Window, ...] | None = None
-    """``None`` where the practice system has no templates, the practice does not use them, or nobody asked."""
+    """``None`` if the practice system has no templates, the practice does not use them, or they were not requested."""
 
 
 class EventKind(StrEnum):
-    """What a practice system tells us of by itself."""
+    """What a practice system reports on its own."""
 
     LANDING = "landing"
-    """How a queued write ended: ``CalendarEvent.landing`` says."""
+    """A queued write ended; ``CalendarEvent.landing`` says how."""
     CHANGED = "changed"
-    """The appointment was moved, confirmed, broken or otherwise changed, by anybody."""
+    """Somebody moved, confirmed, broke or otherwise changed the appointment."""
     CHANGE_FAILED = "change_failed"
-    """A confirmation, move or cancellation of ours did not reach the practice's own system."""
+    """A confirmation, move or cancellation of ours did not reach the office system."""
     CREATED = "created"
+    """The appointment is new in the calendar."""
 
 
 class CalendarEvent(Value):
-    """News of one appointment. Only a hint: may come twice, late or out of order, so read before acting."""
+    """An event about one appointment.
+
+    It is only a hint. It may arrive twice, late or out of order, so read the calendar before you act on it.
+    """
 
     kind: EventKind
     account: str
-    """Whose calendar: the institution's name at the partner."""
+    """The institution's name at the partner."""
     appointment_id: str
     reference: str | None = None
-    """Our marker, where the event carries the note."""
+    """Our marker, if the event includes the note."""
     landing: LandingState | None = None
     key: str
-    """The same for every delivery of the same news."""
+    """Equal for every delivery of the same event."""
 
 
 class OfficeOnline(Value):
-    """Practices' own systems take writes in again."""
+    """Office systems accept writes again."""
 
     account: str
+    """The institution's name at the partner."""
     locations: tuple[str, ...] = ()
-    """Practice-system ids; none: it is not said which."""
+    """The practice system's ids of the locations. Empty: the partner does not say which."""
     key: str
+    """Equal for every delivery of the same event."""

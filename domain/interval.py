@@ -1,4 +1,4 @@
-"""Half-open spans of time."""
+"""Half-open time intervals."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,9 +15,9 @@ class Interval(Value):
     end: AwareDatetime
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _validate_order(self) -> Self:
         if self.end < self.start:
-            raise ValueError("an interval ends at or after its start")
+            raise ValueError("an interval must not end before it starts")
         return self
 
     @property
@@ -31,6 +31,7 @@ class Interval(Value):
         return self.start <= other.start and other.end <= self.end
 
     def widened(self, before: timedelta, after: timedelta) -> "Interval":
+        """A copy that starts earlier by ``before`` and ends later by ``after``."""
         return Interval(start=self.start - before, end=self.end + after)
 
 

@@ -1,4 +1,8 @@
-"""Wall clocks and instants: days of 23 to 25 hours, times that do not exist, times that exist twice."""
+"""Conversion between wall-clock times and instants, across daylight saving changes.
+
+A local day has 23 to 25 hours. When clocks go forward, some wall-clock times do not exist. When clocks go
+back, some exist twice.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -6,32 +10,34 @@ from zoneinfo import ZoneInfo
 from domain.interval import Interval
 
 
-def exists(wall: datetime, tz: ZoneInfo) -> bool:
-    """Whether a naive wall-clock reading occurs in this zone; in a spring gap it does not."""
+def wall_time_exists(wall: datetime, tz: ZoneInfo) -> bool:
+    """Whether a naive wall-clock time occurs in this zone. In a spring gap it does not."""
     return wall.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None) == wall
 
 
 def instant(day: date, wall: time, tz: ZoneInfo) -> datetime:
-    """The UTC instant of a wall-clock reading: the first where it occurs twice.
+    """The UTC instant of a wall-clock time. If the time occurs twice, the first one.
 
-    A reading in a spring gap is taken as the clock that was never set forward would show it: 02:30 in a gap of an
-    hour is the instant at which the others read 03:30.
+    A time in a spring gap is read from a clock that was never set forward: in a gap of one hour, 02:30 is the
+    instant at which other clocks show 03:30.
     """
     return datetime.combine(day, wall.replace(fold=0), tz).astimezone(UTC)
 
 
 def local_day(day: date, tz: ZoneInfo) -> Interval:
-    """The local date from its first instant to the next day's first, in UTC."""
+    """The local date in UTC, from its first instant to the first instant of the next day."""
     return Interval(start=instant(day, time(0), tz), end=instant(day + timedelta(days=1), time(0), tz))
 
 
 def check_start(start: datetime, tz: ZoneInfo) -> None:
-    """Raises ValueError where the clock reading, as written with its offset, does not exist in the location's zone.
+    """Raises ValueError if ``start`` is a wall-clock time that does not exist in the location's zone.
 
-    A start written with the zone's own summer or winter offset means the location's clock; one with any other
-    offset is just an instant.
+    A start with the zone's own summer or winter offset is a time on the location's clock. A start with any other
+    offset is only an instant, and every instant exists.
     """
     wall = start.replace(tzinfo=None)
-    own = {wall.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1)}
-    if start.utcoffset() in own and not exists(wall, tz):
-        raise ValueError(f"{wall:%H:%M} does not exist on {wall:%Y-%m-%d} in {tz.key}: the clock is set forward then")
+    zone_offsets = {wall.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1)}
+    if start.utcoffset() in zone_offsets and not wall_time_exists(wall, tz):
+        raise ValueError(
+            f"{wall:%H:%M} does not exist on {wall:%Y-%m-%d} in {tz.key}, because clocks are set forward then"
+        )

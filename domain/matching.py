@@ -1,4 +1,4 @@
-"""Whose chart it is: normalise, compare, decide. In doubt a person decides, never we."""
+"""Which chart belongs to a person. If there is any doubt, staff decide."""
 
 import re
 import unicodedata
@@ -14,173 +14,195 @@ from domain.patient import Chart, ChartStatus
 from domain.phone import phone_key
 from domain.request import Person
 
-SIMILAR = 0.88
-"""Jaro-Winkler similarity of names from which two spellings may be one person's."""
+MIN_NAME_SIMILARITY = 0.88
+"""From this Jaro-Winkler similarity on, two names may be spellings of one name."""
 
 
 class Verdict(StrEnum):
+    """The outcome of matching a person to the charts of the practice system."""
+
     MATCHED = "matched"
+    """The person has exactly one chart."""
     NEW = "new"
+    """The person has no chart."""
     ASK = "ask"
+    """Staff must decide."""
 
 
 class Match(Value):
+    """The decision which chart a person has."""
+
     verdict: Verdict
     chart: str | None = None
+    """The id of the person's chart."""
     reason: Reason | None = None
-    """Why a person must decide."""
+    """Why staff must decide."""
     candidates: tuple[str, ...] = ()
-    """Chart ids that may fit, best first."""
+    """Ids of the charts that may be this person's, best first."""
     because: tuple[str, ...] = ()
-    """What agreed; words, no patient data."""
+    """What the verdict rests on, in fixed words without patient data."""
     dependent: bool = False
-    """The chart is the guardian's, or is to be: the practice system makes the patient's own with the visit."""
+    """The chart is or will be the guardian's. The practice system creates the patient's own with the visit."""
 
 
-class _Fit(Value):
+class _Comparison(Value):
     """How one chart compares to the person."""
 
     chart: Chart
-    first: bool
-    first_similar: bool
-    last: bool
-    last_similar: bool
-    born: bool
-    contact: bool
-    contactless: bool
+    same_first_name: bool
+    similar_first_name: bool
+    same_last_name: bool
+    similar_last_name: bool
+    same_birth_date: bool
+    shared_contact: bool
+    no_contact: bool
+    """The chart has neither a phone nor an email."""
 
     @property
-    def same_person(self) -> bool:
-        return self.first and self.last and self.born
+    def is_same_person(self) -> bool:
+        return self.same_first_name and self.same_last_name and self.same_birth_date
 
     @property
-    def near(self) -> bool:
-        """May be the same person under another spelling, a nickname or a mistyped date."""
-        if self.born and self.last and self.first_similar:
+    def is_near_match(self) -> bool:
+        """Whether it may be the same person with another spelling, a nickname or a mistyped date."""
+        if self.same_birth_date and self.same_last_name and self.similar_first_name:
             return True
-        if self.born and self.contact and self.last_similar and self.first_similar:
+        if self.same_birth_date and self.shared_contact and self.similar_last_name and self.similar_first_name:
             return True
-        undated = self.chart.date_of_birth is None and self.first and self.last
-        return undated and (self.contact or self.contactless)
+        undated_namesake = self.chart.date_of_birth is None and self.same_first_name and self.same_last_name
+        return undated_namesake and (self.shared_contact or self.no_contact)
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        score = 4 * self.first + 2 * self.last + 4 * self.born + 2 * self.contact
+        """Sort key: the best match comes first, then the oldest chart."""
+        score = 4 * self.same_first_name + 2 * self.same_last_name + 4 * self.same_birth_date + 2 * self.shared_contact
         return (-score, len(self.chart.id), self.chart.id)
 
 
 def match(person: Person, returning: bool | None, charts: Sequence[Chart]) -> Match:
-    """Decide which of the charts the practice system returned is this person's, if any.
+    """Decide which of the charts is this person's, if any.
 
-    Only the same first and last name, birth date and at least one shared contact (or a chart without any)
-    settles it by itself. A chart merged into another counts as a sign that the other may be this person's.
+    A chart matches without staff only if first name, last name, birth date and at least one contact agree, or if
+    all but the contact agree and the chart has no contact. A chart that was merged into another one is evidence
+    that the other one may be this person's.
     """
-    known = {chart.id: chart for chart in charts}
-    fits = sorted((_compare(person, chart) for chart in charts), key=lambda fit: fit.rank)
-    like_merged = {_original(fit.chart, known).id for fit in fits if fit.same_person or fit.near}
-    fits = [fit for fit in fits if _original(fit.chart, known) is fit.chart]
-    same = [fit for fit in fits if fit.same_person]
-    near = [fit for fit in fits if not fit.same_person and (fit.near or fit.chart.id in like_merged)]
-    candidates = tuple(fit.chart.id for fit in (*same, *near))
-    sharing = [fit for fit in same if fit.contact] or [fit for fit in same if fit.contactless]
+    charts_by_id = {chart.id: chart for chart in charts}
+    comparisons = sorted((_compare(person, chart) for chart in charts), key=lambda each: each.rank)
+    merge_targets = {
+        _merged_into(each.chart, charts_by_id).id for each in comparisons if each.is_same_person or each.is_near_match
+    }
+    originals = [each for each in comparisons if _merged_into(each.chart, charts_by_id) is each.chart]
+    same = [each for each in originals if each.is_same_person]
+    near = [
+        each for each in originals if not each.is_same_person and (each.is_near_match or each.chart.id in merge_targets)
+    ]
+    candidates = tuple(each.chart.id for each in (*same, *near))
+    contact_agrees = [each for each in same if each.shared_contact] or [each for each in same if each.no_contact]
     if not same:
         if near:
             return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
         if returning:
             return _ask(Reason.PATIENT_NOT_FOUND, ())
         return Match(verdict=Verdict.NEW)
-    if len(same) > 1 and len(sharing) != 1:
+    if len(same) > 1 and len(contact_agrees) != 1:
         return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
-    if not sharing:
+    if not contact_agrees:
         return _ask(Reason.CONTACT_MISMATCH, candidates)
-    found = sharing[0]
-    if found.chart.status in (ChartStatus.INACTIVE, ChartStatus.NON_PATIENT, ChartStatus.DUPLICATE):
+    best = contact_agrees[0]
+    if best.chart.status in (ChartStatus.INACTIVE, ChartStatus.NON_PATIENT, ChartStatus.DUPLICATE):
         return _ask(Reason.CHART_INACTIVE, candidates)
     if returning is False:
         return _ask(Reason.PATIENT_EXISTS, candidates)
-    because = ("name", "birth_date") + (("contact",) if found.contact else ())
-    return Match(verdict=Verdict.MATCHED, chart=found.chart.id, candidates=candidates, because=because)
+    because = ("name", "birth_date") + (("contact",) if best.shared_contact else ())
+    return Match(verdict=Verdict.MATCHED, chart=best.chart.id, candidates=candidates, because=because)
 
 
 def identity_key(person: Person) -> str:
-    """Canonical text of who this is; keep it only as a keyed hash."""
-    return f"{name_key(person.first_name)}|{_last_key(person.last_name)}|{person.date_of_birth.isoformat()}"
+    """Text that is equal for every spelling of the same name and birth date. Store it only as a keyed hash."""
+    return f"{name_key(person.first_name)}|{_last_name_key(person.last_name)}|{person.date_of_birth.isoformat()}"
 
 
 def name_key(name: str) -> str:
-    """A name without case, accents, apostrophes, hyphens and blanks."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(c for c in plain if c.isalnum())
+    """A name without case, accents, apostrophes, hyphens and spaces."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(c for c in decomposed if c.isalnum())
 
 
 def email_key(address: str) -> str:
-    """An address without case and plus-tag."""
+    """An email address without case and plus tag."""
     local, _, host = address.strip().casefold().partition("@")
     return f"{local.split('+', 1)[0]}@{host}"
 
 
-def address_key(address: str) -> str:
-    """Of a phone as requests have it, or of an email however it is written; keep it only as a keyed hash."""
-    return email_key(address) if "@" in address else address
+def contact_key(contact: str) -> str:
+    """Text that is equal for every spelling of an email address; E.164 phone numbers are returned as they are.
+
+    Store it only as a keyed hash.
+    """
+    return email_key(contact) if "@" in contact else contact
 
 
 def _ask(reason: Reason, candidates: tuple[str, ...]) -> Match:
     return Match(verdict=Verdict.ASK, reason=reason, candidates=candidates)
 
 
-def _original(chart: Chart, known: Mapping[str, Chart]) -> Chart:
-    """The chart that this one was merged into in the end, as far as it is known."""
-    passed: set[str] = set()
-    while chart.id not in passed and (into := known.get(chart.duplicate_of or "")) is not None:
-        passed.add(chart.id)
-        chart = into
+def _merged_into(chart: Chart, charts_by_id: Mapping[str, Chart]) -> Chart:
+    """The last chart in the chain of merges that starts at this chart, as far as the charts are known."""
+    visited: set[str] = set()  # charts can be merged in a circle
+    while chart.id not in visited and (target := charts_by_id.get(chart.duplicate_of or "")) is not None:
+        visited.add(chart.id)
+        chart = target
     return chart
 
 
-def _compare(person: Person, chart: Chart) -> _Fit:
-    first, last = name_key(person.first_name), _last_key(person.last_name)
-    firsts = {name_key(name) for name in (chart.first_name, chart.preferred_name) if name}
-    their_last = _last_key(chart.last_name)
+def _compare(person: Person, chart: Chart) -> _Comparison:
+    first_name, last_name = name_key(person.first_name), _last_name_key(person.last_name)
+    chart_first_names = {name_key(name) for name in (chart.first_name, chart.preferred_name) if name}
+    chart_last_name = _last_name_key(chart.last_name)
     phones = {phone_key(phone) for phone in chart.phones} - {""}
     emails = {email_key(chart.email)} if chart.email else set()
     shares_phone = person.mobile is not None and phone_key(person.mobile) in phones
     shares_email = person.email is not None and email_key(person.email) in emails
-    return _Fit(
+    same_last_name = last_name == chart_last_name
+    return _Comparison(
         chart=chart,
-        first=first in firsts and not _suffixes_differ(person, chart),
-        first_similar=any(_alike(first, theirs) for theirs in firsts) or not firsts,
-        last=last == their_last,
-        last_similar=last == their_last or JaroWinkler.similarity(last, their_last) >= SIMILAR,
-        born=chart.date_of_birth == person.date_of_birth,
-        contact=shares_phone or shares_email,
-        contactless=not any(chart.phones) and not emails,
+        same_first_name=first_name in chart_first_names and not _suffixes_differ(person, chart),
+        similar_first_name=any(_first_names_similar(first_name, each) for each in chart_first_names)
+        or not chart_first_names,
+        same_last_name=same_last_name,
+        similar_last_name=same_last_name or JaroWinkler.similarity(last_name, chart_last_name) >= MIN_NAME_SIMILARITY,
+        same_birth_date=chart.date_of_birth == person.date_of_birth,
+        shared_contact=shares_phone or shares_email,
+        no_contact=not any(chart.phones) and not emails,
     )
 
 
-def _alike(one: str, other: str) -> bool:
-    """The same name, a spelling of it, a shortening, or a known short form."""
-    if one == other or JaroWinkler.similarity(one, other) >= SIMILAR:
+def _first_names_similar(one: str, other: str) -> bool:
+    """Whether two name keys are equal, similar spellings, one the start of the other, or known short forms."""
+    if one == other or JaroWinkler.similarity(one, other) >= MIN_NAME_SIMILARITY:
         return True
     if len(one) >= 2 and len(other) >= 2 and (one.startswith(other) or other.startswith(one)):
         return True
     return any(one in group and other in group for group in _SHORT_FORMS)
 
 
-def _last_key(name: str) -> str:
-    return name_key(re.sub(_SUFFIX, "", name, flags=re.IGNORECASE))
+def _last_name_key(name: str) -> str:
+    return name_key(re.sub(_SUFFIX_PATTERN, "", name, flags=re.IGNORECASE))
 
 
-_SUFFIX = r"[\s,]+(jr|sr|ii|iii|iv)\.?\s*$"
+_SUFFIX_PATTERN = r"[\s,]+(jr|sr|ii|iii|iv)\.?\s*$"
 
 
-def _suffix(last_name: str, suffix: str | None) -> str:
-    parsed = HumanName(f"X {last_name}").suffix
-    return name_key(suffix or parsed)
+def _suffix_key(last_name: str, suffix: str | None) -> str:
+    suffix_in_name = HumanName(f"X {last_name}").suffix
+    return name_key(suffix or suffix_in_name)
 
 
 def _suffixes_differ(person: Person, chart: Chart) -> bool:
-    ours, theirs = _suffix(person.last_name, None), _suffix(chart.last_name, chart.name_suffix)
-    return bool(ours and theirs and ours != theirs)
+    """Whether both have a suffix, such as Jr and Sr, and the two are not the same."""
+    person_suffix = _suffix_key(person.last_name, None)
+    chart_suffix = _suffix_key(chart.last_name, chart.name_suffix)
+    return bool(person_suffix and chart_suffix and person_suffix != chart_suffix)
 
 
 _SHORT_FORMS = tuple(

@@ -1,4 +1,4 @@
-"""People, as the request gives them and as the practice system's charts hold them."""
+"""Addresses and charts of patients."""
 
 from datetime import date
 from enum import StrEnum
@@ -7,30 +7,35 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from domain.base import Value
-from domain.text import one_line
+from domain.text import validate_one_line
 
 
-def _if_any(text: str) -> str:
-    return one_line(text) if text.strip() else text
+def _validate_one_line_or_blank(text: str) -> str:
+    return validate_one_line(text) if text.strip() else text
 
 
-Line = Annotated[str, AfterValidator(one_line)]
+Line = Annotated[str, AfterValidator(validate_one_line)]
 
 
 class Address(Value):
+    """A postal address in the United States."""
+
     line1: Line = Field(max_length=100)
-    line2: Annotated[str, AfterValidator(_if_any)] | None = Field(default=None, max_length=100)
+    line2: Annotated[str, AfterValidator(_validate_one_line_or_blank)] | None = Field(default=None, max_length=100)
     city: Line = Field(max_length=60)
     state: str = Field(pattern=r"^[A-Z]{2}$")
     postal_code: str = Field(pattern=r"^\d{5}(-\d{4})?$")
 
 
 class ChartStatus(StrEnum):
+    """What the practice system says about a chart."""
+
     ACTIVE = "active"
     NEW = "new"
     INACTIVE = "inactive"
     NON_PATIENT = "non_patient"
     DUPLICATE = "duplicate"
+    """The chart was merged into another chart."""
 
 
 class Chart(Value):
@@ -44,8 +49,9 @@ class Chart(Value):
     date_of_birth: date | None = Field(default=None, repr=False)
     email: str | None = Field(default=None, repr=False)
     phones: tuple[str, ...] = Field(default=(), repr=False)
-    """As stored, in any form."""
+    """As the practice system stores them, in any format."""
     status: ChartStatus = ChartStatus.ACTIVE
     location: str | None = None
-    """Preferred location, practice-system id."""
+    """The practice system's id of the preferred location."""
     duplicate_of: str | None = None
+    """The id of the chart into which this one was merged."""

@@ -1,4 +1,4 @@
-"""What a booking workflow must know of the rules: fixed when the request is made, so that replay agrees."""
+"""The rules that a booking workflow needs. They are fixed when the request is made, so replay gives the same result."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -8,49 +8,52 @@ from domain.rules import Confirmation
 
 
 class EmailContent(StrEnum):
+    """How much an email to a patient says."""
+
     NOTICE = "notice"
-    """Says only that there is an update."""
+    """Only that there is an update."""
     DETAILED = "detailed"
-    """Says when and where; only over a transport that a business associate agreement covers."""
+    """Also when the visit is. Use it only if a business associate agreement covers the email provider."""
 
 
 class LandingPolicy(Value):
-    """How long a write that is on its way to the practice's own system may take, and who is told when."""
+    """How long a queued write may take to land, and when the patient and the desk hear about it."""
 
     check_after: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (0.5, 1, 2, 5, 10, 20, 30))
-    """Looks by our own account, each so long after the one before; then ever more rarely. Each may cost money."""
+    """The wait before each check, one after the other; later waits keep doubling. Each check may cost a paid call."""
     check_while_offline: timedelta = timedelta(hours=1)
-    """While the office is known to be off, so often it is asked whether it is back; that it is back is told, too."""
+    """How often to ask whether an offline office is back online. A webhook may say so earlier."""
     notify_patient_after: timedelta = timedelta(minutes=10)
-    """A patient who was promised nothing yet is told that the request was received."""
+    """If the booking has not landed by then, the patient hears that the request was received."""
     max_wait: timedelta = timedelta(hours=12)
-    """After so long, in which the office was on, a person is asked."""
+    """How long to wait before the desk is asked. Time in which the office is offline does not count."""
     lead_time: timedelta = timedelta(hours=4)
-    """A person is asked so long before the visit at the latest."""
+    """The desk is asked at the latest this long before the visit."""
     min_wait: timedelta = timedelta(minutes=5)
-    """However soon the visit is, an office gets so long before a person is asked."""
+    """The desk is asked at the earliest after this, even if the visit is very soon."""
 
 
 class BookingPolicy(Value):
-    """The part of a (location, service)'s rules that steers the booking rather than the slot."""
+    """The part of the rules for one service at one location that steers the booking rather than the slot."""
 
     rules_version: str
+    """The version of the practice file under which the booking was made."""
     location: str
     service: str
     label: str
     connection: str
     late_commit: timedelta = timedelta(seconds=60)
-    """A write whose outcome was unknown may still be committed for so long."""
+    """How long after an unanswered write the practice system may still commit it."""
     zone: str
-    """IANA name."""
+    """IANA name of the location's time zone."""
     duration: timedelta
     call_only: bool
     confirmation: Confirmation
     hold_expiry: timedelta
     staff_deadline: timedelta
-    """An exception that nobody resolved for so long is escalated."""
+    """An exception that is unresolved for this long is escalated."""
     new_patients: bool
     existing_patients: bool
     landing: LandingPolicy = LandingPolicy()
     placeholder_patient: str | None = None
-    """Chart (practice-system id) under which a slot is held while the patient is not settled."""
+    """The practice system's id of a chart that holds a slot until the patient's own chart is known."""

@@ -1,4 +1,4 @@
-"""A bookable (start, provider, operatory) and the reasons why one is not."""
+"""A slot, and the causes that keep it from being free."""
 
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -8,14 +8,14 @@ from domain.interval import Interval
 
 
 class Slot(Value):
-    """Time with one provider in one operatory."""
+    """A time with one provider in one operatory."""
 
     time: Interval
     provider: str
     operatory: str
 
     def in_zone(self, tz: ZoneInfo) -> "Slot":
-        """The same slot, told on this zone's clock."""
+        """The same slot, with its times in the given zone."""
         time = Interval(start=self.time.start.astimezone(tz), end=self.time.end.astimezone(tz))
         return self.model_copy(update={"time": time})
 
@@ -24,36 +24,47 @@ class Cause(StrEnum):
     """Why a slot is not free."""
 
     APPOINTMENT = "appointment"
-    """The operatory has an appointment in the way."""
+    """Another appointment is in the operatory at this time."""
     PROVIDER_ELSEWHERE = "provider_elsewhere"
     """The provider has an appointment in another operatory."""
     BLOCK = "block"
+    """The practice closed the time."""
     CLAIM = "claim"
-    """Another booking of ours is being written there at this moment."""
+    """Another of our bookings has claimed the time and is being written."""
     BUFFER = "buffer"
+    """The visit itself is free, but the buffer before or after it is not."""
     NOTICE = "notice"
+    """The slot starts too soon, or in the past."""
     HORIZON = "horizon"
+    """The slot is too far ahead."""
     CUTOFF = "cutoff"
+    """It is too late in the day to book a visit for the same day."""
     CAP = "cap"
+    """The daily limit for this service is reached."""
     HOURS = "hours"
+    """The slot is outside opening hours."""
     WINDOW = "window"
+    """The slot is outside the practice's own online-booking windows."""
     STEP = "step"
+    """The slot does not start on the grid of possible starts."""
     RULE = "rule"
-    """The provider or operatory does not perform this service here, or it is by phone only."""
+    """The provider or operatory does not offer this service here, the length is wrong, or the service is call-only."""
 
     @property
     def is_rule(self) -> bool:
-        """True where the practice's own rules say no, whatever the calendar holds."""
-        return self in _RULES
+        """Whether the practice's own rules forbid the slot, whatever the calendar holds."""
+        return self in _RULE_CAUSES
 
 
-_RULES = frozenset({Cause.NOTICE, Cause.HORIZON, Cause.CUTOFF, Cause.HOURS, Cause.WINDOW, Cause.STEP, Cause.RULE})
+_RULE_CAUSES = frozenset({Cause.NOTICE, Cause.HORIZON, Cause.CUTOFF, Cause.HOURS, Cause.WINDOW, Cause.STEP, Cause.RULE})
 
 
 class Conflict(Value):
+    """One thing that keeps a slot from being free."""
+
     cause: Cause
     time: Interval | None = None
-    """What is in the way, when it is something with a time."""
+    """The time of whatever is in the way, if it has one."""
     resource: str | None = None
     """The provider or operatory concerned."""
     appointment: str | None = None

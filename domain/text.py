@@ -1,16 +1,17 @@
-"""What people type, without what only steers how text is shown."""
+"""Text that people typed, without invisible formatting characters."""
 
 from unicodedata import category
 
 
-def plain(text: str) -> str:
-    """Blanks of every kind as one blank, line ends as one, and nothing that only steers how text is shown."""
-    kept = (" " if category(c) == "Zs" else c for c in text.replace("\r\n", "\n") if category(c) != "Cf")
-    return "".join(kept)
+def normalize_text(text: str) -> str:
+    """Replaces every kind of space with a plain space and CRLF with LF, and drops format characters (Unicode Cf)."""
+    characters = (" " if category(c) == "Zs" else c for c in text.replace("\r\n", "\n") if category(c) != "Cf")
+    return "".join(characters)
 
 
-def one_line(text: str) -> str:
-    text = plain(text).strip()
+def validate_one_line(text: str) -> str:
+    """The normalized text. Raises ValueError if it is empty, or has control characters or line breaks."""
+    text = normalize_text(text).strip()
     if not text or not text.isprintable():
         raise ValueError("control characters and line breaks are not allowed")
     return text

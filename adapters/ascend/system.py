@@ -32,7 +32,7 @@ from adapters.ttl_cache import StaleOkCache
 from domain.calendar import Appointment, Block, Calendar
 from domain.interval import Interval
 from domain.patient import Chart
-from domain.schedule import overlapping
+from domain.schedule import calendar_conflicts
 from domain.slot import Slot
 
 PATIENTS = "/v1/patients"
@@ -106,7 +106,7 @@ class AscendSystem:
             self._templates(wanted=windows),
         )
         here = [a for a in appointments if a.time.overlaps(span)]
-        nowhere = [a for a in here if wire.NOWHERE == a.provider == a.operatory and a.status.occupies_chair]
+        nowhere = [a for a in here if wire.NOWHERE == a.provider == a.operatory and a.status.occupies_time]
         opened = [w for t in templates if wire.ref(t, "location") == location for w in wire.windows(t, span, zone)]
         return Calendar(
             span=span,
@@ -121,7 +121,7 @@ class AscendSystem:
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
         near = Interval(start=around - REFERENCE_WITHIN, end=around + REFERENCE_WITHIN)
         found = [a for a in await self._appointments(location, near) if a.reference == reference]
-        return sorted((a for a in found if a.status.occupies_chair), key=Appointment.order)
+        return sorted((a for a in found if a.status.occupies_time), key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return wire.appointment(await self._edits.read(appointment_id))
@@ -254,7 +254,7 @@ class AscendSystem:
         self, refusal: Refused, location: str, slot: Slot, own: frozenset[str] = frozenset()
     ) -> Refused:
         """Ascend's word for "invalid" is its word for "taken" too: what the calendar shows tells them apart."""
-        if refusal.code == "400" and overlapping(
+        if refusal.code == "400" and calendar_conflicts(
             slot, await self.calendar(location, slot.time, windows=False), ignoring=own
         ):
             return SlotTaken(refusal.reason, code=refusal.code)
@@ -271,7 +271,7 @@ def _broken(
 ) -> wire.Row | None:
     """The row as broken, ``None`` where it is so already. Raises _Theirs where it is not ours to break."""
     seen = wire.appointment(row)
-    if not seen.status.occupies_chair:
+    if not seen.status.occupies_time:
         return None
     moved = bool(wrote) and seen.slot not in wrote
     given_away = bool(wrote_for) and wire.ref(row, "patient") not in (None, *wrote_for)

@@ -13,7 +13,7 @@ from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
-from domain.phone import north_american
+from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.slot import Slot
 
@@ -162,7 +162,7 @@ def _plain(value: Any) -> Any:
 
 def new_patient(new: NewChart) -> Row:
     person = new.person
-    number = north_american(person.mobile) if person.mobile else None
+    number = north_american_digits(person.mobile) if person.mobile else None
     body: Row = {
         "firstName": person.first_name,
         "lastName": person.last_name,

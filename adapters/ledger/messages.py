@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, s
 from adapters.ledger.database import Database, one_at_a_time
 from adapters.ledger.schema import messages, opt_outs
 from domain.base import Value
-from domain.messages import LAST_WORDS
+from domain.wording import NEVER_SUPERSEDED
 
 A_DAY = timedelta(days=1)
 DAILY_LIMIT = "daily_limit"
@@ -185,7 +185,7 @@ def _is_opted_out(c: Connection, identity: MessageId, addresses: Sequence[str], 
 
 
 def _is_overtaken(c: Connection, row: Any) -> bool:
-    if row.kind in LAST_WORDS:
+    if row.kind in NEVER_SUPERSEDED:
         return False
     here = {name: getattr(row, name) for name in ("reference", "channel", "address_hash")}
     return c.execute(_LATER, {**here, "first": row.first_started_at}).first() is not None

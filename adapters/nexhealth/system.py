@@ -106,8 +106,8 @@ class NexHealthSystem:
             location, Interval(start=around - REFERENCE_WITHIN, end=around + REFERENCE_WITHIN)
         )
         found = [self._appointment(row) for row in rows if not wire.is_block(row)]
-        ours = [a for a in found if a.reference == reference and a.status.occupies_chair]
-        return sorted(ours, key=Appointment.order)
+        ours = [a for a in found if a.reference == reference and a.status.occupies_time]
+        return sorted(ours, key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return self._appointment(await self._item(APPOINTMENTS, appointment_id))
@@ -293,7 +293,7 @@ class NexHealthSystem:
         except NotFound:
             return ReleaseOutcome.RELEASED
         seen = self._appointment(row)
-        if not seen.status.occupies_chair:
+        if not seen.status.occupies_time:
             return ReleaseOutcome.RELEASED
         if seen.reference != reference or not await is_ours(row, seen):
             return ReleaseOutcome.KEPT_BY_DESK
@@ -305,7 +305,7 @@ class NexHealthSystem:
             if refusal.code != "already_cancelled":
                 raise
         except OutcomeUnknown:
-            if (await self.get_appointment(appointment_id)).status.occupies_chair:
+            if (await self.get_appointment(appointment_id)).status.occupies_time:
                 raise
         return ReleaseOutcome.RELEASED
 

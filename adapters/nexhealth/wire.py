@@ -13,7 +13,7 @@ from domain.calendar import Appointment, AppointmentStatus, Block, LandingState,
 from domain.interval import Interval
 from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
-from domain.phone import north_american
+from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.request import Person, Sex
 
@@ -185,7 +185,7 @@ def new_patient(new: NewChart) -> Row:
 
 
 def _phone(person: Person) -> str:
-    digits = north_american(person.mobile) if person.mobile else None
+    digits = north_american_digits(person.mobile) if person.mobile else None
     if digits is None:
         code = "invalid_phone" if person.mobile else "phone_missing"
         raise Refused("NexHealth makes no chart without a phone number of North America", code=code)

@@ -1,4 +1,4 @@
-"""A practice as its file describes it, every rule resolved."""
+"""A practice with all its rules, after inheritance."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -9,42 +9,48 @@ from zoneinfo import ZoneInfo
 from domain.base import Value
 from domain.patient import Address
 from domain.policy import BookingPolicy, EmailContent, LandingPolicy
-from domain.quiet_hours import NEVER, QuietHours
+from domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 from domain.rules import ServiceRule
 
-Found = TypeVar("Found")
+Named = TypeVar("Named")
 
 
 class UnknownName(ValueError):
-    """A name the practice file does not have; the text names the field and what is allowed."""
+    """The practice file has no such name. The error text says which field is wrong and which names are allowed."""
 
     def __init__(self, field: str, value: str, allowed: Collection[str]) -> None:
-        near = difflib.get_close_matches(value, allowed, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        close_matches = difflib.get_close_matches(value, allowed, n=1)
+        hint = f"; did you mean {close_matches[0]}?" if close_matches else ""
         super().__init__(f"{field}: unknown; allowed: {', '.join(sorted(allowed)) or 'none'}{hint}")
         self.field = field
 
 
 class Connection(Value):
-    """One account with a practice system."""
+    """One account at one practice system."""
 
     name: str
     system: str
-    """What runs in the office."""
+    """The practice system that the office uses, such as ``dentrix``."""
     kind: str = "ascend"
-    """Through whom it is reached: ``ascend`` (directly) or ``nexhealth``."""
+    """How the system is reached: ``ascend`` (directly) or ``nexhealth``."""
     confirmed_status: str = "CONFIRMED"
+    """The status that a confirmed booking gets in Ascend."""
     requests_per_second: float = 8
     page_size: int = 500
     longest_appointment: timedelta = timedelta(hours=12)
+    """Ascend lists appointments by start. To see those still running, the read begins this much earlier."""
     consistency_delay: timedelta = timedelta(seconds=3)
+    """How long the system may take to show a write that it accepted."""
     resend_after: timedelta = timedelta(seconds=3)
-    """A write of which it is not known what became is looked for so long before it is written again."""
+    """How long to look for a write with an unknown outcome before it is sent again."""
     landing: LandingPolicy = LandingPolicy()
     late_commit: timedelta = timedelta(seconds=60)
+    """How long after an unanswered write the practice system may still commit it."""
 
 
 class Location(Value):
+    """One office with its own calendar and time zone."""
+
     id: str
     name: str
     connection: str
@@ -56,86 +62,96 @@ class Location(Value):
     escalation_email: str | None = None
     placeholder_patient: str | None = None
     email_content: EmailContent = EmailContent.NOTICE
-    quiet_hours: QuietHours = NEVER
-    """On the location's clock: patients are sent no text message then, unless they have just asked for the answer."""
+    quiet_hours: QuietHours = NO_QUIET_HOURS
+    """When patients get no text messages, on the location's clock. Answers to a fresh request are exempt."""
     providers: Mapping[str, str]
-    """Our name → the practice system's id."""
+    """Our name for each provider, mapped to the practice system's id."""
     operatories: Mapping[str, str]
+    """Our name for each operatory, mapped to the practice system's id."""
 
     @property
     def tz(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
-    def provider_id(self, key: str) -> str:
-        return _found("provider", key, self.providers)
+    def provider_id(self, name: str) -> str:
+        return _look_up("provider", name, self.providers)
 
-    def operatory_id(self, key: str) -> str:
-        return _found("operatory", key, self.operatories)
+    def operatory_id(self, name: str) -> str:
+        return _look_up("operatory", name, self.operatories)
 
 
 class Service(Value):
+    """One service at one location."""
+
     rule: ServiceRule
     staff_deadline: timedelta
 
 
 class Practice(Value):
+    """The whole practice. Lookups by name raise UnknownName."""
+
     name: str
     version: str
-    """Short hash of the content: which rules a booking was offered under."""
+    """Short hash of the file's content. It tells under which rules a booking was made."""
     connections: tuple[Connection, ...]
     locations: tuple[Location, ...]
     services: Mapping[str, Mapping[str, Service]]
-    """Location id → service id → service."""
+    """By location id, then by service id."""
 
-    def location(self, location: str) -> Location:
-        return _found("location", location, {place.id: place for place in self.locations})
+    def location(self, location_id: str) -> Location:
+        return _look_up("location", location_id, {location.id: location for location in self.locations})
 
     def connection(self, name: str) -> Connection:
-        return _found("connection", name, {connection.name: connection for connection in self.connections})
+        return _look_up("connection", name, {connection.name: connection for connection in self.connections})
 
-    def service(self, location: str, service: str) -> Service:
-        self.location(location)
-        return _found("service", service, self.services[location])
+    def service(self, location_id: str, service_id: str) -> Service:
+        self.location(location_id)  # raises UnknownName for the location first
+        return _look_up("service", service_id, self.services[location_id])
 
-    def rule(self, location: str, service: str) -> ServiceRule:
-        return self.service(location, service).rule
+    def rule(self, location_id: str, service_id: str) -> ServiceRule:
+        return self.service(location_id, service_id).rule
 
-    def policy(self, location: str, service: str) -> BookingPolicy:
-        """What a booking of this service carries along. Raises UnknownName."""
-        place, found = self.location(location), self.service(location, service)
-        rule = found.rule
+    def policy(self, location_id: str, service_id: str) -> BookingPolicy:
+        """The policy that a booking of this service takes along. Raises UnknownName."""
+        location, service = self.location(location_id), self.service(location_id, service_id)
+        connection, rule = self.connection(location.connection), service.rule
         return BookingPolicy(
             rules_version=self.version,
-            location=place.id,
+            location=location.id,
             service=rule.service,
             label=rule.label,
-            connection=place.connection,
-            late_commit=self.connection(place.connection).late_commit,
-            zone=place.time_zone,
+            connection=location.connection,
+            late_commit=connection.late_commit,
+            zone=location.time_zone,
             duration=rule.duration,
             call_only=rule.call_only,
             confirmation=rule.confirmation,
             hold_expiry=rule.hold_expiry,
-            staff_deadline=found.staff_deadline,
+            staff_deadline=service.staff_deadline,
             new_patients=rule.new_patients,
             existing_patients=rule.existing_patients,
-            landing=self.connection(place.connection).landing,
-            placeholder_patient=place.placeholder_patient,
+            landing=connection.landing,
+            placeholder_patient=location.placeholder_patient,
         )
 
-    def sharing_providers(self, location: str) -> tuple[str, ...]:
-        """Practice-system ids of other locations on the same connection where this location's providers work too."""
-        here = self.location(location)
-        ours = set(here.providers.values())
+    def locations_sharing_providers(self, location_id: str) -> tuple[str, ...]:
+        """Other locations of the same connection where this location's providers work too.
+
+        The ids are those of the practice system.
+        """
+        location = self.location(location_id)
+        providers = set(location.providers.values())
         return tuple(
             other.practice_system_id
             for other in self.locations
-            if other.id != here.id and other.connection == here.connection and ours & set(other.providers.values())
+            if other.id != location.id
+            and other.connection == location.connection
+            and providers & set(other.providers.values())
         )
 
 
-def _found(field: str, key: str, among: Mapping[str, Found]) -> Found:
+def _look_up(field: str, name: str, values: Mapping[str, Named]) -> Named:
     try:
-        return among[key]
+        return values[name]
     except KeyError:
-        raise UnknownName(field, key, among.keys()) from None
+        raise UnknownName(field, name, values.keys()) from None

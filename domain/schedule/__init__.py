@@ -1,6 +1,6 @@
-"""The one conflict engine: what is free, and why not, for offering, claiming, re-checking and writing."""
+"""The conflict engine: which slots are free, and why a slot is not. Every step of a booking uses it."""
 
-from domain.schedule.conflicts import Facts, conflicts, overlapping
-from domain.schedule.openings import alternatives, candidates, openings
+from domain.schedule.conflicts import Facts, calendar_conflicts, conflicts
+from domain.schedule.openings import alternatives, candidate_slots, openings
 
-__all__ = ["Facts", "alternatives", "candidates", "conflicts", "openings", "overlapping"]
+__all__ = ["Facts", "alternatives", "calendar_conflicts", "candidate_slots", "conflicts", "openings"]

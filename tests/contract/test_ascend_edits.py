@@ -85,7 +85,7 @@ async def test_a_change_that_slept_over_its_reading_is_not_sent(
     await ascend.cancel(placed.id, wanted.reference, "Cancelled online")
     with pytest.raises(Unavailable):
         await woken(sleeper, sandbox, monkeypatch)
-    assert not (await ascend.get_appointment(placed.id)).status.occupies_chair
+    assert not (await ascend.get_appointment(placed.id)).status.occupies_time
 
 
 async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(

@@ -19,7 +19,7 @@ from demo.stack import ROOT
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict
-from domain.practice import practice_from
+from domain.practice import parse_practice
 from domain.reference import new_reference
 from domain.request import Person
 from tests.support.sandbox import SandboxControl
@@ -38,7 +38,7 @@ class Charts:
     def __init__(self, ledger: Ledger, system: AscendSystem) -> None:
         content = tomllib.loads((ROOT / "practice.toml").read_text())
         content["connections"][0] |= {"consistency_delay": "1s", "late_commit": LATE_COMMIT}
-        parts = Connections(practice=practice_from(content), systems={"ascend-main": system}, ledger=ledger)
+        parts = Connections(practice=parse_practice(content), systems={"ascend-main": system}, ledger=ledger)
         self._activities = PatientActivities(parts, KeyedHash(b"k" * 32))
 
     async def create(self, given: CreateChartInput, attempt: int = 1) -> Match:

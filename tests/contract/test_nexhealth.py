@@ -361,7 +361,7 @@ async def test_a_reference_that_the_desk_took_out_makes_the_visit_theirs(dentrix
         await dentrix.system.confirm_hold(placed.id, wanted)
     assert refused.value.code == "reference_gone"
     await dentrix.system.withdraw(placed.id, wanted.reference)
-    assert (await dentrix.system.get_appointment(placed.id)).status.occupies_chair
+    assert (await dentrix.system.get_appointment(placed.id)).status.occupies_time
 
 
 async def test_what_the_vendor_sees_in_the_way_is_told_at_once(dentrix: Bench) -> None:

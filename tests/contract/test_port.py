@@ -48,7 +48,7 @@ async def test_a_withdrawn_hold_occupies_no_chair(at: Bench) -> None:
         at.settle()
     assert await at.system.find_by_reference(wanted.reference, at.location, NINE) == []
     calendar = await at.system.calendar(at.location, DAY)
-    assert not [a for a in calendar.appointments if a.status.occupies_chair]
+    assert not [a for a in calendar.appointments if a.status.occupies_time]
 
 
 async def test_windows_that_nobody_asks_for_are_not_read(at: Bench) -> None:

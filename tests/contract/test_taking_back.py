@@ -53,7 +53,7 @@ async def test_a_hold_that_the_desk_confirmed_is_its_own_and_a_patient_may_cance
     assert await at.system.withdraw(placed.id, wanted.reference) is ReleaseOutcome.KEPT_BY_DESK
     assert await status_of(at, placed) is AppointmentStatus.CONFIRMED
     assert await at.system.cancel(placed.id, wanted.reference, "Cancelled online") is ReleaseOutcome.RELEASED
-    assert not (await status_of(at, placed)).occupies_chair
+    assert not (await status_of(at, placed)).occupies_time
 
 
 async def test_a_hold_that_the_desk_moved_is_its_own(at: Bench) -> None:

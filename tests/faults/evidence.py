@@ -18,7 +18,7 @@ from temporalio.worker import Replayer
 
 from client.bookings import BookingClient, NoSuchBooking
 from domain.booking import BookingView, Reason
-from domain.messages import when
+from domain.wording import format_start
 from tests.faults.clients import NOTE, Clients, Person
 from tests.faults.facts import Asked, Booking, Evidence, Noted, OptOut, Sent, Window
 from tests.faults.history import Event
@@ -37,7 +37,7 @@ KINDS_OF_TEXT = {
     "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. Questions"),
     "held": re.compile(r": (?P<when>.+?) is held for you"),
     "received": re.compile(r"we have your request for (?P<when>.+?)\. We will"),
-    "requested": re.compile(r": (?P<when>.+?) is requested, not booked yet"),
+    "requested": re.compile(r": (?P<when>.+?) is requested but not booked yet"),
     "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
     "declined": re.compile(r"we could not book your request"),
     "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
@@ -195,7 +195,7 @@ def _booking(view: BookingView, queue: set[str], stack: FaultStack, state: Row) 
         appointment_id=view.appointment_id and stack.practice.row_of(view.appointment_id, state),
         open=bool(view.resolutions),
         queued=view.request_id in queue,
-        start_text=when(view.start, stack.practice.place.zone, "en"),
+        start_text=format_start(view.start, stack.practice.place.zone, "en"),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import zip_longest
 
-from domain.messages import when
+from domain.wording import format_start
 from tests.faults.calendar_rules import FINAL
 from tests.faults.facts import Asked, Booking, Evidence, Sent, Violation
 from tests.faults.history import OK
@@ -168,7 +168,7 @@ def _stood(evidence: Evidence, message: Sent) -> bool:
             visit = change.visit
             if visit is None or not visit.confirmed or (after is not None and after.at < since):
                 continue
-            if message.when in ("", when(visit.start, evidence.zone, "en")):
+            if message.when in ("", format_start(visit.start, evidence.zone, "en")):
                 return True
     return False
 

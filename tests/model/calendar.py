@@ -72,7 +72,7 @@ class MemoryCalendar:
         return self._versions[-1].blocks
 
     def of(self, reference: str) -> list[Appointment]:
-        return [a for a in self.appointments.values() if a.reference == reference and a.status.occupies_chair]
+        return [a for a in self.appointments.values() if a.reference == reference and a.status.occupies_time]
 
     def person_decides(self, reference: str) -> None:
         """What was done before is known to somebody, who wants it tried again."""
@@ -114,7 +114,7 @@ class MemoryCalendar:
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
         version = await self._reading()
         found = (a for a in version.appointments.values() if a.reference == reference)
-        return sorted((a for a in found if a.status.occupies_chair), key=Appointment.order)
+        return sorted((a for a in found if a.status.occupies_time), key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         if await self._stage.turn() is Fate.NOTHING_DONE:
@@ -156,7 +156,7 @@ class MemoryCalendar:
         row = self._existing(appointment_id)
         if row.reference != hold.reference:
             raise Refused("no longer ours", code="reference_gone")
-        if not row.status.occupies_chair:
+        if not row.status.occupies_time:
             raise Refused("broken", code="broken")
         final = row.model_copy(update={"status": AppointmentStatus.CONFIRMED, "patient": hold.patient})
         return self._answered(fate, lambda: self._change(final))
@@ -166,7 +166,7 @@ class MemoryCalendar:
     ) -> ReleaseOutcome:
         fate = await self._stage.turn()
         row = self.appointments.get(appointment_id)
-        if row is None or not row.status.occupies_chair:
+        if row is None or not row.status.occupies_time:
             return ReleaseOutcome.RELEASED
         theirs = (bool(wrote) and row.slot not in wrote) or (bool(wrote_for) and row.patient not in wrote_for)
         if row.reference != reference or row.status is not AppointmentStatus.TENTATIVE or theirs:
@@ -177,7 +177,7 @@ class MemoryCalendar:
     async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
         fate = await self._stage.turn()
         row = self.appointments.get(appointment_id)
-        if row is None or not row.status.occupies_chair:
+        if row is None or not row.status.occupies_time:
             return ReleaseOutcome.RELEASED
         if row.reference != reference:
             return ReleaseOutcome.KEPT_BY_DESK

@@ -209,7 +209,7 @@ class HoldProtocol(RuleBasedStateMachine):
         placed = self.calendar.placements[ours.id]
         for other in self.calendar.appointments.values():
             shared = other.operatory == ours.operatory or other.provider == ours.provider
-            if other.id == ours.id or not shared or not other.status.occupies_chair:
+            if other.id == ours.id or not shared or not other.status.occupies_time:
                 continue
             if other.time.overlaps(ours.time):
                 later = max(placed, self.calendar.placements[other.id], key=lambda placement: placement.order)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from domain.practice import Practice, practice_from
+from domain.practice import Practice, parse_practice
 
 Keys = dict[str, Any]
 
 
 def practice_of(*locations: Keys, defaults: Keys | None = None, **connection: Any) -> Practice:
-    return practice_from(
+    return parse_practice(
         {
             "name": "Example Dental",
             "connections": [{"name": "main", "system": "ascend", **connection}],

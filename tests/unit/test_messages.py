@@ -1,4 +1,4 @@
-"""What leaves the practice says no more than it must."""
+"""The texts of messages, reasons and statuses, and what they must not reveal."""
 
 from datetime import UTC, datetime
 
@@ -7,76 +7,114 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.booking import Reason, Status
-from domain.messages import _GSM, Kind, MessageFacts, compose, plain_reason, public_status
 from domain.policy import EmailContent
+from domain.wording import MessageFacts, MessageKind, compose_message, format_start, public_status, reason_sentence
+from domain.wording.languages import LANGUAGES
+from domain.wording.sms import GSM_ALPHABET, SMS_LENGTH
 
 START = datetime(2026, 12, 1, 17, tzinfo=UTC)
-TO_PATIENTS = [kind for kind in Kind if not kind.value.startswith("desk")]
+LONGEST_START = datetime(2026, 12, 30, 20, 30, tzinfo=UTC)
+PATIENT_KINDS = [kind for kind in MessageKind if not kind.value.startswith("desk")]
+ESSENTIAL_NAME_LENGTH = 25
+"""Letters of the practice's name that every text message must have room for."""
 
 
-def facts(name: str = "Bright Harbor Dental Oakland") -> MessageFacts:
+def facts(name: str = "Bright Harbor Dental Oakland", start: datetime = START) -> MessageFacts:
     return MessageFacts(
         practice_name=name,
         practice_phone="+1 510-555-0100",
         zone="America/Los_Angeles",
-        start=START,
+        start=start,
         link="https://book.example/b",
     )
 
 
-@given(st.text(max_size=80), st.sampled_from(TO_PATIENTS), st.sampled_from(["en", "es"]))
-def test_a_text_message_always_fits_one_segment_of_the_basic_alphabet(name: str, kind: Kind, language: str) -> None:
-    text = compose(kind, "sms", language, facts(name), EmailContent.NOTICE).text
-    assert len(text) <= 160
-    assert set(text) <= _GSM
+def sms(kind: MessageKind, language: str, message_facts: MessageFacts) -> str:
+    return compose_message(kind, "sms", language, message_facts, EmailContent.NOTICE).text
+
+
+@given(st.text(max_size=80), st.sampled_from(PATIENT_KINDS), st.sampled_from(sorted(LANGUAGES)))
+def test_text_message_fits_one_segment_of_the_basic_alphabet(name: str, kind: MessageKind, language: str) -> None:
+    text = sms(kind, language, facts(name))
+    assert len(text) <= SMS_LENGTH == 160
+    assert set(text) <= GSM_ALPHABET
     assert "CANCEL" not in text
 
 
-@pytest.mark.parametrize("kind", TO_PATIENTS)
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_email_tells_no_time_no_practice_and_no_service_by_default(kind: Kind, language: str) -> None:
-    mail = compose(kind, "email", language, facts(), EmailContent.NOTICE)
-    assert not any(word in mail.subject + mail.text for word in ("Dec", "dic", "9:00", "Bright Harbor", "Cleaning"))
-    assert "https://book.example/b" in mail.text
+@pytest.mark.parametrize("kind", PATIENT_KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_message_has_room_for_the_practice_name(kind: MessageKind, language: str) -> None:
+    name = "A" * SMS_LENGTH
+    text = sms(kind, language, facts(name, LONGEST_START))
+    assert len(text) == SMS_LENGTH
+    assert text.startswith("A" * ESSENTIAL_NAME_LENGTH)
 
 
-def test_times_are_told_on_the_locations_clock_in_the_patients_language() -> None:
-    assert "Tue Dec 1, 9:00 AM" in compose(Kind.CONFIRMED, "sms", "en", facts(), EmailContent.NOTICE).text
-    assert "mar 1 dic, 9:00" in compose(Kind.CONFIRMED, "sms", "es", facts(), EmailContent.NOTICE).text
-    assert "Tue Dec 1" in compose(Kind.CONFIRMED, "email", "en", facts(), EmailContent.DETAILED).text
+@pytest.mark.parametrize("kind", PATIENT_KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_email_reveals_no_time_practice_or_service_by_default(kind: MessageKind, language: str) -> None:
+    email = compose_message(kind, "email", language, facts(), EmailContent.NOTICE)
+    assert not any(word in email.subject + email.text for word in ("Dec", "dic", "9:00", "Bright Harbor", "Cleaning"))
+    assert "https://book.example/b" in email.text
+
+
+def test_times_are_on_the_locations_clock_in_the_patients_language() -> None:
+    assert "Tue Dec 1, 9:00 AM" in sms(MessageKind.CONFIRMED, "en", facts())
+    assert "mar 1 dic, 9:00 a. m." in sms(MessageKind.CONFIRMED, "es", facts())
+    detailed = compose_message(MessageKind.CONFIRMED, "email", "en", facts(), EmailContent.DETAILED)
+    assert "Tue Dec 1" in detailed.text
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("hour", "english", "spanish"),
+    [(0, "12:05 AM", "12:05 a. m."), (11, "11:05 AM", "11:05 a. m."), (12, "12:05 PM", "12:05 p. m.")],
+)
+def test_hours_are_on_a_twelve_hour_clock(hour: int, english: str, spanish: str) -> None:
+    start = datetime(2026, 12, 1, hour, 5, tzinfo=UTC)
+    assert format_start(start, "UTC", "en") == f"Tue Dec 1, {english}"
+    assert format_start(start, "UTC", "es") == f"mar 1 dic, {spanish}"
+
+
+@pytest.mark.parametrize("texts", LANGUAGES.values(), ids=LANGUAGES)
+def test_every_language_has_all_texts_to_patients(texts: object) -> None:
+    assert set(vars(texts)["sms"]) == set(PATIENT_KINDS)
+    assert set(vars(texts)["email_details"]) == set(vars(LANGUAGES["en"])["email_details"])
+    assert (len(vars(texts)["weekdays"]), len(vars(texts)["months"])) == (7, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "name_in_sms"),
     [
         ("Cl\u00ednica Dental Garc\u00eda", "Clinica Dental Garcia"),
         ("Children\u2019s Dental", "Children's Dental"),
         ("Pe\u00f1a Dental \u2013 Oakland", "Pe\u00f1a Dental - Oakland"),
     ],
 )
-def test_a_practice_name_is_told_with_all_its_letters(name: str, told: str) -> None:
-    assert compose(Kind.CONFIRMED, "sms", "es", facts(name), EmailContent.NOTICE).text.startswith(f"{told}: ")
+def test_practice_name_keeps_all_its_letters_in_a_text_message(name: str, name_in_sms: str) -> None:
+    assert sms(MessageKind.CONFIRMED, "es", facts(name)).startswith(f"{name_in_sms}: ")
 
 
-def test_no_line_break_gets_into_a_subject() -> None:
-    mail = compose(Kind.DESK_EXCEPTION, "email", "en", facts("X\r\nBcc: y@z.example"), EmailContent.NOTICE)
-    assert "\n" not in mail.subject and "\r" not in mail.subject  # noqa: PT018
+def test_line_break_in_a_practice_name_does_not_reach_the_subject() -> None:
+    hostile = facts("X\r\nBcc: y@z.example")
+    email = compose_message(MessageKind.DESK_EXCEPTION, "email", "en", hostile, EmailContent.NOTICE)
+    assert "\n" not in email.subject
+    assert "\r" not in email.subject
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_a_plain_sentence(reason: Reason) -> None:
-    assert plain_reason(reason).endswith(".")
+def test_every_reason_has_a_plain_sentence(reason: Reason) -> None:
+    assert reason_sentence(reason).endswith(".")
 
 
-SAY_WHY = {
+PUBLIC_REASONS = {
     Status.NEEDS_STAFF: {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL},
     Status.RECEIVED: {Reason.OFFICE_OFFLINE},
     Status.DECLINED: {Reason.CALL_ONLY, Reason.OUTSIDE_RULES},
 }
-"""What does not depend on who asks."""
+"""The reasons that do not depend on who asks."""
 
 
 @pytest.mark.parametrize("status", Status)
-def test_the_public_wording_says_why_only_where_it_does_not_depend_on_who_asks(status: Status) -> None:
-    others = set(Reason) - SAY_WHY.get(status, set())
-    assert len({public_status(status, reason) for reason in (None, *others)}) == 1
+def test_public_status_reveals_no_reason_that_depends_on_who_asks(status: Status) -> None:
+    other_reasons = set(Reason) - PUBLIC_REASONS.get(status, set())
+    assert len({public_status(status, reason) for reason in (None, *other_reasons)}) == 1

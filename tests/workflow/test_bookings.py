@@ -349,7 +349,7 @@ async def test_a_hold_that_nobody_confirms_is_escalated_then_taken_back_and_stay
     assert view.status is Status.HELD
     view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_EXPIRED)
     assert (view.status, view.reason, written(control, view)) == (Status.NEEDS_STAFF, Reason.HOLD_EXPIRED, [])
-    await until(lambda: "A booking still waits for a decision" in to_manager(control))
+    await until(lambda: "A booking is still waiting for a decision" in to_manager(control))
     done = await decided(bookings, view, Resolution(kind=ResolutionKind.START, start=at(day, 10)))
     assert done.status is Status.CONFIRMED
     assert len(written(control, done)) == 1

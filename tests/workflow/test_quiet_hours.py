@@ -33,7 +33,7 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
 ) -> None:
     monkeypatch.setattr(notifications, "STILL_UP", timedelta(0))
     settings, practice = load_settings(), read_practice(load_settings().practice_file)
-    end_of, ends = QuietHours.ends, list[datetime]()
+    end_of, ends = QuietHours.end_after, list[datetime]()
 
     def end_soon(_: QuietHours, now: datetime, tz: ZoneInfo) -> datetime | None:
         """They end so long after a text first asks for them, however long it took until then."""
@@ -41,7 +41,7 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
             ends.append(now.astimezone(tz) + timedelta(seconds=6))
         return end_of(QuietHours(begin=(ends[0] - timedelta(hours=1)).time(), end=ends[0].time()), now, tz)
 
-    monkeypatch.setattr(QuietHours, "ends", end_soon)
+    monkeypatch.setattr(QuietHours, "end_after", end_soon)
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
     parts = Connections(practice=practice, systems={}, ledger=ledger)

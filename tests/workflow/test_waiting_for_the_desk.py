@@ -405,7 +405,7 @@ async def test_whoever_settled_who_it_is_has_not_seen_it_in_the_office(
     if by == "signal":
         await handle.signal(BookingWorkflow.resolve, decision)
         looked.set()
-        await until(lambda: "resolution ignored" in caplog.text)
+        await until(lambda: "resolution_discarded" in caplog.text)
     else:
         deciding = asyncio.create_task(decide(handle, decision))
         await heard(handle)

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
-    from domain.messages import Kind
+    from domain.wording import MessageKind
     from workflows.booking.background import LATE_AFTER
     from workflows.booking.compensation import Compensation
     from workflows.booking.desk_queue import DeskQueue
@@ -50,7 +50,7 @@ class Desk:
         state = self._state
         state.exception.offer(need.alternatives)
         self._queue.open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
-        self._notifications.notify_patient(Kind.HELD if state.reservation.is_held else Kind.RECEIVED)
+        self._notifications.notify_patient(MessageKind.HELD if state.reservation.is_held else MessageKind.RECEIVED)
         async with running_in_background(self._office.clean_up_while_waiting()):
             result = await self._wait_for_action()
         if result is StepResult.HOLD_RELEASED:
@@ -87,7 +87,7 @@ class Desk:
                 if not state.exception.is_open:
                     return StepResult.DONE
             elif now >= start:
-                self._notifications.notify_desk(Kind.DESK_EXPIRED, Reason.EXPIRED)
+                self._notifications.notify_desk(MessageKind.DESK_EXPIRED, Reason.EXPIRED)
                 raise Declined(Reason.EXPIRED)
             elif now >= schedule.next_at:
                 self._queue.escalate(schedule)
@@ -133,4 +133,4 @@ class Desk:
             return
         state.lifecycle.start_message_version()
         self._queue.open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)
-        self._notifications.notify_patient(Kind.EXPIRED)
+        self._notifications.notify_patient(MessageKind.EXPIRED)

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
-    from domain.messages import Kind
+    from domain.wording import MessageKind
     from workflows.booking.escalation import EscalationSchedule
     from workflows.booking.messages import ResolutionKind
     from workflows.booking.notifications import Notifications
@@ -29,7 +29,7 @@ class DeskQueue:
             workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
         self._state.exception.open(need)
         self._visibility.set_status(status, need.reason)
-        self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason)
+        self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason)
 
     async def ask(self, need: NeedsStaff) -> ResolutionKind:
         """Open an exception that does not change the booking's status, and wait for the answer.
@@ -38,7 +38,7 @@ class DeskQueue:
         """
         exception, lifecycle = self._state.exception, self._state.lifecycle
         if self._one_at_a_time.locked():
-            self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason, is_separate=True)
+            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason, is_separate=True)
         async with self._one_at_a_time:
             former_reason = lifecycle.reason
             self.open(need, lifecycle.status)
@@ -54,7 +54,7 @@ class DeskQueue:
     async def inform(self, reason: Reason) -> None:
         """Tell the desk about work that goes on: as an exception of its own, or by a message if one is open."""
         if self._state.exception.is_open and not self._state.lifecycle.is_settled:
-            self._notifications.notify_desk(Kind.DESK_EXCEPTION, reason, is_separate=True)
+            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, reason, is_separate=True)
         else:
             await self.ask(NeedsStaff(reason))
 
@@ -66,7 +66,7 @@ class DeskQueue:
     def escalate(self, schedule: EscalationSchedule) -> None:
         """Remind the desk of the open exception."""
         assert self._state.exception.need is not None
-        self._notifications.notify_desk(Kind.DESK_ESCALATION, self._state.exception.need.reason)
+        self._notifications.notify_desk(MessageKind.DESK_ESCALATION, self._state.exception.need.reason)
         schedule.plan_next(workflow.now())
 
     async def _wait_for_answer(self) -> None:

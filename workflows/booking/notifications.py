@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.notifications import DeskNotice, NotificationActivities, PatientNotice
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
-    from domain.messages import LAST_WORDS, Kind
+    from domain.wording import NEVER_SUPERSEDED, MessageKind
     from workflows.booking.messages import workflow_id
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.activity_runner import HEARTBEAT_TIMEOUT
@@ -43,11 +43,11 @@ class Notifications:
         self._state = state
         self._latest: dict[str, asyncio.Task[bool]] = {}
         """The newest message on each of the patient's channels, and to the desk."""
-        self._by_kind: dict[tuple[Kind, int], asyncio.Task[bool]] = {}
+        self._by_kind: dict[tuple[MessageKind, int], asyncio.Task[bool]] = {}
         """Each kind is sent to the patient once for each message version."""
         self._desk_version = 0
 
-    def notify_patient(self, kind: Kind) -> asyncio.Task[bool]:
+    def notify_patient(self, kind: MessageKind) -> asyncio.Task[bool]:
         """Send once on every channel the patient agreed to. The task says whether any message was accepted."""
         version = self._state.lifecycle.message_version
         if (kind, version) not in self._by_kind:
@@ -58,7 +58,7 @@ class Notifications:
             self._by_kind[kind, version] = asyncio.create_task(_wait_for_any_accepted(sending))
         return self._by_kind[kind, version]
 
-    def notify_desk(self, kind: Kind, reason: Reason, *, is_separate: bool = False) -> None:
+    def notify_desk(self, kind: MessageKind, reason: Reason, *, is_separate: bool = False) -> None:
         """Tell the desk about an exception.
 
         ``is_separate``: it is not the exception that is open, so neither message supersedes the other.
@@ -73,7 +73,7 @@ class Notifications:
             reason=reason,
             start=self._state.reservation.start,
         )
-        topic = kind if kind in LAST_WORDS else f"{DESK}, {reason}" if is_separate else DESK
+        topic = kind if kind in NEVER_SUPERSEDED else f"{DESK}, {reason}" if is_separate else DESK
         self._send(topic, partial(self._deliver_to_desk, notice))
 
     def cancel_pending_desk_notice(self) -> None:
@@ -91,11 +91,11 @@ class Notifications:
         self._latest[topic] = asyncio.create_task(_deliver_after(former, deliver))
         return self._latest[topic]
 
-    def _patient_notices(self, kind: Kind) -> list[PatientNotice]:
+    def _patient_notices(self, kind: MessageKind) -> list[PatientNotice]:
         request = self._state.booking.request
         addresses = {
-            Channel.EMAIL: request.reached.email if request.consent.email else None,
-            Channel.SMS: request.reached.mobile if request.consent.sms else None,
+            Channel.EMAIL: request.message_recipient.email if request.consent.email else None,
+            Channel.SMS: request.message_recipient.mobile if request.consent.sms else None,
         }
         return [
             PatientNotice(

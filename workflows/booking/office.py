@@ -9,7 +9,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
-    from domain.messages import Kind
+    from domain.wording import MessageKind
     from workflows.booking.compensation import Compensation
     from workflows.booking.hold import HoldSteps
     from workflows.booking.notifications import Notifications
@@ -53,7 +53,7 @@ class OfficeWait:
                 Status.RECEIVED, Reason.OFFICE_OFFLINE if was_offline else Reason.AWAITING_OFFICE
             )
             if was_offline:
-                self._notifications.notify_patient(Kind.REQUESTED)
+                self._notifications.notify_patient(MessageKind.REQUESTED)
                 notify_at = None
             ask_desk_at = self._ask_desk_at(began_at)
             wake_times = (state.office.next_check_at, ask_desk_at, notify_at)
@@ -65,7 +65,7 @@ class OfficeWait:
                 result = await self._holds.check_landing()
             elif notify_at is not None and workflow.now() >= notify_at:
                 notify_at = None
-                self._notifications.notify_patient(Kind.RECEIVED)
+                self._notifications.notify_patient(MessageKind.RECEIVED)
             elif workflow.now() >= ask_desk_at:
                 result = await self._holds.check_landing(even_if_offline=True)
                 if result is StepResult.DONE and state.reservation.is_landing:
@@ -84,7 +84,7 @@ class OfficeWait:
         state = self._state
         ask_desk_at = self._ask_desk_at(state.office.offline_since or workflow.now())
         self._visibility.set_status(Status.HELD, Reason.AWAITING_CONFIRMATION)
-        self._notifications.notify_patient(Kind.HELD)
+        self._notifications.notify_patient(MessageKind.HELD)
         await self._wait_for_news(min(ask_desk_at, state.office.next_check_at or ask_desk_at))
         if state.office.is_offline and workflow.now() >= ask_desk_at and not state.lifecycle.is_cancelled:
             raise NeedsStaff(Reason.NOT_CONFIRMED)
@@ -101,7 +101,7 @@ class OfficeWait:
                 await workflow.wait_condition(lambda: leftovers.check_at is not None)
                 await self._compensation.watch_for_leftovers()
         except NeedsStaff as need:
-            self._notifications.notify_desk(Kind.DESK_EXCEPTION, need.reason, is_separate=True)
+            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason, is_separate=True)
 
     async def _wait_for_news(self, deadline: datetime) -> None:
         state, planned = self._state, self._state.office.next_check_at

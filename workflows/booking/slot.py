@@ -46,7 +46,7 @@ class SlotSteps:
     def _slot_request(self) -> SlotRequest:
         """The claim lives until the booking lands or ends. If the booking were cut off, it would expire by itself."""
         booking, requested = self._state.booking, self._state.reservation.requested
-        reached = booking.request.reached
+        reached = booking.request.message_recipient
         return SlotRequest(
             reference=booking.reference,
             location=booking.request.location,

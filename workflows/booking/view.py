@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView
-from domain.messages import plain_reason
+from domain.wording import reason_sentence
 from workflows.booking.messages import workflow_id
 from workflows.booking.resolutions import PATIENT_REASONS, allowed_resolutions
 from workflows.booking.state.booking_state import BookingState
@@ -47,4 +47,4 @@ def _detail(state: BookingState) -> str | None:
     if reason is None:
         return None
     refusal = need.refusal if need is not None and need.reason is reason else ""
-    return plain_reason(reason) + (f" It said: {refusal}." if refusal else "")
+    return reason_sentence(reason) + (f" It said: {refusal}." if refusal else "")

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
-    from domain.messages import plain_reason
+    from domain.wording import reason_sentence
     from workflows.booking.phases import Phase
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
@@ -42,5 +42,5 @@ class Visibility:
     def _show_details(self) -> None:
         """The line that Temporal's UI shows above the history."""
         lifecycle = self._state.lifecycle
-        standing = f"{lifecycle.status}: {plain_reason(lifecycle.reason)}" if lifecycle.reason else lifecycle.status
+        standing = f"{lifecycle.status}: {reason_sentence(lifecycle.reason)}" if lifecycle.reason else lifecycle.status
         workflow.set_current_details(f"{standing} (phase: {lifecycle.phase})")

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.holds import HoldActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
-    from domain.messages import Kind
+    from domain.wording import MessageKind
     from workflows.booking.background import BackgroundActivities
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.hold import HoldSteps
@@ -52,7 +52,7 @@ class VisitFollowUp:
 
     async def notify_confirmed(self) -> None:
         """Tell the patient. If no message reaches them, the desk is asked to call."""
-        sending = self._notifications.notify_patient(Kind.CONFIRMED)
+        sending = self._notifications.notify_patient(MessageKind.CONFIRMED)
         # Shielded: the message goes out even if this task is cancelled meanwhile.
         if not await asyncio.shield(sending):
             await self._queue.ask(NeedsStaff(Reason.NOT_REACHED))
@@ -81,7 +81,7 @@ class VisitFollowUp:
         state, event = self._state, self._state.pending_event
         appointment = await self._read_appointment("Check the practice's own record")
         state.office.acknowledge_event(event)
-        if appointment is None or not appointment.status.occupies_chair:
+        if appointment is None or not appointment.status.occupies_time:
             state.office.end_vouching()  # the outcome of the visit will say so
             return None
         if appointment.landing is not LandingState.LANDED:

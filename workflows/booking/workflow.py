@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import BookingView, Reason, Status
-    from domain.messages import Kind
+    from domain.wording import MessageKind
     from workflows.booking.background import BackgroundActivities
     from workflows.booking.cleanup import Cleanup
     from workflows.booking.compensation import Compensation
@@ -87,7 +87,7 @@ class BookingWorkflow(BookingHandlers):
                 phase = await self._hand_to_desk(need)
             except Declined as answer:
                 self._state.exception.offer(answer.alternatives)
-                phase = self._end_without_visit(Status.DECLINED, answer.reason, Kind.DECLINED)
+                phase = self._end_without_visit(Status.DECLINED, answer.reason, MessageKind.DECLINED)
             except Cancelled:
                 phase = self._end_as_cancelled()
         self._visibility.enter(phase)
@@ -170,9 +170,9 @@ class BookingWorkflow(BookingHandlers):
         return Phase.CLEANING_UP if lifecycle.must_compensate else Phase.CLOSED
 
     def _end_as_cancelled(self) -> Phase:
-        return self._end_without_visit(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, Kind.CANCELLED)
+        return self._end_without_visit(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, MessageKind.CANCELLED)
 
-    def _end_without_visit(self, status: Status, reason: Reason, kind: Kind) -> Phase:
+    def _end_without_visit(self, status: Status, reason: Reason, kind: MessageKind) -> Phase:
         """Tell the patient first; what was written is released after that."""
         self._state.lifecycle.require_compensation()
         self._state.exception.close()
