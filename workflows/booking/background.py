@@ -42,8 +42,8 @@ class BackgroundActivities:
             return await self._runner.run_in_background(
                 activity, request, summary, max_duration=_late_after(visit_start)
             )
-        except NeedsStaff as need:
-            if need.reason is Reason.REFUSED_BY_SYSTEM:
+        except NeedsStaff as problem:
+            if problem.reason is Reason.REFUSED_BY_SYSTEM:
                 raise
         async with running_in_background(self._desk_queue.inform(reason_if_late)):
             return await self._runner.run_in_background(activity, request, summary)

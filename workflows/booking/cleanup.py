@@ -32,8 +32,8 @@ class Cleanup:
         while True:
             try:
                 await self._compensation.release_hold()
-            except NeedsStaff as need:
-                if await self._ask_desk(need) is not ResolutionKind.APPROVE:
+            except NeedsStaff as problem:
+                if await self._ask_desk(problem) is not ResolutionKind.APPROVE:
                     continue
                 self._state.lose_hold(workflow.now())
             if self._state.reservation.appointment is None:
@@ -44,14 +44,14 @@ class Cleanup:
         while True:
             try:
                 return await self._compensation.watch_for_leftovers()
-            except NeedsStaff as need:
-                await self._ask_desk(need)
+            except NeedsStaff as problem:
+                await self._ask_desk(problem)
 
-    async def _ask_desk(self, need: NeedsStaff) -> ResolutionKind:
+    async def _ask_desk(self, problem: NeedsStaff) -> ResolutionKind:
         """Ask a person to see to a leftover. If they say it is settled, it is left to them; else it is tried again."""
-        answer = await self._desk_queue.ask(need)
+        answer = await self._desk_queue.ask(problem)
         if answer is ResolutionKind.APPROVE:
-            self._state.leftovers.keep(need.leftover_ids, workflow.now())
+            self._state.leftovers.keep(problem.leftover_ids, workflow.now())
         else:
             self._state.leftovers.retry_release(workflow.now())
         return answer

@@ -40,16 +40,16 @@ class Desk:
         self._notifications = notifications
         self._visibility = visibility
 
-    async def resolve(self, need: NeedsStaff) -> None:
+    async def resolve(self, problem: NeedsStaff) -> None:
         """Open the exception, wait for the answer, and apply it.
 
         Returns also when nothing is left to decide: the hold has landed after all, the desk has confirmed it in its
-        own calendar, or it is gone because we released it. Raises NeedsStaff if another exception takes the place of
+        own calendar, or it is gone because we released it. Raises NeedsStaff if another exception replaces
         this one, Declined if the desk says no or nobody answered before the visit, and Cancelled.
         """
         state = self._state
-        state.exception.offer(need.alternatives)
-        self._queue.open(need, Status.HELD if need.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
+        state.exception.offer(problem.alternatives)
+        self._queue.open(problem, Status.HELD if problem.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
         self._notifications.notify_patient(MessageKind.HELD if state.reservation.is_held else MessageKind.RECEIVED)
         async with running_in_background(self._office.clean_up_while_waiting()):
             result = await self._wait_for_action()
@@ -80,7 +80,7 @@ class Desk:
                 if result is StepResult.HOLD_RELEASED or not state.reservation.is_landing:
                     return result
             elif now >= start and state.exception.reason is Reason.NOT_CONFIRMED:
-                state.reservation.record_confirmed(True)  # approved and in the calendar: the visit takes place
+                state.reservation.record_confirmed(True)  # approved and in the calendar, so the visit happens
                 return StepResult.DONE
             elif expires_at is not None and now >= expires_at:
                 await self._expire_hold()
@@ -105,8 +105,8 @@ class Desk:
         """Check the landing; what prevents it is an exception only if the desk does not have the same one already."""
         try:
             return await self._holds.check_landing()
-        except NeedsStaff as need:
-            if need.reason is not self._state.exception.reason:
+        except NeedsStaff as problem:
+            if problem.reason is not self._state.exception.reason:
                 raise
             return StepResult.DONE
 
@@ -124,9 +124,9 @@ class Desk:
                 stop_when=lambda: state.is_action_due,
                 summary="Release the expired hold",
             )
-        except NeedsStaff as need:
+        except NeedsStaff as problem:
             state.reservation.renew_term(workflow.now())
-            return self._queue.open(need, Status.NEEDS_STAFF)
+            return self._queue.open(problem, Status.NEEDS_STAFF)
         if not was_released:
             return state.reservation.renew_term(workflow.now())
         if state.reservation.is_held or workflow.now() >= state.reservation.start:

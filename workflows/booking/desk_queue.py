@@ -23,31 +23,31 @@ class DeskQueue:
         self._visibility = visibility
         self._one_at_a_time = asyncio.Lock()
 
-    def open(self, need: NeedsStaff, status: Status) -> None:
+    def open(self, problem: NeedsStaff, status: Status) -> None:
         """Put an exception in the queue and tell the desk."""
         if self._state.exception.resolution is not None:
             workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
-        self._state.exception.open(need)
-        self._visibility.set_status(status, need.reason)
-        self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason)
+        self._state.exception.open(problem)
+        self._visibility.set_status(status, problem.reason)
+        self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, problem.reason)
 
-    async def ask(self, need: NeedsStaff) -> ResolutionKind:
+    async def ask(self, problem: NeedsStaff) -> ResolutionKind:
         """Open an exception that does not change the booking's status, and wait for the answer.
 
         The booking waits for one such exception at a time; the desk hears of the next one at once.
         """
         exception, lifecycle = self._state.exception, self._state.lifecycle
         if self._one_at_a_time.locked():
-            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason, is_separate=True)
+            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, problem.reason, is_separate=True)
         async with self._one_at_a_time:
             former_reason = lifecycle.reason
-            self.open(need, lifecycle.status)
+            self.open(problem, lifecycle.status)
             try:
                 await self._wait_for_answer()
                 return exception.take_resolution().kind
             finally:
                 self._notifications.cancel_pending_desk_notice()
-                if exception.need is need:
+                if exception.problem is problem:
                     exception.close()
                     self._visibility.set_status(lifecycle.status, former_reason)
 
@@ -65,8 +65,8 @@ class DeskQueue:
 
     def escalate(self, schedule: EscalationSchedule) -> None:
         """Remind the desk of the open exception."""
-        assert self._state.exception.need is not None
-        self._notifications.notify_desk(MessageKind.DESK_ESCALATION, self._state.exception.need.reason)
+        assert self._state.exception.problem is not None
+        self._notifications.notify_desk(MessageKind.DESK_ESCALATION, self._state.exception.problem.reason)
         schedule.plan_next(workflow.now())
 
     async def _wait_for_answer(self) -> None:

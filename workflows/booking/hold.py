@@ -238,7 +238,7 @@ class HoldSteps:
     def _hold_input(self, chart: str, *, confirm: bool = False, look_first: bool | None = None) -> dict[str, Any]:
         """The fields of a WriteHoldInput, from which the inputs of the other hold activities are made too."""
         state, booking = self._state, self._state.booking
-        slot = state.reservation.place
+        slot = state.reservation.current_slot
         assert slot is not None
         is_dependent = state.patient.is_dependent
         return {

@@ -29,7 +29,7 @@ AnyNotice = TypeVar("AnyNotice", PatientNotice, DeskNotice)
 
 ATTEMPT_TIMEOUT = timedelta(seconds=90)
 DELIVERY_TIMEOUT = timedelta(hours=12)
-"""A message that could not be sent for so long is given up."""
+"""A message that could not be sent within this time is abandoned."""
 DELIVERY_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=10)
 )

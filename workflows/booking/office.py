@@ -57,7 +57,7 @@ class OfficeWait:
                 notify_at = None
             ask_desk_at = self._ask_desk_at(began_at)
             wake_times = (state.office.next_check_at, ask_desk_at, notify_at)
-            await self._wait_for_news(min(at for at in wake_times if at is not None))
+            await self._wait_for_event(min(at for at in wake_times if at is not None))
             result = StepResult.DONE
             if state.lifecycle.is_cancelled:
                 return result
@@ -85,7 +85,7 @@ class OfficeWait:
         ask_desk_at = self._ask_desk_at(state.office.offline_since or workflow.now())
         self._visibility.set_status(Status.HELD, Reason.AWAITING_CONFIRMATION)
         self._notifications.notify_patient(MessageKind.HELD)
-        await self._wait_for_news(min(ask_desk_at, state.office.next_check_at or ask_desk_at))
+        await self._wait_for_event(min(ask_desk_at, state.office.next_check_at or ask_desk_at))
         if state.office.is_offline and workflow.now() >= ask_desk_at and not state.lifecycle.is_cancelled:
             raise NeedsStaff(Reason.NOT_CONFIRMED)
 
@@ -100,10 +100,10 @@ class OfficeWait:
             while True:
                 await workflow.wait_condition(lambda: leftovers.check_at is not None)
                 await self._compensation.watch_for_leftovers()
-        except NeedsStaff as need:
-            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, need.reason, is_separate=True)
+        except NeedsStaff as problem:
+            self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, problem.reason, is_separate=True)
 
-    async def _wait_for_news(self, deadline: datetime) -> None:
+    async def _wait_for_event(self, deadline: datetime) -> None:
         state, planned = self._state, self._state.office.next_check_at
         await wait_until(
             deadline,

@@ -13,9 +13,9 @@ def build_view(state: BookingState) -> BookingView:
     """Where the booking stands, with its times in the location's zone."""
     appointment, exception, lifecycle = state.reservation.appointment, state.exception, state.lifecycle
     request, policy = state.booking.request, state.booking.policy
-    place = appointment or state.reservation.slot
+    current = appointment or state.reservation.slot
     start, zone = state.reservation.start, ZoneInfo(policy.zone)
-    end = place.time.end if place else start + policy.duration
+    end = current.time.end if current else start + policy.duration
     return BookingView(
         id=workflow_id(request.request_id),
         request_id=request.request_id,
@@ -27,8 +27,8 @@ def build_view(state: BookingState) -> BookingView:
         service=policy.service,
         start=start.astimezone(zone),
         end=end.astimezone(zone),
-        provider=place.provider if place else None,
-        operatory=place.operatory if place else None,
+        provider=current.provider if current else None,
+        operatory=current.operatory if current else None,
         appointment_id=appointment.id if appointment else None,
         patient_candidates=state.patient.candidates if exception.reason in PATIENT_REASONS else (),
         alternatives=tuple(slot.in_zone(zone) for slot in exception.alternatives),
@@ -43,8 +43,8 @@ def build_view(state: BookingState) -> BookingView:
 
 def _detail(state: BookingState) -> str | None:
     """One plain sentence for the desk, and what the practice system said if it refused."""
-    reason, need = state.lifecycle.reason, state.exception.need
+    reason, problem = state.lifecycle.reason, state.exception.problem
     if reason is None:
         return None
-    refusal = need.refusal if need is not None and need.reason is reason else ""
+    refusal = problem.refusal if problem is not None and problem.reason is reason else ""
     return reason_sentence(reason) + (f" It said: {refusal}." if refusal else "")

@@ -61,9 +61,9 @@ class VisitFollowUp:
         """Check the practice's own record after each doubt, and confirm once more what was not confirmed there."""
         for checks in itertools.count():
             await self._wait_for_doubt(checks)
-            need = await self._check_office_record()
-            while need is not None and await self._queue.ask(need) is ResolutionKind.RETRY:
-                need = await self._check_office_record()
+            problem = await self._check_office_record()
+            while problem is not None and await self._queue.ask(problem) is ResolutionKind.RETRY:
+                problem = await self._check_office_record()
 
     async def _wait_for_doubt(self, checks: int) -> None:
         """Wait for an event, or for the next check of an appointment that so far only a person has seen."""
@@ -97,8 +97,8 @@ class VisitFollowUp:
             return NeedsStaff(Reason.REFUSED_BY_SYSTEM)
         try:
             await self._holds.confirm_again()
-        except NeedsStaff as need:
-            return need
+        except NeedsStaff as problem:
+            return problem
         return None
 
     async def wait_for_outcome(self) -> Status | None:
@@ -138,6 +138,6 @@ class VisitFollowUp:
         while True:
             try:
                 return await self._background.run_until_done(HoldActivities.read_appointment, request, summary)
-            except NeedsStaff as need:
-                if await self._queue.ask(need) is ResolutionKind.APPROVE:
+            except NeedsStaff as problem:
+                if await self._queue.ask(problem) is ResolutionKind.APPROVE:
                     return state.reservation.appointment

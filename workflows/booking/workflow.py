@@ -62,7 +62,7 @@ class BookingWorkflow(BookingHandlers):
             Phase.CONFIRMED: self._follow_visit,
             Phase.CLEANING_UP: self._clean_up,
         }
-        self._need: NeedsStaff | None = None
+        self._problem: NeedsStaff | None = None
         """The exception with which the next phase goes to the desk."""
         self._last_notice: asyncio.Task[None] | None = None
 
@@ -83,8 +83,8 @@ class BookingWorkflow(BookingHandlers):
             self._visibility.enter(phase)
             try:
                 phase = await self._steps[phase]()
-            except NeedsStaff as need:
-                phase = await self._hand_to_desk(need)
+            except NeedsStaff as problem:
+                phase = await self._hand_to_desk(problem)
             except Declined as answer:
                 self._state.exception.offer(answer.alternatives)
                 phase = self._end_without_visit(Status.DECLINED, answer.reason, MessageKind.DECLINED)
@@ -109,9 +109,9 @@ class BookingWorkflow(BookingHandlers):
         return Phase.RESERVING
 
     async def _ask_desk(self) -> Phase:
-        assert self._need is not None
-        need, self._need = self._need, None
-        await self._desk.resolve(need)
+        assert self._problem is not None
+        problem, self._problem = self._problem, None
+        await self._desk.resolve(problem)
         return self._next_open_phase()
 
     async def _confirm(self) -> Phase:
@@ -156,15 +156,15 @@ class BookingWorkflow(BookingHandlers):
         if self._state.lifecycle.is_cancelled:
             raise Cancelled
 
-    async def _hand_to_desk(self, need: NeedsStaff) -> Phase:
+    async def _hand_to_desk(self, problem: NeedsStaff) -> Phase:
         """Open bookings wait for the desk's decision. A settled one only asks, and tries the same phase again."""
         lifecycle = self._state.lifecycle
         if not lifecycle.is_settled:
             if lifecycle.is_cancelled:
                 return self._end_as_cancelled()
-            self._need = need
+            self._problem = problem
             return Phase.WITH_DESK
-        await self._queue.ask(need)
+        await self._queue.ask(problem)
         if lifecycle.status is Status.CONFIRMED:
             return Phase.CONFIRMED
         return Phase.CLEANING_UP if lifecycle.must_compensate else Phase.CLOSED

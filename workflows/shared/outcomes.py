@@ -10,7 +10,7 @@ from domain.slot import Slot
 
 
 class NeedsStaff(Exception):
-    """A booking cannot go on without a person."""
+    """The booking cannot go on without a person."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ NEEDS_APPROVAL = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
 
 @dataclass
 class DeskException:
-    need: NeedsStaff | None = None
+    problem: NeedsStaff | None = None
     """The open exception."""
     number: int = 0
     """How many exceptions this booking has opened: the number of the latest one."""
@@ -32,18 +32,18 @@ class DeskException:
 
     @property
     def is_open(self) -> bool:
-        return self.need is not None
+        return self.problem is not None
 
     @property
     def reason(self) -> Reason | None:
-        return self.need.reason if self.need is not None else None
+        return self.problem.reason if self.problem is not None else None
 
-    def open(self, need: NeedsStaff) -> None:
+    def open(self, problem: NeedsStaff) -> None:
         # An answer to the exception before this one says nothing about this one.
         self.discarded_resolution = self.resolution or self.discarded_resolution
-        self.need, self.resolution = need, None
+        self.problem, self.resolution = problem, None
         self.number += 1
-        self.approval_was_asked |= need.reason in NEEDS_APPROVAL
+        self.approval_was_asked |= problem.reason in NEEDS_APPROVAL
 
     def answer(self, resolution: Resolution) -> None:
         self.resolution = resolution
@@ -55,7 +55,7 @@ class DeskException:
         return resolution
 
     def close(self) -> None:
-        self.need = self.deadline = self.resolution = None
+        self.problem = self.deadline = self.resolution = None
 
     def set_deadline(self, deadline: datetime) -> None:
         self.deadline = deadline

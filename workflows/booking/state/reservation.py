@@ -29,7 +29,7 @@ class Reservation:
     is_confirmed: bool = False
     """The hold is final in the practice system."""
     may_be_confirmed: bool = False
-    """A confirmation was begun. Releasing the hold now means breaking it, not undoing a tentative write."""
+    """A confirmation was begun. Releasing the hold now means breaking it, not deleting a tentative write."""
 
     @property
     def is_landing(self) -> bool:
@@ -41,7 +41,7 @@ class Reservation:
         return self.appointment is not None and not self.is_landing
 
     @property
-    def place(self) -> Slot | None:
+    def current_slot(self) -> Slot | None:
         return self.slot or (self.appointment.slot if self.appointment is not None else None)
 
     @property
@@ -87,7 +87,7 @@ class Reservation:
         self.slot = None
 
     def begin_term(self) -> None:
-        """A new hold takes the place of the former one; its term begins when it is recorded."""
+        """A new hold follows the former one; its term begins when it is recorded."""
         self.held_since = None
         self.is_moving = False
 
