@@ -1,1 +1,1 @@
-"""One thin module a concern; each activity may run twice and must act once."""
+"""Temporal activities. Each may run more than once and must take effect once."""

@@ -1,9 +1,10 @@
-"""What the activities work with, put together once at start."""
+"""What the activities work with, put together once when the worker starts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
+from activities.clock import Clock, SystemClock
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
 from domain.calendar import Appointment, Calendar
@@ -13,85 +14,98 @@ from domain.practice import Location, Practice
 from domain.rules import ServiceRule
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Site:
     """A location together with the practice system that keeps its calendar."""
 
     location: Location
     system: PracticeSystem
-    neighbours: tuple[str, ...]
+    neighbors: tuple[str, ...]
     """Practice-system ids of other locations on this connection that share a provider with this one."""
     consistency_delay: timedelta
-    """How long the practice system may take to show what it has accepted."""
+    """The longest time until the practice system shows a write that it has accepted."""
     resend_after: timedelta
-    """How long a write whose outcome is unknown is looked for before it is written again."""
+    """How long to search for a write with unknown outcome before sending it again."""
     late_commit: timedelta
-    """How long after its answer was lost a write may still be carried out."""
+    """The longest time after a lost answer in which a write may still be carried out."""
     check_while_offline: timedelta
-    """So often it is tried again in an office whose own system is off."""
+    """How often to check an office whose system is offline."""
+    clock: Clock
 
     @property
     def send_within(self) -> timedelta:
-        """A write leaves so soon after its claim was asserted, or never; the rest of ``late_commit`` is for the
-        practice system to carry it out.
+        """The longest time between asserting a claim and sending the write; later the write is not sent.
+
+        The rest of ``late_commit`` is left for the practice system to carry it out.
         """
         return self.late_commit / 2
 
     @property
     def id(self) -> str:
+        """The practice system's id of this location."""
         return self.location.practice_system_id
 
     def day_of(self, instant: datetime) -> date:
+        """The location's local date at ``instant``."""
         return instant.astimezone(self.location.tz).date()
 
-    async def live_day(self, instant: datetime, rule: ServiceRule, *, recent_blocks: bool = False) -> Calendar:
-        """The location's whole local day around ``instant``, read now."""
+    def today(self) -> date:
+        """The location's local date now."""
+        return self.day_of(self.clock.now())
+
+    async def read_day(self, instant: datetime, rule: ServiceRule, *, allow_stale_blocks: bool = False) -> Calendar:
+        """Read the location's whole local day around ``instant``."""
         span = local_day(self.day_of(instant), self.location.tz)
-        return await self.live(span, rule, recent_blocks=recent_blocks)
+        return await self.read_calendar(span, rule, allow_stale_blocks=allow_stale_blocks)
 
-    async def live(self, span: Interval, rule: ServiceRule, *, recent_blocks: bool = False) -> Calendar:
-        """The location's calendar, and where its providers are when they work elsewhere, read now.
+    async def read_calendar(self, span: Interval, rule: ServiceRule, *, allow_stale_blocks: bool = False) -> Calendar:
+        """Read the location's calendar, and what occupies the rule's providers at neighboring locations.
 
-        With ``recent_blocks``, closed time may be some minutes old. Windows are read where the rule needs them.
+        With ``allow_stale_blocks``, closed time may be some minutes old. Windows are read only if the rule needs them.
         """
-        own = await self.system.calendar(self.id, span, recent_blocks=recent_blocks, windows=rule.only_in_windows)
-        appointments, blocks = list(own.appointments), list(own.blocks)
-        for neighbour in self.neighbours:
-            other = await self.system.calendar(neighbour, span, recent_blocks=recent_blocks, windows=False)
+        calendar = await self.system.read_calendar(
+            self.id, span, allow_stale_blocks=allow_stale_blocks, include_windows=rule.only_in_windows
+        )
+        appointments, blocks = list(calendar.appointments), list(calendar.blocks)
+        for neighbor in self.neighbors:
+            other = await self.system.read_calendar(
+                neighbor, span, allow_stale_blocks=allow_stale_blocks, include_windows=False
+            )
             appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
             blocks += [b for b in other.blocks if b.provider in rule.providers]
-        return own.model_copy(update={"appointments": tuple(appointments), "blocks": tuple(blocks)})
+        return calendar.model_copy(update={"appointments": tuple(appointments), "blocks": tuple(blocks)})
 
-    async def ours(self, reference: str, starts: Iterable[datetime]) -> list[Appointment]:
-        """What carries our reference and occupies a chair near any of these instants, first written first."""
-        found: dict[str, Appointment] = {}
+    async def find_our_appointments(self, reference: str, starts: Iterable[datetime]) -> list[Appointment]:
+        """Find what carries our reference and occupies an operatory near any of these instants.
+
+        Sorted by when it was written, oldest first.
+        """
+        appointments: dict[str, Appointment] = {}
         for start in {self.day_of(start): start for start in starts}.values():
-            found |= {a.id: a for a in await self.system.find_by_reference(reference, self.id, start)}
-        return sorted(found.values(), key=Appointment.creation_order)
+            appointments |= {a.id: a for a in await self.system.find_by_reference(reference, self.id, start)}
+        return sorted(appointments.values(), key=Appointment.creation_order)
 
 
 @dataclass(frozen=True)
 class Connections:
-    """Every practice system by connection name, the rules, and the ledger."""
+    """Every practice system by connection name, the practice's rules, the ledger and the clock."""
 
     practice: Practice
     systems: Mapping[str, PracticeSystem]
     ledger: Ledger
+    clock: Clock = field(default_factory=SystemClock)
 
-    def site(self, location: str) -> Site:
-        """Raises UnknownName for a location this worker's practice file does not have."""
-        place = self.practice.location(location)
-        connection = self.practice.connection(place.connection)
+    def site(self, location_id: str) -> Site:
+        """Raises UnknownName for a location that this worker's practice file does not have."""
+        location = self.practice.location(location_id)
+        connection = self.practice.connection(location.connection)
         return Site(
-            location=place,
-            system=self.systems[place.connection],
-            neighbours=self.practice.locations_sharing_providers(location),
+            location=location,
+            system=self.systems[location.connection],
+            neighbors=self.practice.locations_sharing_providers(location_id),
             consistency_delay=connection.consistency_delay,
             resend_after=connection.resend_after,
             late_commit=connection.late_commit,
             check_while_offline=connection.landing.check_while_offline,
+            clock=self.clock,
         )

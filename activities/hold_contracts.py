@@ -1,4 +1,4 @@
-"""What a booking tells the steps of its hold, and what they answer."""
+"""The inputs and results of the activities that write, confirm and check a hold."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from domain.slot import Conflict, Slot
 
 
 class WriteRecord(Value):
-    """One write that was begun, whatever became of it."""
+    """One write that this booking has begun, whatever its outcome."""
 
     slot: Slot
     patient: str
@@ -25,88 +25,96 @@ class WriteHoldInput(Value):
     patient: str
     new_patient: bool = False
     dependent: Person | None = None
-    """Whom the visit is for, where ``patient`` is the guardian's chart."""
+    """The person the visit is for, where ``patient`` is the guardian's chart."""
     note: str = Field(default="", repr=False)
     confirm: bool = False
-    """Nobody has to approve it: finalize it as soon as the look after the write shows that the chair is ours."""
+    """Nobody has to approve it: confirm it as soon as the read-back shows that the slot is ours."""
     look_first: bool = False
-    """An earlier write of this booking may have been committed."""
+    """An earlier write of this booking may have been committed, so search for it before writing."""
     excluded_ids: tuple[str, ...] = ()
-    """Appointments that this booking has already taken back; a slow calendar may still show them."""
+    """Appointments that this booking has already released. A slow calendar may still show them."""
     writes: tuple[WriteRecord, ...] = ()
-    """All that this booking has begun so far, this one included."""
+    """Every write that this booking has begun so far, including this one."""
     supersedes: str | None = None
-    """The hold at another time, which stands until this one has its chair."""
+    """The hold at an earlier time. It stays until this hold has its slot."""
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
-        """Where this booking has written."""
+    def written_slots(self) -> tuple[Slot, ...]:
+        """Every slot that this booking has written."""
         return tuple(write.slot for write in self.writes) or (self.slot,)
 
     @property
-    def patients(self) -> tuple[str, ...]:
-        """For whom this booking has written, or writes now."""
+    def written_patients(self) -> tuple[str, ...]:
+        """Every patient that this booking has written for; the current one is first."""
         return (self.patient, *(write.patient for write in self.writes))
 
     @property
     def starts(self) -> tuple[datetime, ...]:
-        return tuple(slot.time.start for slot in (self.slot, *self.slots))
+        return tuple(slot.time.start for slot in (self.slot, *self.written_slots))
 
-    def matches(self, found: Appointment) -> bool:
-        """Whether this is the hold: where we want it, or where we never wrote, so that the desk must have moved it."""
-        if found.id in (*self.excluded_ids, self.supersedes):
+    def matches(self, appointment: Appointment) -> bool:
+        """Whether this appointment is the hold.
+
+        It is if it has the slot we want now, or a slot that we never wrote, because then the desk has moved it.
+        """
+        if appointment.id in (*self.excluded_ids, self.supersedes):
             return False
-        return found.slot == self.slot or found.slot not in self.slots
+        return appointment.slot == self.slot or appointment.slot not in self.written_slots
 
-    def is_stale(self, found: Appointment) -> bool:
-        """Whether an earlier write left this at a time that is not wanted any more."""
-        return found.id != self.supersedes and not self.matches(found)
+    def is_stale(self, appointment: Appointment) -> bool:
+        """Whether this appointment is a leftover of an earlier write at a time that is not wanted any more."""
+        return appointment.id != self.supersedes and not self.matches(appointment)
 
 
 class HoldResult(Value):
     appointment: Appointment | None = None
-    """The hold as the practice system shows it; ``None``: the slot was lost, for the causes given. With causes: the
-    desk has moved it over something."""
+    """The hold as the practice system shows it. ``None``: the slot was lost, for the reasons in ``conflicts``.
+
+    With both an appointment and conflicts, the desk has moved the hold over something.
+    """
     confirmed: bool = False
-    """Finalized already."""
+    """The hold is already confirmed."""
     conflicts: tuple[Conflict, ...] = ()
     ambiguous: bool = False
-    """Some attempt's outcome was unknown: a late twin may still appear, or the hold be confirmed late."""
+    """The outcome of some attempt was unknown: a twin may still appear, or the hold may be confirmed late."""
     patient: str | None = None
-    """Whose it was, where the slot was lost."""
+    """The patient of the hold, where the slot was lost."""
     office_offline: bool = False
-    """Nothing was looked at: the practice's own system takes nothing in now."""
+    """Nothing was checked, because the office system is offline."""
 
 
 class ConfirmHoldInput(WriteHoldInput):
     appointment_id: str
     promised: bool = False
-    """The patient was told of it: it gives way to nothing."""
+    """The patient was told about it, so it yields to nothing."""
     check_online_first: bool = False
-    """The practice's own system was off at the last try."""
+    """The office system was offline at the last attempt."""
     online_since: AwareDatetime | None = None
-    """It is said to be on again since then: what was read of it before does not count."""
+    """The office system is reported online since then. What we read about it earlier does not count."""
 
 
 class CheckLandingInput(WriteHoldInput):
     appointment_id: str
     reported: LandingState | None = None
-    """What the partner says became of the write; only a hint where it can be looked up."""
+    """What the partner reports about the write. Only a hint where we can look it up."""
     check_online_first: bool = True
-    """Where the practice's own system is off, no look at the appointment is worth its cost."""
+    """While the office system is offline, do not spend a call on the appointment."""
     online_since: AwareDatetime | None = None
-    """It is said to be on again since then: what was read of it before does not count."""
+    """The office system is reported online since then. What we read about it earlier does not count."""
 
 
 class ConfirmHoldResult(Value):
     appointment: Appointment | None = None
-    """As the practice system has it now; ``None``: somebody deleted or broke it, or it lost its chair."""
+    """The appointment as the practice system has it now.
+
+    ``None``: somebody deleted or broke it, or it lost its slot.
+    """
     conflicts: tuple[Conflict, ...] = ()
-    """What has the chair instead."""
+    """What has the slot instead."""
     ambiguous: bool = False
-    """Some attempt's outcome was unknown: the same may be written once more, late."""
+    """The outcome of some attempt was unknown: the same write may be carried out once more, late."""
     office_offline: bool = False
-    """Not done: the practice's own system takes nothing in now."""
+    """Not confirmed, because the office system is offline."""
 
 
 class ReadAppointmentInput(Value):

@@ -1,13 +1,13 @@
-"""Writing the hold, and never trusting the write."""
+"""The activities that write, confirm and check a hold. They never trust a write until they have read it back."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.connections import Connections, Site, utc_now
+from activities.connections import Connections, Site
+from activities.error_types import HOLD_NEVER_VISIBLE, HOLD_NOT_VISIBLE_YET
 from activities.hold_contracts import (
     CheckLandingInput,
     ConfirmHoldInput,
@@ -16,7 +16,13 @@ from activities.hold_contracts import (
     ReadAppointmentInput,
     WriteHoldInput,
 )
-from activities.read_back import give_way, take_place, under, until_visible, withdraw
+from activities.read_back import (
+    release_if_ours,
+    remove_superseded,
+    wait_until_visible,
+    with_reference,
+    yield_to_conflicts,
+)
 from adapters.errors import NotFound, OfficeOffline, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
 from adapters.ledger import Claim, ClaimLost, Renewal
 from adapters.practice_system import Hold, ReleaseOutcome
@@ -26,10 +32,10 @@ from domain.slot import Cause, Conflict
 
 log = structlog.get_logger(__name__)
 
-SOON = timedelta(seconds=5)
-"""So long an attempt waits by itself; a longer wait is left to the next attempt."""
-LOOKS_APART = timedelta(seconds=5)
-"""At least; ever further, the longer ago it was sent."""
+MAX_WAIT_IN_ATTEMPT = timedelta(seconds=5)
+"""The longest time an attempt itself waits before it searches again. A longer wait is left to the next attempt."""
+MIN_SEARCH_INTERVAL = timedelta(seconds=5)
+"""The shortest time between searches for a write. The interval grows with the time since it was sent."""
 
 
 class HoldActivities:
@@ -37,266 +43,293 @@ class HoldActivities:
         self._connections = connections
 
     @activity.defn
-    async def write_hold(self, given: WriteHoldInput) -> HoldResult:
-        """Write the tentative appointment once, read it back, and settle who keeps the chair.
+    async def write_hold(self, request: WriteHoldInput) -> HoldResult:
+        """Write the tentative appointment once, read it back, and settle who keeps the slot.
 
-        Each attempt first takes the claim's next fence. One that may follow a committed write then looks for our
-        reference, waits for the practice system to catch up, and looks again; only then it writes. Immediately
-        before the write the claim is asserted under the fence: an attempt that slept past its time fails there,
-        since whoever came after it took a newer fence before looking. One that sleeps after that sends nothing,
-        unless it wakes so soon that the look for late writes still finds what it wrote.
+        1. Each attempt takes the claim's next fence.
+        2. An attempt that may follow a committed write searches for our reference, waits for the practice system to
+           catch up, and searches again. It writes only if both searches find nothing.
+        3. Immediately before the write, the ledger checks the fence. An attempt that slept fails here, because any
+           later attempt took a newer fence before it searched.
+        4. An attempt that sleeps after this check sends nothing, unless it wakes up so early that the search for late
+           commits will still find what it writes.
         """
-        site = self._connections.site(given.location)
-        renewal = await self._renewed(given.reference)
+        site = self._connections.site(request.location)
+        renewal = await self._renew_claim(site, request.reference)
         fence = renewal.fence if renewal is not None else None
-        ambiguous = given.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
-        placed = _not_looked_at() or (await self._find_ours(site, given, renewal) if ambiguous else None)
-        if placed is None:
+        ambiguous = request.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
+        appointment = _written_by_last_attempt()
+        if appointment is None and ambiguous:
+            appointment = await self._find_earlier_write(site, request, renewal)
+        if appointment is None:
             try:
-                placed = await self._place(site, given, renewal)
+                appointment = await self._send(site, request, renewal)
             except ClaimLost:
-                lost = Conflict(cause=Cause.CLAIM, time=given.slot.time)
-                return HoldResult(conflicts=(lost,), ambiguous=ambiguous)
+                claim_conflict = Conflict(cause=Cause.CLAIM, time=request.slot.time)
+                return HoldResult(conflicts=(claim_conflict,), ambiguous=ambiguous)
             except SlotTaken:
-                # What is in the way may be a write of ours whose answer was lost.
-                placed = await self._look_twice(site, given, site.consistency_delay) if ambiguous else None
-                if placed is None:
-                    await self._connections.ledger.claims.release(given.reference, fence)
-                    taken = Conflict(cause=Cause.APPOINTMENT, time=given.slot.time)
-                    return HoldResult(conflicts=(taken,), ambiguous=ambiguous)
-        if placed.landing is not LandingState.LANDED:
-            await self._connections.ledger.news.wrote(given.reference, placed.id)
-            return HoldResult(appointment=placed, ambiguous=ambiguous)
-        return await self._settle(site, given, placed, ambiguous, fence)
+                # An earlier write of ours whose answer was lost may be what is in the slot.
+                appointment = await self._find_twice(site, request, site.consistency_delay) if ambiguous else None
+                if appointment is None:
+                    await self._connections.ledger.claims.release(request.reference, fence)
+                    appointment_conflict = Conflict(cause=Cause.APPOINTMENT, time=request.slot.time)
+                    return HoldResult(conflicts=(appointment_conflict,), ambiguous=ambiguous)
+        if appointment.landing is not LandingState.LANDED:
+            await self._connections.ledger.events.record_write(request.reference, appointment.id)
+            return HoldResult(appointment=appointment, ambiguous=ambiguous)
+        return await self._read_back_and_confirm(site, request, appointment, ambiguous, fence)
 
     @activity.defn
-    async def check_landing(self, given: CheckLandingInput) -> HoldResult:
-        """Whether the practice's own system has taken the hold in; then, whose the chair is.
+    async def check_landing(self, request: CheckLandingInput) -> HoldResult:
+        """Check whether the queued write has landed. If so, read it back and settle who keeps the slot.
 
-        News is only believed where it can't be looked up: that a write was refused. Neither appointment nor
-        conflicts in the answer: somebody took it out.
+        A reported state counts only where we cannot look it up: when it says that the write was refused. A result
+        without an appointment and without conflicts means that somebody removed the appointment.
         """
-        site = self._connections.site(given.location)
-        if given.reported is None and await _is_off(site, given):
+        site = self._connections.site(request.location)
+        if request.reported is None and await _office_is_offline(site, request):
             return HoldResult(office_offline=True)
         try:
-            seen = await site.system.get_appointment(given.appointment_id)
+            appointment = await site.system.get_appointment(request.appointment_id)
         except NotFound:
-            seen = None
-        told = given.reported if given.reported is not LandingState.LANDED else None
-        ours = seen if seen is not None and seen.reference == given.reference else None
-        if ours is not None and ours.landing is not LandingState.LANDED and told is not None:
-            return HoldResult(appointment=ours.model_copy(update={"landing": told}))  # the partner may cancel it then
+            appointment = None
+        reported_failure = request.reported if request.reported is not LandingState.LANDED else None
+        is_ours = appointment is not None and appointment.reference == request.reference
+        ours = appointment if is_ours else None
+        if ours is not None and ours.landing is not LandingState.LANDED and reported_failure is not None:
+            # Before the status check below: the partner may cancel the row of a refused write.
+            return HoldResult(appointment=ours.model_copy(update={"landing": reported_failure}))
         if ours is None or not ours.status.occupies_time:
-            await self._connections.ledger.claims.release(given.reference)
+            await self._connections.ledger.claims.release(request.reference)
             return HoldResult()
         if ours.landing is LandingState.LANDED:
-            return await self._settle(site, given, ours, ambiguous=False)
+            return await self._read_back_and_confirm(site, request, ours, ambiguous=False)
         return HoldResult(appointment=ours)
 
     @activity.defn
-    async def confirm_hold(self, given: ConfirmHoldInput) -> ConfirmHoldResult:
-        """Finalize the hold where the desk left it: a moved one is adopted, a removed one reported.
+    async def confirm_hold(self, request: ConfirmHoldInput) -> ConfirmHoldResult:
+        """Confirm the hold where the desk left it: adopt a moved hold, report a removed one.
 
-        Hours may have passed since it was written: what the desk has put over it meanwhile has the chair.
+        Hours may have passed since the hold was written. It yields to what the desk has put over it meanwhile.
         """
-        site = self._connections.site(given.location)
+        site = self._connections.site(request.location)
         ambiguous = activity.info().attempt > 1
         try:
-            if await _is_off(site, given):
-                raise OfficeOffline("the practice's own system is off", site.check_while_offline)
-            day = await site.live_day(given.slot.time.start, self._rule(given))
-            held = next((a for a in day.appointments if a.id == given.appointment_id), None)
-            rivals = () if held is None or given.promised else await give_way(site, given, held, day)
-            if held is None or not rivals or held.slot not in given.slots:
-                confirmed = await self._confirm(site, given, given.appointment_id, held)
+            if await _office_is_offline(site, request):
+                raise OfficeOffline("the office system is offline", site.check_while_offline)
+            day = await site.read_day(request.slot.time.start, self._rule(request))
+            hold = next((a for a in day.appointments if a.id == request.appointment_id), None)
+            conflicts: tuple[Conflict, ...] = ()
+            if hold is not None and not request.promised:
+                conflicts = await yield_to_conflicts(site, request, hold, day)
+            if hold is None or not conflicts or hold.slot not in request.written_slots:
+                confirmed = await self._confirm(site, request, request.appointment_id, hold)
                 return ConfirmHoldResult(appointment=confirmed, ambiguous=ambiguous)
         except OfficeOffline:
-            if given.promised:  # a step that is tried until it is done
+            if request.promised:  # the workflow retries this activity until it succeeds
                 raise
             return ConfirmHoldResult(office_offline=True, ambiguous=ambiguous)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
-            rivals = ()
-        await self._connections.ledger.claims.release(given.reference)
-        return ConfirmHoldResult(conflicts=rivals, ambiguous=ambiguous)
+            conflicts = ()
+        await self._connections.ledger.claims.release(request.reference)
+        return ConfirmHoldResult(conflicts=conflicts, ambiguous=ambiguous)
 
     @activity.defn
-    async def read_appointment(self, given: ReadAppointmentInput) -> Appointment | None:
-        """What became of the visit; ``None``: somebody deleted it."""
-        site = self._connections.site(given.location)
+    async def read_appointment(self, request: ReadAppointmentInput) -> Appointment | None:
+        """Read the appointment of a visit. ``None``: somebody deleted it."""
+        site = self._connections.site(request.location)
         try:
-            return await site.system.get_appointment(given.appointment_id)
+            return await site.system.get_appointment(request.appointment_id)
         except NotFound:
             return None
 
-    async def _settle(
-        self, site: Site, given: WriteHoldInput, placed: Appointment, ambiguous: bool, fence: int | None = None
+    async def _read_back_and_confirm(
+        self, site: Site, request: WriteHoldInput, appointment: Appointment, ambiguous: bool, fence: int | None = None
     ) -> HoldResult:
-        """Look who has the chair; where it is ours and nobody has to approve, confirm in the same breath."""
-        kept, rivals = await self._read_back(site, given, placed)
-        if kept is None:
-            await self._connections.ledger.claims.release(given.reference, fence)
+        """Settle who has the slot. If it is ours and nobody has to approve, confirm the hold at once."""
+        hold, conflicts = await self._read_back(site, request, appointment)
+        if hold is None:
+            await self._connections.ledger.claims.release(request.reference, fence)
             return HoldResult(ambiguous=True)
-        moved = kept.slot != given.slot
-        if rivals and kept.slot in given.slots:  # where we wrote it, it has given way
-            await self._connections.ledger.claims.release(given.reference, fence)
-            return HoldResult(conflicts=rivals, ambiguous=ambiguous, patient=kept.patient)
-        if given.confirm and not moved:
+        if conflicts and hold.slot in request.written_slots:  # the desk has not moved it, so it has yielded
+            await self._connections.ledger.claims.release(request.reference, fence)
+            return HoldResult(conflicts=conflicts, ambiguous=ambiguous, patient=hold.patient)
+        if request.confirm and hold.slot == request.slot:
             try:
-                final = await self._confirm(site, given, kept.id, kept, just_read=True)
-                return HoldResult(appointment=final, confirmed=True, ambiguous=ambiguous)
-            except OutsideError as trouble:
-                log.info("confirming is left to its own step", cause=type(trouble).__name__)
+                confirmed = await self._confirm(site, request, hold.id, hold, just_read=True)
+                return HoldResult(appointment=confirmed, confirmed=True, ambiguous=ambiguous)
+            except OutsideError as error:
+                log.info("early_confirmation_failed", error=type(error).__name__)
                 ambiguous = True
-        return HoldResult(appointment=kept, conflicts=rivals, ambiguous=ambiguous)
+        return HoldResult(appointment=hold, conflicts=conflicts, ambiguous=ambiguous)
 
     async def _confirm(
         self,
         site: Site,
-        given: WriteHoldInput,
+        request: WriteHoldInput,
         appointment_id: str,
-        seen: Appointment | None,
+        hold: Appointment | None,
         *,
         just_read: bool = False,
     ) -> Appointment:
-        charts = given.patients
-        written_for = seen.patient if seen is not None and seen.patient in charts else charts[-1]
+        """Confirm the hold and mark its claim as landed. ``hold``: as the calendar shows it, if it does."""
+        patients = request.written_patients
+        written_for = hold.patient if hold is not None and hold.patient in patients else patients[-1]
         confirmed = await site.system.confirm_hold(
-            appointment_id, self._hold(site, given), written_for=written_for, just_read=just_read
+            appointment_id, self._to_hold(site, request), written_for=written_for, just_read=just_read
         )
-        landed = Claim(
-            reference=given.reference,
+        claim = Claim(
+            reference=request.reference,
             connection=site.location.connection,
             location=site.location.id,
-            service=given.service,
+            service=request.service,
             local_day=site.day_of(confirmed.time.start),
             slot=confirmed.slot,
-            expires_at=utc_now() + 4 * site.consistency_delay,
+            expires_at=site.clock.now() + 4 * site.consistency_delay,
         )
-        await self._connections.ledger.claims.landed(landed)
+        await self._connections.ledger.claims.mark_landed(claim)
         return confirmed
 
-    def _hold(self, site: Site, given: WriteHoldInput) -> Hold:
-        rule = self._rule(given)
+    def _to_hold(self, site: Site, request: WriteHoldInput) -> Hold:
+        rule = self._rule(request)
         return Hold(
-            reference=given.reference,
+            reference=request.reference,
             location=site.id,
-            slot=given.slot,
-            patient=given.patient,
+            slot=request.slot,
+            patient=request.patient,
             title=rule.label,
             reason=rule.reason,
             procedures=rule.procedures,
-            new_patient=given.new_patient,
-            dependent=given.dependent,
-            note=given.note,
+            new_patient=request.new_patient,
+            dependent=request.dependent,
+            note=request.note,
         )
 
-    def _rule(self, given: WriteHoldInput) -> ServiceRule:
-        return self._connections.practice.rule(given.location, given.service)
+    def _rule(self, request: WriteHoldInput) -> ServiceRule:
+        return self._connections.practice.rule(request.location, request.service)
 
-    async def _renewed(self, reference: str) -> Renewal | None:
-        """``None`` where the claim is lost: what was written under it must be looked for all the same."""
+    async def _renew_claim(self, site: Site, reference: str) -> Renewal | None:
+        """``None`` when the claim is lost. What was written under it must be searched for all the same."""
         try:
-            return await self._connections.ledger.claims.renew(reference, utc_now())
+            return await self._connections.ledger.claims.renew(reference, site.clock.now())
         except ClaimLost:
             return None
 
-    async def _place(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment:
-        """Raises ClaimLost where there is none, or where a newer attempt is under way."""
+    async def _send(self, site: Site, request: WriteHoldInput, renewal: Renewal | None) -> Appointment:
+        """Send the hold once. Raises ClaimLost when the claim is lost or a newer attempt is running."""
         if renewal is None:
             raise ClaimLost
         claims, booking = self._connections.ledger.claims, activity.info().workflow_id or ""
 
         async def permit() -> datetime:
-            now = utc_now()
-            await claims.begin_write(given.reference, renewal, given.slot, booking, now)
+            # Read the clock before the ledger: if we sleep in between, the permit expires earlier, not later.
+            now = site.clock.now()
+            await claims.begin_write(request.reference, renewal, request.slot, booking, now)
             return now + site.send_within
 
         try:
-            return await site.system.place_hold(self._hold(site, given), permit)
+            return await site.system.write_hold(self._to_hold(site, request), permit)
         except (Refused, RateLimited, Unavailable):
-            await claims.not_sent(given.reference, renewal)
+            await claims.abort_write(request.reference, renewal)
             raise
 
-    async def _find_ours(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment | None:
-        """What an earlier write added; ``None``: nothing, as far as anybody can tell, so that it may be sent again.
+    async def _find_earlier_write(
+        self, site: Site, request: WriteHoldInput, renewal: Renewal | None
+    ) -> Appointment | None:
+        """Find what an earlier write added. ``None``: nothing, as far as anybody can tell, so it may be sent again.
 
-        Before each sending it is waited twice as long as before the last one. Raises where that is not over yet, or
-        where it has been sent as often as it may be.
+        The wait before each send is twice as long as before the previous one. Raises ApplicationError with
+        HOLD_NOT_VISIBLE_YET while that wait is not over, and with HOLD_NEVER_VISIBLE after the maximum number of
+        sends.
         """
         if renewal is None or renewal.sent_at is None:
-            return await self._look_twice(site, given, site.consistency_delay)
-        sent_for = utc_now() - renewal.sent_at
-        wait = site.resend_after * 2 ** max(renewal.sends - 1, 0) - sent_for
-        if wait <= SOON:
-            ours = await self._look_twice(site, given, max(wait, site.consistency_delay))
-            if ours is None and renewal.sends >= site.system.capabilities.sends_at_most:
-                raise ApplicationError("what was written does not show", type="NeverShown", non_retryable=True)
-            return ours
-        ours = await self._look(site, given)
-        if ours is None:
+            return await self._find_twice(site, request, site.consistency_delay)
+        since_sent = site.clock.now() - renewal.sent_at
+        wait = site.resend_after * 2 ** max(renewal.sends - 1, 0) - since_sent
+        if wait <= MAX_WAIT_IN_ATTEMPT:
+            appointment = await self._find_twice(site, request, max(wait, site.consistency_delay))
+            if appointment is None and renewal.sends >= site.system.capabilities.max_sends:
+                raise ApplicationError(
+                    "the hold was sent the maximum number of times and never became visible",
+                    type=HOLD_NEVER_VISIBLE,
+                    non_retryable=True,
+                )
+            return appointment
+        appointment = await self._find_and_prune(site, request)
+        if appointment is None:
             raise ApplicationError(
-                "what was written may show yet",
-                type="NotShownYet",
-                next_retry_delay=min(wait, max(sent_for, LOOKS_APART)),
+                "the hold may still become visible",
+                type=HOLD_NOT_VISIBLE_YET,
+                next_retry_delay=min(wait, max(since_sent, MIN_SEARCH_INTERVAL)),
                 category=ApplicationErrorCategory.BENIGN,
             )
-        return ours
+        return appointment
 
-    async def _look_twice(self, site: Site, given: WriteHoldInput, between: timedelta) -> Appointment | None:
-        ours = await self._look(site, given)
-        if ours is None:
-            await asyncio.sleep(between.total_seconds())
-            ours = await self._look(site, given)
-        return ours
+    async def _find_twice(self, site: Site, request: WriteHoldInput, delay: timedelta) -> Appointment | None:
+        """Search, and if nothing is found search once more after ``delay``."""
+        appointment = await self._find_and_prune(site, request)
+        if appointment is None:
+            await site.clock.sleep(delay)
+            appointment = await self._find_and_prune(site, request)
+        return appointment
 
-    async def _look(self, site: Site, given: WriteHoldInput) -> Appointment | None:
-        """What carries our reference. What stands at a time that is not wanted any more is taken back.
+    async def _find_and_prune(self, site: Site, request: WriteHoldInput) -> Appointment | None:
+        """Find our hold by reference, and release leftovers at times that are not wanted any more.
 
-        Unless it is final by now, through the desk or a late write of ours: then that is the visit, and no second one
-        is written.
+        A leftover that is final by now, through the desk or a late write of ours, is the visit. It is returned, so
+        that no second one is written.
         """
-        found = await site.ours(given.reference, given.starts)
-        for left in filter(given.is_stale, found):
-            if await withdraw(site, given, left.id) is ReleaseOutcome.KEPT_BY_DESK:
-                return left
-        return next(filter(given.matches, found), None)
+        our_appointments = await site.find_our_appointments(request.reference, request.starts)
+        for leftover in filter(request.is_stale, our_appointments):
+            if await release_if_ours(site, request, leftover.id) is ReleaseOutcome.KEPT_BY_DESK:
+                return leftover
+        return next(filter(request.matches, our_appointments), None)
 
     async def _read_back(
-        self, site: Site, given: WriteHoldInput, placed: Appointment
+        self, site: Site, request: WriteHoldInput, appointment: Appointment
     ) -> tuple[Appointment | None, tuple[Conflict, ...]]:
-        """Ours as the calendar shows it, and what overlaps it with an older right to the chair.
+        """Read the hold as the calendar shows it, and what overlaps it with an older right. Release our twins.
 
-        ``None``: somebody has taken it out already, or made it their own; it is not written again.
+        No hold is returned when somebody has already removed it or made it theirs. Then it is not written again.
         """
         try:
-            day, mine = await until_visible(site, given, self._rule(given), placed)
+            day, our_appointments = await wait_until_visible(site, request, self._rule(request), appointment)
         except OutsideError:
-            activity.heartbeat(placed)
+            activity.heartbeat(
+                appointment
+            )  # tells the next attempt that it is written, and that nobody has read it back
             raise
         if activity.info().heartbeat_details:
-            activity.heartbeat()  # it is looked at now: if a later attempt finds it gone, it may have given way
-        if not mine:
+            # It is read back now. If a later attempt finds it gone, it may have yielded: do not blame the desk then.
+            activity.heartbeat()
+        if not our_appointments:
             return None, ()
-        kept = min(
-            mine, key=lambda a: (a.slot != given.slot, a.status is AppointmentStatus.TENTATIVE, a.creation_order())
+        hold = min(
+            our_appointments,
+            key=lambda a: (a.slot != request.slot, a.status is AppointmentStatus.TENTATIVE, a.creation_order()),
         )
-        rivals = await give_way(site, given, kept, day)
-        for twin in under(given.reference, day):
-            if twin.id not in (kept.id, given.supersedes):  # written twice, or late for a slot that was lost since
-                await withdraw(site, given, twin.id)
-        if given.supersedes is not None and (not rivals or kept.slot != given.slot):
-            await take_place(site, given, kept)
-        return kept, rivals
+        conflicts = await yield_to_conflicts(site, request, hold, day)
+        for twin in with_reference(request.reference, day):
+            # Written twice, or committed late for a slot that was lost meanwhile.
+            if twin.id not in (hold.id, request.supersedes):
+                await release_if_ours(site, request, twin.id)
+        if request.supersedes is not None and (not conflicts or hold.slot != request.slot):
+            await remove_superseded(site, request, hold)
+        return hold, conflicts
 
 
-def _not_looked_at() -> Appointment | None:
-    """What the attempt before this one was told that it has written; if it is gone by now, somebody took it out."""
-    told = activity.info().heartbeat_details
-    return Appointment.model_validate(told[0]) if told else None
+def _written_by_last_attempt() -> Appointment | None:
+    """The appointment that the previous attempt wrote and could not read back. If it is gone now, somebody removed it.
+
+    The previous attempt leaves it in its heartbeat details.
+    """
+    details = activity.info().heartbeat_details
+    return Appointment.model_validate(details[0]) if details else None
 
 
-async def _is_off(site: Site, given: CheckLandingInput | ConfirmHoldInput) -> bool:
-    return given.check_online_first and not await site.system.accepts_writes(site.id, since=given.online_since)
+async def _office_is_offline(site: Site, request: CheckLandingInput | ConfirmHoldInput) -> bool:
+    if not request.check_online_first:
+        return False
+    return not await site.system.accepts_writes(site.id, since=request.online_since)

@@ -1,15 +1,14 @@
-"""Telling the patient and the desk, each thing at most once a channel."""
+"""Sends messages to the patient and the desk, each at most once per channel."""
 
-import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
-from activities.connections import Connections, utc_now
+from activities.connections import Connections
 from adapters.errors import OutcomeUnknown, OutsideError, Refused, Undeliverable
-from adapters.ledger import AT_PROVIDER, Action, Attempt, MessageId
+from adapters.ledger import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId
 from adapters.messenger import Channel, Messenger, OutgoingMessage
 from domain.base import Value
 from domain.booking import MessageState, Reason
@@ -18,23 +17,26 @@ from domain.matching import contact_key
 from domain.practice import Location
 from domain.wording import MessageFacts, MessageKind, compose_message
 
-MOST_A_DAY = 12
-"""Messages a patient's address may get in 24 hours from all bookings together; the desk hears of everything."""
-RESTS_FOR = timedelta(seconds=5)
-"""So long after the ledger was asked a message may leave: a worker that slept asks again, for by then the booking may
-have given it up and sent a later word."""
-STILL_UP = timedelta(minutes=15)
-"""Who did something so short a while ago is waiting for the answer, at whatever hour."""
-OVERDUE = frozenset({MessageKind.DESK_ESCALATION, MessageKind.DESK_EXPIRED})
-OPTED_OUT_AT_PROVIDER = "21610"
-NOT_NOW = {
-    Action.ALREADY: "accepted",
-    Action.GIVE_UP: "uncertain",
+MAX_PATIENT_MESSAGES_PER_DAY = 12
+"""Messages that one patient address may receive in 24 hours from all bookings. The desk has no such limit."""
+SEND_WITHIN = timedelta(seconds=5)
+"""The longest time between asking the ledger and sending.
+
+A worker that slept longer asks again: by then the booking may have stopped waiting and sent a newer message.
+"""
+QUIET_HOURS_GRACE = timedelta(minutes=15)
+"""A patient who did something so recently is awake and waits for the answer, at whatever hour."""
+ESCALATION_KINDS = frozenset({MessageKind.DESK_ESCALATION, MessageKind.DESK_EXPIRED})
+"""Messages that go to the location's escalation address, if it has one."""
+TWILIO_OPTED_OUT_CODE = "21610"
+STATE_WHEN_NOT_SENT = {
+    Action.ALREADY_ACCEPTED: "accepted",
+    Action.REMAINS_UNCERTAIN: "uncertain",
     Action.OPTED_OUT: "opted_out",
-    Action.TOO_MANY: "daily_limit",
+    Action.DAILY_LIMIT: "daily_limit",
     Action.OVERTAKEN: "overtaken",
 }
-"""Nothing is to be sent: how the message stands."""
+"""The message state for every action that sends nothing."""
 
 
 class PatientNotice(Value):
@@ -48,14 +50,16 @@ class PatientNotice(Value):
     to: str = Field(repr=False)
     language: str
     start: AwareDatetime
+    """Start of the visit."""
     asked_at: AwareDatetime | None = None
-    """When the patient last did something about it."""
+    """When the patient last did something about the booking."""
 
 
 class DeskNotice(Value):
-    """One message to the front desk about a booking that needs a person."""
+    """One message to the desk about a booking that needs a person."""
 
     booking: str
+    """Workflow id of the booking."""
     reference: str
     location: str
     kind: MessageKind
@@ -69,22 +73,24 @@ class NotificationActivities:
         self,
         connections: Connections,
         messengers: Mapping[Channel, Messenger],
-        hashed: KeyedHash,
+        keyed_hash: KeyedHash,
         public_base_url: str | None,
-        ambiguous_wait: timedelta = timedelta(seconds=20),
+        reconcile_delay: timedelta = timedelta(seconds=20),
     ) -> None:
+        """``reconcile_delay``: how long a provider may take to list a message whose answer we lost."""
         self._connections = connections
+        self._clock = connections.clock
         self._messengers = messengers
-        self._hashed = hashed
+        self._keyed_hash = keyed_hash
         self._public_base_url = public_base_url
-        self._ambiguous_wait = ambiguous_wait
+        self._reconcile_delay = reconcile_delay
 
     @activity.defn
     async def notify(self, notice: PatientNotice) -> MessageState:
-        """Send one message to a patient, unless that was done, or the person opted out, or is not to be woken now."""
+        """Send one message to a patient, unless it was sent, the patient opted out, or it is quiet hours."""
         location = self._connections.practice.location(notice.location)
         about = {"kind": notice.kind, "channel": notice.channel, "version": notice.version}
-        quiet_until = _quiet_until(notice, location)
+        quiet_until = _quiet_until(notice, location, self._clock.now())
         if quiet_until is not None:
             return MessageState(**about, state="quiet_hours", not_before=quiet_until)
         facts = self._facts(location, notice.start)
@@ -95,15 +101,17 @@ class NotificationActivities:
             version=notice.version,
             channel=notice.channel,
         )
-        state = await self._once(identity, notice.to, text.subject, text.text, notice.start, at_most=MOST_A_DAY)
+        state = await self._send_once(
+            identity, notice.to, text.subject, text.text, notice.start, daily_limit=MAX_PATIENT_MESSAGES_PER_DAY
+        )
         return MessageState(**about, state=state)
 
     @activity.defn
     async def route_exception(self, notice: DeskNotice) -> MessageState:
-        """Tell the desk that a booking waits for a person, without saying whose."""
+        """Tell the desk that a booking waits for a person. The message does not say whose booking it is."""
         location = self._connections.practice.location(notice.location)
         to = location.desk_email
-        if notice.kind in OVERDUE and location.escalation_email:
+        if notice.kind in ESCALATION_KINDS and location.escalation_email:
             to = location.escalation_email
         state = "no_address"
         if to:
@@ -117,7 +125,7 @@ class NotificationActivities:
                 version=notice.version,
                 channel=Channel.EMAIL,
             )
-            state = await self._once(identity, to, text.subject, text.text, None)
+            state = await self._send_once(identity, to, text.subject, text.text, None)
         return MessageState(kind=notice.kind, channel=Channel.EMAIL, version=notice.version, state=state)
 
     def _facts(self, location: Location, start: AwareDatetime) -> MessageFacts:
@@ -129,77 +137,80 @@ class NotificationActivities:
             link=self._public_base_url,
         )
 
-    async def _once(
+    async def _send_once(
         self,
         identity: MessageId,
         to: str,
         subject: str,
         text: str,
         deliver_before: AwareDatetime | None,
-        at_most: int | None = None,
+        daily_limit: int | None = None,
     ) -> str:
+        """Send the message unless the ledger says not to. Returns the message's state."""
         messenger = self._messengers.get(Channel(identity.channel))
         if messenger is None:
             return "channel_off"
         ledger = self._connections.ledger
-        addresses = self._hashed.all_keys("address", f"{identity.channel}:{contact_key(to)}")
-        asked = utc_now()
-        attempt = await ledger.messages.begin(identity, addresses, asked, at_most)
-        if attempt.action in NOT_NOW:
-            return NOT_NOW[attempt.action]
+        addresses = self._keyed_hash.all_keys("address", f"{identity.channel}:{contact_key(to)}")
+        # Read the clock before the ledger: if we sleep in between, ``send_before`` comes earlier, not later.
+        now = self._clock.now()
+        attempt = await ledger.messages.begin_attempt(identity, addresses, now, daily_limit)
+        if attempt.action in STATE_WHEN_NOT_SENT:
+            return STATE_WHEN_NOT_SENT[attempt.action]
         message = OutgoingMessage(
             key=attempt.key,
             to=to,
             subject=subject,
             text=text,
-            send_before=asked + RESTS_FOR,
+            send_before=now + SEND_WITHIN,
             deliver_before=deliver_before,
         )
         if attempt.action is Action.RECONCILE:
-            if await self._was_sent(messenger, identity, message, attempt):
+            if await self._reconcile(messenger, identity, message, attempt):
                 return "accepted"
-            asked = utc_now()
-            again = await ledger.messages.resend(identity, addresses, asked)
-            if again in NOT_NOW:
-                return NOT_NOW[again]
-            message = message.model_copy(update={"send_before": asked + RESTS_FOR})
+            now = self._clock.now()
+            action = await ledger.messages.begin_resend(identity, addresses, now)
+            if action in STATE_WHEN_NOT_SENT:
+                return STATE_WHEN_NOT_SENT[action]
+            message = message.model_copy(update={"send_before": now + SEND_WITHIN})
         return await self._send(messenger, identity, addresses[0], message)
 
-    async def _was_sent(
+    async def _reconcile(
         self, messenger: Messenger, identity: MessageId, message: OutgoingMessage, attempt: Attempt
     ) -> bool:
-        """An earlier attempt may have gone out: ask the provider."""
-        await asyncio.sleep(self._ambiguous_wait.total_seconds())
-        sent = await messenger.find_sent(message, attempt.first_started_at)
-        return await self._connections.ledger.messages.recognise(identity, sent, utc_now())
+        """Ask the provider whether an earlier attempt has sent the message, and record it if so."""
+        await self._clock.sleep(self._reconcile_delay)
+        provider_ids = await messenger.find_sent(message, attempt.first_started_at)
+        return await self._connections.ledger.messages.accept_if_recognized(identity, provider_ids, self._clock.now())
 
     async def _send(self, messenger: Messenger, identity: MessageId, address: str, message: OutgoingMessage) -> str:
+        """Send the message and record what happened. ``address``: the keyed hash of the address."""
         ledger = self._connections.ledger
         try:
             provider_id = await messenger.send(message)
         except OutcomeUnknown:
-            await ledger.messages.uncertain(identity, utc_now())
+            await ledger.messages.mark_uncertain(identity, self._clock.now())
             raise
         except Undeliverable as refusal:
-            if refusal.code == OPTED_OUT_AT_PROVIDER:
-                await ledger.consent.opt_out(address, identity.channel, AT_PROVIDER, utc_now())
-            await ledger.messages.failed(identity, refusal.code or "undeliverable", utc_now())
+            now = self._clock.now()
+            if refusal.code == TWILIO_OPTED_OUT_CODE:
+                await ledger.opt_outs.record(address, identity.channel, OPT_OUT_SOURCE_PROVIDER, now)
+            await ledger.messages.mark_failed(identity, refusal.code or "undeliverable", now)
             return "undeliverable"
         except Refused as refusal:
-            await ledger.messages.failed(identity, refusal.code or "refused", utc_now())
+            await ledger.messages.mark_failed(identity, refusal.code or "refused", self._clock.now())
             raise
         except OutsideError:
-            await ledger.messages.not_sent(identity, utc_now())
+            await ledger.messages.mark_not_sent(identity, self._clock.now())
             raise
-        await ledger.messages.accepted(identity, provider_id, utc_now())
+        await ledger.messages.mark_accepted(identity, provider_id, self._clock.now())
         return "accepted"
 
 
-def _quiet_until(notice: PatientNotice, location: Location) -> AwareDatetime | None:
-    """When a text may be sent that is not to be now; what would come after the visit has begun does not wait."""
-    now = utc_now()
-    ends = location.quiet_hours.end_after(now, location.tz)
-    waits_for_it = notice.asked_at is not None and now - notice.asked_at < STILL_UP
-    if ends is None or notice.channel is not Channel.SMS or waits_for_it or ends >= notice.start:
+def _quiet_until(notice: PatientNotice, location: Location, now: datetime) -> AwareDatetime | None:
+    """When a text may be sent that may not be sent now. A text that would come after the visit's start is sent now."""
+    quiet_hours_end = location.quiet_hours.end_after(now, location.tz)
+    is_awaited = notice.asked_at is not None and now - notice.asked_at < QUIET_HOURS_GRACE
+    if quiet_hours_end is None or notice.channel is not Channel.SMS or is_awaited or quiet_hours_end >= notice.start:
         return None
-    return ends
+    return quiet_hours_end

@@ -1,13 +1,11 @@
-"""Who the patient is in the practice system, and a chart for one who is new."""
-
-import asyncio
+"""Finds the patient's chart in the practice system, or creates one for a new patient."""
 
 from temporalio import activity
 
 from activities.chart_lease import ChartLease
 from activities.connections import Connections, Site
 from adapters.errors import OutcomeUnknown, OutsideError
-from adapters.practice_system import NewChart, PatientQuery
+from adapters.practice_system import NewChart, PatientQuery, PatientRecords
 from domain.base import Value
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
@@ -20,6 +18,7 @@ class MatchPatientInput(Value):
     person: Person
     guardian: Person | None = None
     returning: bool | None = None
+    """Whether the patient says they have been here before; ``None`` if they did not say."""
 
 
 class CreateChartInput(Value):
@@ -28,88 +27,92 @@ class CreateChartInput(Value):
     person: Person
     language: str
     excluded_charts: tuple[str, ...] = ()
-    """Charts that a person has seen and found to be somebody else."""
+    """Charts that staff have looked at and found to be somebody else's."""
     provider: str | None = None
-    """Who is to see the patient first, practice-system id."""
+    """The provider who sees the patient first, by practice-system id."""
 
 
 class PatientActivities:
-    def __init__(self, connections: Connections, hashed: KeyedHash) -> None:
+    def __init__(self, connections: Connections, keyed_hash: KeyedHash) -> None:
         self._connections = connections
-        self._hashed = hashed
+        self._keyed_hash = keyed_hash
 
     @activity.defn
-    async def match_patient(self, given: MatchPatientInput) -> Match:
-        """Search, score, decide. Reads only.
+    async def match_patient(self, request: MatchPatientInput) -> Match:
+        """Search for the patient's chart and decide whether one matches. Reads only.
 
-        A patient without a chart is booked on the guardian's, where there is one and the practice system allows it.
+        A patient without a chart is booked on the guardian's chart, if there is a guardian and the practice system
+        supports that.
         """
-        site = self._connections.site(given.location)
-        found = await self._match(site, given.person, given.returning)
-        by_guardian = given.guardian is not None and site.system.capabilities.books_for_dependents
-        if found.verdict is not Verdict.NEW or not by_guardian:
-            return found
-        assert given.guardian is not None
-        guardian = await self._match(site, given.guardian, None)
-        if guardian.verdict is Verdict.ASK:
+        site = self._connections.site(request.location)
+        patient_match = await self._match(site, request.person, request.returning)
+        books_by_guardian = request.guardian is not None and site.system.capabilities.books_for_dependents
+        if patient_match.verdict is not Verdict.NEW or not books_by_guardian:
+            return patient_match
+        assert request.guardian is not None
+        guardian_match = await self._match(site, request.guardian, None)
+        if guardian_match.verdict is Verdict.ASK:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS)
-        return guardian.model_copy(update={"dependent": True})
+        return guardian_match.model_copy(update={"dependent": True})
 
     @activity.defn
-    async def create_chart(self, given: CreateChartInput) -> Match:
-        """A chart for a new patient, exactly one however often this runs and however many bookings ask.
+    async def create_chart(self, request: CreateChartInput) -> Match:
+        """Create a chart for a new patient: exactly one, however often this runs and however many bookings ask.
 
-        Whoever creates takes a turn, looks again, and only then writes, while the turn is still its own.
-        While an earlier write, whoever's, may still be carried out, none is sent: a later attempt finds it, or that
-        it will not come. Should it come later still, a person picks one of the two.
+        An attempt acquires the lease, searches again, and writes only while it still has the lease. Nothing is sent
+        while an earlier write, by any booking, may still be carried out: a later attempt finds its chart, or finds
+        that it can no longer come. If a chart comes even later than that, staff pick one of the two.
         """
-        site = self._connections.site(given.location)
-        person = f"{site.location.connection}:{identity_key(given.person)}"
-        turn = ChartLease(self._connections.ledger.leases, site, given.reference, person, self._hashed)
-        await turn.take()
-        repeated = activity.info().attempt > 1
-        if repeated:
-            await asyncio.sleep(site.consistency_delay.total_seconds())
-        found = await self._match(site, given.person, None, given.excluded_charts)
-        if found.verdict is not Verdict.NEW:
-            await turn.end()  # it is there for all to see
-            return found
-        chart = await self._create(site, given, turn)
-        if chart in given.excluded_charts:
+        site = self._connections.site(request.location)
+        person = f"{site.location.connection}:{identity_key(request.person)}"
+        lease = ChartLease(self._connections.ledger.leases, site, request.reference, person, self._keyed_hash)
+        await lease.acquire()
+        is_retry = activity.info().attempt > 1
+        if is_retry:
+            await site.clock.sleep(site.consistency_delay)
+        existing = await self._match(site, request.person, None, request.excluded_charts)
+        if existing.verdict is not Verdict.NEW:
+            await lease.release()  # everybody can see the chart by now
+            return existing
+        chart = await self._create(site, request, lease)
+        if chart in request.excluded_charts:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart,))
-        twins = await self._twins(site, given, chart) if repeated else ()
+        twins = await self._find_twins(site, request, chart) if is_retry else ()
         if twins:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart, *twins))
-        await turn.end(after=site.consistency_delay)
+        await lease.release(after=site.consistency_delay)
         return Match(verdict=Verdict.MATCHED, chart=chart, because=("created",))
 
-    async def _create(self, site: Site, given: CreateChartInput, turn: ChartLease) -> str:
-        """Send the write and return the chart's id."""
-        chart = NewChart(
-            person=given.person,
+    async def _create(self, site: Site, request: CreateChartInput, lease: ChartLease) -> str:
+        """Send the write and return the new chart's id."""
+        new_chart = NewChart(
+            person=request.person,
             location=site.id,
-            address=given.person.address or site.location.address,
-            language=given.language,
-            provider=given.provider or next(iter(site.location.providers.values())),
+            address=request.person.address or site.location.address,
+            language=request.language,
+            provider=request.provider or next(iter(site.location.providers.values())),
         )
+        records: PatientRecords = site.system
         try:
-            created = await site.system.create_patient(chart, turn.permit)
+            chart = await records.create_patient(new_chart, lease.begin_write)
         except OutcomeUnknown:
-            await turn.may_come_late()
+            await lease.keep_write_pending()
             raise
         except OutsideError:
-            await turn.not_written()
+            await lease.abort_write()
             raise
-        await turn.written()
-        return created.id
+        await lease.finish_write()
+        return chart.id
 
-    async def _twins(self, site: Site, given: CreateChartInput, chart: str) -> tuple[str, ...]:
-        """Other charts that fit as well, now that the practice system shows what it has accepted."""
-        await asyncio.sleep(site.consistency_delay.total_seconds())
-        found = await self._match(site, given.person, None, given.excluded_charts)
-        return tuple(other for other in found.candidates if other != chart)
+    async def _find_twins(self, site: Site, request: CreateChartInput, chart: str) -> tuple[str, ...]:
+        """Other charts that match as well, once the practice system shows every write that it has accepted."""
+        await site.clock.sleep(site.consistency_delay)
+        matches = await self._match(site, request.person, None, request.excluded_charts)
+        return tuple(candidate for candidate in matches.candidates if candidate != chart)
 
-    async def _match(self, site: Site, person: Person, returning: bool | None, without: tuple[str, ...] = ()) -> Match:
+    async def _match(
+        self, site: Site, person: Person, returning: bool | None, excluded_charts: tuple[str, ...] = ()
+    ) -> Match:
         query = PatientQuery(
             location=site.id,
             last_name=person.last_name,
@@ -117,4 +120,4 @@ class PatientActivities:
             date_of_birth=person.date_of_birth,
         )
         charts = await site.system.find_patients(query)
-        return match(person, returning, [chart for chart in charts if chart.id not in without])
+        return match(person, returning, [chart for chart in charts if chart.id not in excluded_charts])

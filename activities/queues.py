@@ -1,6 +1,6 @@
-"""Which task queue serves what."""
+"""The names of task queues."""
 
 
 def practice_queue(connection: str) -> str:
-    """Activities on one connection's practice system: few slots each, so that one that hangs harms no other."""
+    """Queue of the activities on one connection. One queue per connection, so that a hanging office blocks no other."""
     return f"practice-{connection}"

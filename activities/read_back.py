@@ -1,6 +1,6 @@
-"""Whose the chair is: what the live day shows of a hold, and of what overlaps it."""
+"""Reads the live calendar after a write, and settles who has the slot."""
 
-import asyncio
+from datetime import timedelta
 
 from activities.connections import Site
 from activities.hold_contracts import WriteHoldInput
@@ -11,68 +11,85 @@ from domain.rules import ServiceRule
 from domain.schedule import calendar_conflicts
 from domain.slot import Conflict
 
+FIRST_REREAD_AFTER = timedelta(seconds=0.5)
 
-async def until_visible(
-    site: Site, given: WriteHoldInput, rule: ServiceRule, placed: Appointment
+
+async def wait_until_visible(
+    site: Site, request: WriteHoldInput, rule: ServiceRule, appointment: Appointment
 ) -> tuple[Calendar, list[Appointment]]:
-    """The day around it and all of ours that is there, once it shows; then what its id says."""
-    for wait in (0.0, 0.5, site.consistency_delay.total_seconds()):
-        await asyncio.sleep(wait)
-        day = await site.live_day(placed.time.start, rule)
-        mine = [a for a in under(given.reference, day) if a.id == placed.id or given.matches(a)]
-        if mine:
-            return day, mine
+    """Wait until the calendar shows the appointment that we wrote. Returns its day and our appointments on that day.
+
+    If the calendar does not show it within the consistency delay, the appointment itself is read by id.
+    """
+    for delay in (timedelta(0), FIRST_REREAD_AFTER, site.consistency_delay):
+        await site.clock.sleep(delay)
+        day = await site.read_day(appointment.time.start, rule)
+        our_appointments = [
+            a for a in with_reference(request.reference, day) if a.id == appointment.id or request.matches(a)
+        ]
+        if our_appointments:
+            return day, our_appointments
     try:
-        current = await site.system.get_appointment(placed.id)
+        current = await site.system.get_appointment(appointment.id)
     except NotFound:
         return day, []
-    return day, [current] if _is_under(given.reference, current) else []
+    return day, [current] if _is_with_reference(request.reference, current) else []
 
 
-async def give_way(site: Site, given: WriteHoldInput, kept: Appointment, day: Calendar) -> tuple[Conflict, ...]:
-    """What overlaps ours with an older right to the chair; ours is taken back for it where we wrote it.
+async def yield_to_conflicts(
+    site: Site, request: WriteHoldInput, hold: Appointment, day: Calendar
+) -> tuple[Conflict, ...]:
+    """Release our hold if something with an older right overlaps it, and return those conflicts.
 
-    Where the desk has confirmed ours, what lies over it came later, or is meant to. Where the desk has moved it,
-    that is for a person to judge.
+    A hold that the desk has confirmed stays: whatever overlaps it came later or is intended. A hold that the desk
+    has moved stays too, and its conflicts are returned for staff to judge.
     """
-    if kept.status is not AppointmentStatus.TENTATIVE:
+    if hold.status is not AppointmentStatus.TENTATIVE:
         return ()
-    rivals = _rivals(kept, day, frozenset(a.id for a in under(given.reference, day)))
-    if rivals and kept.slot in given.slots:
-        taken = await withdraw(site, given, kept.id)
-        return rivals if taken is ReleaseOutcome.RELEASED else ()
-    return rivals
+    conflicts = _find_conflicts(hold, day, frozenset(a.id for a in with_reference(request.reference, day)))
+    if conflicts and hold.slot in request.written_slots:
+        outcome = await release_if_ours(site, request, hold.id)
+        return conflicts if outcome is ReleaseOutcome.RELEASED else ()
+    return conflicts
 
 
-async def withdraw(site: Site, given: WriteHoldInput, appointment_id: str) -> ReleaseOutcome:
-    """Take it back where we wrote it, for whom we wrote it."""
-    return await site.system.withdraw(appointment_id, given.reference, wrote=given.slots, wrote_for=given.patients)
+async def release_if_ours(site: Site, request: WriteHoldInput, appointment_id: str) -> ReleaseOutcome:
+    """Release an appointment of this booking, unless the desk has moved it or given it to another patient."""
+    return await site.system.release(
+        appointment_id,
+        request.reference,
+        written_slots=request.written_slots,
+        written_patients=request.written_patients,
+    )
 
 
-async def take_place(site: Site, given: WriteHoldInput, kept: Appointment) -> None:
-    """A person chose the new time: what stands at an earlier one goes, whatever the desk has done with it."""
-    found = await site.ours(given.reference, given.starts)
-    for earlier in sorted({*(a.id for a in found), given.supersedes or kept.id} - {kept.id}):
-        if await site.system.withdraw(earlier, given.reference) is ReleaseOutcome.KEPT_BY_DESK:
-            await site.system.cancel(earlier, given.reference, "Moved to another time")
+async def remove_superseded(site: Site, request: WriteHoldInput, hold: Appointment) -> None:
+    """Remove our appointments at earlier times, whatever the desk has done with them: a person chose the new time."""
+    our_appointments = await site.find_our_appointments(request.reference, request.starts)
+    superseded_ids = {*(a.id for a in our_appointments), request.supersedes or hold.id} - {hold.id}
+    for appointment_id in sorted(superseded_ids):
+        if await site.system.release(appointment_id, request.reference) is ReleaseOutcome.KEPT_BY_DESK:
+            await site.system.cancel(appointment_id, request.reference, "Moved to another time")
 
 
-def under(reference: str, day: Calendar) -> list[Appointment]:
-    """All that stands in the calendar under this reference."""
-    return [a for a in day.appointments if _is_under(reference, a)]
+def with_reference(reference: str, day: Calendar) -> list[Appointment]:
+    """All appointments in the calendar that carry this reference and occupy an operatory."""
+    return [a for a in day.appointments if _is_with_reference(reference, a)]
 
 
-def _is_under(reference: str, found: Appointment) -> bool:
-    return found.reference == reference and found.status.occupies_time
+def _is_with_reference(reference: str, appointment: Appointment) -> bool:
+    return appointment.reference == reference and appointment.status.occupies_time
 
 
-def _rivals(kept: Appointment, day: Calendar, mine: frozenset[str]) -> tuple[Conflict, ...]:
-    """Overlaps that win against ours: all that the desk put or confirmed there, and holds of ours written before it."""
-    younger = {
-        a.id
-        for a in day.appointments
-        if a.reference is not None
-        and a.status is AppointmentStatus.TENTATIVE
-        and a.creation_order() > kept.creation_order()
-    }
-    return calendar_conflicts(kept.slot, day, ignoring=mine | younger)
+def _find_conflicts(hold: Appointment, day: Calendar, our_ids: frozenset[str]) -> tuple[Conflict, ...]:
+    """What overlaps our hold with an older right.
+
+    That is everything that the desk put there or confirmed there, and other bookings' holds written before ours.
+    """
+    newer_holds = {a.id for a in day.appointments if _is_hold(a) and a.creation_order() > hold.creation_order()}
+    return calendar_conflicts(hold.slot, day, ignoring=our_ids | newer_holds)
+
+
+def _is_hold(appointment: Appointment) -> bool:
+    """Whether a booking, ours or another, wrote this appointment and nobody has confirmed it yet."""
+    return appointment.reference is not None and appointment.status is AppointmentStatus.TENTATIVE

@@ -1,4 +1,4 @@
-"""Taking back what was written, and leaving what the desk has made its own."""
+"""Releases what a booking wrote, and leaves what the desk has made theirs."""
 
 from contextlib import suppress
 
@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.connections import Connections, Site
 from adapters.errors import NotFound
-from adapters.practice_system import ReleaseOutcome
+from adapters.practice_system import CalendarReader, ReleaseOutcome
 from domain.base import Value
 from domain.calendar import Appointment
 from domain.slot import Slot
@@ -17,31 +17,31 @@ class ReleaseInput(Value):
     reference: str
     location: str
     start: AwareDatetime
-    """Of the appointment as last seen."""
+    """Start of the appointment when we last read it."""
     appointment_id: str | None = None
     slots: tuple[Slot, ...] = ()
-    """Where this booking has written: what is anywhere else was moved by the desk."""
+    """Every slot that this booking has written. An appointment elsewhere was moved by the desk."""
     patients: tuple[str, ...] = ()
-    """For whom this booking has written: what is anybody else's was given to them by the desk."""
+    """Every patient that this booking has written for. The desk gave an appointment to any other patient."""
     keep_ids: tuple[str, ...] = ()
-    """What stays, whatever it is now."""
+    """Appointments to leave alone, whatever their state."""
     released_before: tuple[str, ...] = ()
-    """What we took back earlier: where it stands confirmed again, it is not the desk's doing, and goes again."""
+    """Appointments that we released earlier. If one is back and confirmed, the desk did not do that: break it."""
     released_twice: tuple[str, ...] = ()
-    """What we took back more than once: where it still stands, a person must see to it."""
+    """Appointments that we released more than once. If one is still there, a person must resolve it."""
     confirmed: bool = False
-    """It is final: break it and keep its history, rather than undo a tentative write."""
+    """The appointment is confirmed: break it and keep its history, instead of removing a tentative write."""
     cancelled: bool = False
-    """The visit will not be: break also what the desk has confirmed or moved."""
+    """The visit will not happen: also break what the desk has confirmed or moved."""
 
 
 class ReleaseResult(Value):
     kept: tuple[Appointment, ...] = ()
-    """What the desk has made its own, or is not to be taken back once more, and was left as it is."""
+    """Appointments that are still there: the desk has made them theirs, or we may not release them once more."""
     taken: tuple[str, ...] = ()
-    """What stood and was taken back by us."""
+    """Ids of appointments that were there and that we released."""
     queued: bool = False
-    """The taking back is on its way to the practice's own system, which may refuse it."""
+    """The release is on its way to the office system, which may refuse it."""
 
 
 class ReleaseActivities:
@@ -49,53 +49,63 @@ class ReleaseActivities:
         self._connections = connections
 
     @activity.defn
-    async def release_hold(self, given: ReleaseInput) -> ReleaseResult:
-        """Take back all that this booking wrote, found by id and by reference, and free its claim."""
-        withdrawn = await self._take_back(given, given.appointment_id)
-        await self._connections.ledger.claims.release(given.reference)
-        return withdrawn
+    async def release_hold(self, request: ReleaseInput) -> ReleaseResult:
+        """Release all that this booking wrote, found by id and by reference, and release its claim."""
+        result = await self._release_all(request, request.appointment_id)
+        await self._connections.ledger.claims.release(request.reference)
+        return result
 
     @activity.defn
-    async def remove_leftovers(self, given: ReleaseInput) -> ReleaseResult:
-        """Take back whatever stands beside the appointment we keep: added late, or back where it was taken back."""
-        kept = (given.appointment_id,) if given.appointment_id is not None else ()
-        return await self._take_back(given.model_copy(update={"keep_ids": (*given.keep_ids, *kept)}))
+    async def remove_leftovers(self, request: ReleaseInput) -> ReleaseResult:
+        """Release all that this booking wrote except the appointment that it keeps.
 
-    async def _take_back(self, given: ReleaseInput, known: str | None = None) -> ReleaseResult:
-        site = self._connections.site(given.location)
-        found = await site.ours(given.reference, (given.start, *(slot.time.start for slot in given.slots)))
-        standing, ids = {a.id for a in found}, {a.id for a in found}
-        if known is not None and known not in standing:
-            ids.add(known)
-            standing |= {known} if await _stands(site, known) else set()
-        kept, taken = [], []
-        for appointment_id in sorted(ids.difference(given.keep_ids)):
-            if await self._take_one_back(site, given, appointment_id) is ReleaseOutcome.RELEASED:
-                taken += [appointment_id] if appointment_id in standing else []
+        Leftovers are late commits, and appointments that came back after we released them.
+        """
+        kept_id = (request.appointment_id,) if request.appointment_id is not None else ()
+        return await self._release_all(request.model_copy(update={"keep_ids": (*request.keep_ids, *kept_id)}))
+
+    async def _release_all(self, request: ReleaseInput, known_id: str | None = None) -> ReleaseResult:
+        site = self._connections.site(request.location)
+        starts = (request.start, *(slot.time.start for slot in request.slots))
+        our_appointments = await site.find_our_appointments(request.reference, starts)
+        ids = {a.id for a in our_appointments}
+        existing_ids = set(ids)
+        if known_id is not None and known_id not in ids:
+            ids.add(known_id)
+            if await _still_exists(site.system, known_id):
+                existing_ids.add(known_id)
+        kept: list[Appointment] = []
+        released_ids: list[str] = []
+        for appointment_id in sorted(ids.difference(request.keep_ids)):
+            if await self._release_one(site, request, appointment_id) is ReleaseOutcome.RELEASED:
+                if appointment_id in existing_ids:
+                    released_ids.append(appointment_id)
                 continue
             with suppress(NotFound):
                 kept.append(await site.system.get_appointment(appointment_id))
-        queued = bool(taken) and site.system.capabilities.queued_writes
-        return ReleaseResult(kept=tuple(kept), taken=tuple(taken), queued=queued)
+        queued = bool(released_ids) and site.system.capabilities.queued_writes
+        return ReleaseResult(kept=tuple(kept), taken=tuple(released_ids), queued=queued)
 
-    async def _take_one_back(self, site: Site, given: ReleaseInput, appointment_id: str) -> ReleaseOutcome:
-        taken = ReleaseOutcome.KEPT_BY_DESK
-        if appointment_id in given.released_twice:
-            return taken
-        if not given.confirmed:
-            taken = await site.system.withdraw(
-                appointment_id, given.reference, wrote=given.slots, wrote_for=given.patients
+    async def _release_one(self, site: Site, request: ReleaseInput, appointment_id: str) -> ReleaseOutcome:
+        outcome = ReleaseOutcome.KEPT_BY_DESK
+        if appointment_id in request.released_twice:
+            return outcome
+        if not request.confirmed:
+            outcome = await site.system.release(
+                appointment_id,
+                request.reference,
+                written_slots=request.slots,
+                written_patients=request.patients,
             )
-        if taken is ReleaseOutcome.KEPT_BY_DESK and (
-            given.confirmed or given.cancelled or appointment_id in given.released_before
-        ):
-            taken = await site.system.cancel(appointment_id, given.reference, "Cancelled online")
-        return taken
+        may_cancel = request.confirmed or request.cancelled or appointment_id in request.released_before
+        if outcome is ReleaseOutcome.KEPT_BY_DESK and may_cancel:
+            outcome = await site.system.cancel(appointment_id, request.reference, "Cancelled online")
+        return outcome
 
 
-async def _stands(site: Site, appointment_id: str) -> bool:
-    """What somebody has deleted or broken was not taken back by us."""
+async def _still_exists(calendar: CalendarReader, appointment_id: str) -> bool:
+    """Whether the appointment is there to release. One that somebody deleted or broke was not released by us."""
     try:
-        return (await site.system.get_appointment(appointment_id)).status.occupies_time
+        return (await calendar.get_appointment(appointment_id)).status.occupies_time
     except NotFound:
         return False

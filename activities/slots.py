@@ -1,12 +1,12 @@
-"""Whether the slot is really free: our claim on it first, then the practice system's live calendar."""
+"""Checks whether a slot is really free: our claim on it first, then the practice system's live calendar."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from activities.connections import Connections, Site, utc_now
+from activities.connections import Connections, Site
 from adapters.ledger import Claim, Grant, SlotClaimed, TooManyClaims
 from domain.base import Value
 from domain.calendar import Calendar
@@ -17,8 +17,8 @@ from domain.rules import ServiceRule
 from domain.schedule import Facts, alternatives, candidate_slots, conflicts
 from domain.slot import Cause, Conflict, Slot
 
-ALTERNATIVES = 3
-ALTERNATIVES_WITHIN = timedelta(days=7)
+MAX_ALTERNATIVES = 3
+ALTERNATIVES_HORIZON = timedelta(days=7)
 
 
 class SlotRequest(Value):
@@ -27,148 +27,156 @@ class SlotRequest(Value):
     service: str
     start: AwareDatetime
     provider: str | None = None
-    """Practice-system id, or ``None`` for anybody."""
+    """Practice-system id, or ``None`` for any provider."""
     operatory: str | None = None
     contact: str | None = None
-    """Phone or email by which open claims are bounded."""
+    """Phone or email, by which the number of live claims is limited."""
     claim_expires_at: AwareDatetime
     asked_at: AwareDatetime | None = None
-    """When the patient asked: whether that was in time is judged then, however late we are."""
+    """When the patient asked. The notice period is judged at this instant, however late we are."""
     staff_override: bool = False
-    """A person of the practice wants it so."""
+    """Staff want this slot although the rules are against it."""
 
 
 class SlotCheck(Value):
     slot: Slot | None = None
-    """Claimed and free; ``None``: not to be had, for the causes given."""
+    """The slot, claimed and free. ``None``: it is not available, for the reasons in ``conflicts``."""
     conflicts: tuple[Conflict, ...] = ()
     alternatives: tuple[Slot, ...] = ()
     too_many_open: bool = False
-    """This contact already has as many open requests as one may."""
+    """This contact already has the maximum number of open requests."""
 
 
 class SlotActivities:
-    def __init__(self, connections: Connections, hashed: KeyedHash) -> None:
+    def __init__(self, connections: Connections, keyed_hash: KeyedHash) -> None:
         self._connections = connections
-        self._hashed = hashed
+        self._keyed_hash = keyed_hash
 
     @activity.defn
-    async def recheck_slot(self, wanted: SlotRequest) -> SlotCheck:
-        """Claim, then read the live day and ask the conflict engine; with "any provider" try each in turn.
+    async def recheck_slot(self, request: SlotRequest) -> SlotCheck:
+        """Claim the slot, then read the live day and check it for conflicts. With any provider, try each in turn.
 
-        The reading that says "free" is always younger than the claim it is read under, so of two bookings
-        that want the same chair at most one can be told so. Only closed time may have been read some minutes
-        ago: it seldom changes, and the look after the write reads it anew.
+        The reading that says "free" is always newer than the claim under which it is read, so of two bookings that
+        want the same time at most one is told that it is free. Only closed time may have been read some minutes ago:
+        it rarely changes, and the read-back after the write reads it again.
         """
-        site = self._connections.site(wanted.location)
-        rule = self._connections.practice.rule(wanted.location, wanted.service)
-        options, against = _by_the_rules(
-            candidate_slots(wanted.start, rule, wanted.provider, wanted.operatory), rule, wanted
+        site = self._connections.site(request.location)
+        rule = self._connections.practice.rule(request.location, request.service)
+        options, conflicts_by_option = _filter_by_rules(
+            candidate_slots(request.start, rule, request.provider, request.operatory), rule, request, site.clock.now()
         )
         while options:
             slot = options.pop(0)
             try:
-                grant = await self._claim(site, wanted, slot)
+                grant = await self._acquire_claim(site, request, slot)
             except SlotClaimed:
-                against.append((Conflict(cause=Cause.CLAIM, time=slot.time),))
+                conflicts_by_option.append((Conflict(cause=Cause.CLAIM, time=slot.time),))
                 continue
             except TooManyClaims:
                 return SlotCheck(too_many_open=True)
-            facts = await self._facts(site, rule, slot, grant, wanted)
-            judged = [(o, conflicts(o, facts, ignoring_reference=wanted.reference)) for o in (slot, *options)]
-            if not judged[0][1]:
+            # The claim must come before this reading: see above.
+            facts = await self._slot_facts(site, rule, slot, grant, request)
+            checked = [(o, conflicts(o, facts, ignoring_reference=request.reference)) for o in (slot, *options)]
+            if not checked[0][1]:
                 return SlotCheck(slot=slot)
-            against += [problems for _, problems in judged if problems]
-            options = [option for option, problems in judged if not problems]
-        await self._connections.ledger.claims.release(wanted.reference)
+            conflicts_by_option += [option_conflicts for _, option_conflicts in checked if option_conflicts]
+            options = [option for option, option_conflicts in checked if not option_conflicts]
+        await self._connections.ledger.claims.release(request.reference)
         return SlotCheck(
-            conflicts=min(against, key=_is_by_rule), alternatives=await self._alternatives(site, rule, wanted)
+            conflicts=min(conflicts_by_option, key=_has_rule_conflict),
+            alternatives=await self._alternatives(site, rule, request, MAX_ALTERNATIVES),
         )
 
     @activity.defn
-    async def find_alternatives(self, wanted: SlotRequest) -> SlotCheck:
-        """Other times, where this one can't be had for a reason that the calendar does not show."""
-        site = self._connections.site(wanted.location)
-        rule = self._connections.practice.rule(wanted.location, wanted.service)
-        found = await self._alternatives(site, rule, wanted, besides=1)
-        others = tuple(slot for slot in found if slot.time.start != wanted.start)
-        return SlotCheck(alternatives=others[:ALTERNATIVES])
+    async def find_alternatives(self, request: SlotRequest) -> SlotCheck:
+        """Find alternatives, where this slot is not available for a reason that the calendar does not show."""
+        site = self._connections.site(request.location)
+        rule = self._connections.practice.rule(request.location, request.service)
+        slots = await self._alternatives(site, rule, request, MAX_ALTERNATIVES + 1)
+        other_slots = tuple(slot for slot in slots if slot.time.start != request.start)
+        return SlotCheck(alternatives=other_slots[:MAX_ALTERNATIVES])
 
     @activity.defn
     async def release_claim(self, reference: str) -> None:
         await self._connections.ledger.claims.release(reference)
 
-    async def _claim(self, site: Site, wanted: SlotRequest, slot: Slot) -> Grant:
-        now = utc_now()
+    async def _acquire_claim(self, site: Site, request: SlotRequest, slot: Slot) -> Grant:
+        now = site.clock.now()
         claim = Claim(
-            reference=wanted.reference,
+            reference=request.reference,
             connection=site.location.connection,
             location=site.location.id,
-            service=wanted.service,
+            service=request.service,
             local_day=site.day_of(slot.time.start),
             slot=slot,
-            expires_at=wanted.claim_expires_at,
-            contact=self._hashed("contact", contact_key(wanted.contact)) if wanted.contact else None,
+            expires_at=request.claim_expires_at,
+            contact=self._keyed_hash("contact", contact_key(request.contact)) if request.contact else None,
         )
-        return await self._connections.ledger.claims.take(claim, now)
+        return await self._connections.ledger.claims.acquire(claim, now)
 
-    async def _facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, wanted: SlotRequest) -> Facts:
+    async def _slot_facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, request: SlotRequest) -> Facts:
         day = site.day_of(slot.time.start)
         return Facts(
             rule=rule,
-            calendar=await site.live_day(slot.time.start, rule, recent_blocks=True),
+            calendar=await site.read_day(slot.time.start, rule, allow_stale_blocks=True),
             claims=grant.earlier,
-            now=utc_now(),
-            asked_at=wanted.asked_at,
-            staff_override=wanted.staff_override,
+            now=site.clock.now(),
+            asked_at=request.asked_at,
+            staff_override=request.staff_override,
             booked={day: grant.booked},
         )
 
-    async def _alternatives(
-        self, site: Site, rule: ServiceRule, wanted: SlotRequest, besides: int = 0
-    ) -> tuple[Slot, ...]:
-        begin = max(wanted.start, utc_now())
-        facts = await outlook(self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_WITHIN)
-        return alternatives(begin, facts, provider=wanted.provider, count=ALTERNATIVES + besides)
+    async def _alternatives(self, site: Site, rule: ServiceRule, request: SlotRequest, count: int) -> tuple[Slot, ...]:
+        begin = max(request.start, site.clock.now())
+        facts = await openings_facts(
+            self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_HORIZON
+        )
+        return alternatives(begin, facts, provider=request.provider, count=count)
 
 
-def _by_the_rules(
-    options: Sequence[Slot], rule: ServiceRule, wanted: SlotRequest
+def _filter_by_rules(
+    options: Sequence[Slot], rule: ServiceRule, request: SlotRequest, now: datetime
 ) -> tuple[list[Slot], list[tuple[Conflict, ...]]]:
-    """Which of them the rules allow, and what they say against the rest, before anything is claimed or read."""
+    """The options that the rules allow, and the conflicts of each of the others.
+
+    Needs no claim and no calendar, so it runs before anything is claimed or read. Windows are left for later.
+    """
     if not options:
         return [], [(Conflict(cause=Cause.RULE),)]
-    nothing_known = Facts(
+    rules_only = Facts(
         rule=rule,
         calendar=Calendar(span=options[0].time),
-        now=utc_now(),
-        asked_at=wanted.asked_at,
-        staff_override=wanted.staff_override,
+        now=now,
+        asked_at=request.asked_at,
+        staff_override=request.staff_override,
     )
-    found = [conflicts(slot, nothing_known) for slot in options]
-    against = [tuple(c for c in these if c.cause is not Cause.WINDOW) for these in found]
-    allowed = [slot for slot, problems in zip(options, against, strict=True) if not problems]
-    return allowed, [problems for problems in against if problems]
+    conflicts_by_option = [
+        tuple(conflict for conflict in conflicts(slot, rules_only) if conflict.cause is not Cause.WINDOW)
+        for slot in options
+    ]
+    pairs = zip(options, conflicts_by_option, strict=True)
+    allowed = [slot for slot, option_conflicts in pairs if not option_conflicts]
+    return allowed, [option_conflicts for option_conflicts in conflicts_by_option if option_conflicts]
 
 
-def _is_by_rule(problems: tuple[Conflict, ...]) -> bool:
-    """A time that one provider or chair could have had was lost, whatever the rules say of the others."""
-    return any(conflict.cause.is_rule for conflict in problems)
+def _has_rule_conflict(option_conflicts: tuple[Conflict, ...]) -> bool:
+    """Sorts first the options that the rules allow: if one of those was lost, the rules are not the reason."""
+    return any(conflict.cause.is_rule for conflict in option_conflicts)
 
 
-async def outlook(
-    connections: Connections, site: Site, rule: ServiceRule, begin: AwareDatetime, end: AwareDatetime
+async def openings_facts(
+    connections: Connections, site: Site, rule: ServiceRule, begin: datetime, end: datetime
 ) -> Facts:
-    """The facts from which openings are offered between two instants, read now."""
-    now = utc_now()
-    stretch = Interval(start=max(begin, now - timedelta(days=1)), end=max(end, now))
-    claims: Sequence[Slot] = await connections.ledger.claims.live(site.location.connection, stretch, now)
-    booked: dict[date, int] = await connections.ledger.claims.booked(
-        site.location.id, rule.service, site.day_of(stretch.start), site.day_of(stretch.end), now
+    """Read the facts from which openings between two instants are computed."""
+    now = site.clock.now()
+    span = Interval(start=max(begin, now - timedelta(days=1)), end=max(end, now))
+    claims: Sequence[Slot] = await connections.ledger.claims.find_live(site.location.connection, span, now)
+    booked: dict[date, int] = await connections.ledger.claims.count_booked(
+        site.location.id, rule.service, site.day_of(span.start), site.day_of(span.end), now
     )
     return Facts(
         rule=rule,
-        calendar=await site.live(stretch, rule),
+        calendar=await site.read_calendar(span, rule),
         claims=tuple(claims),
         now=now,
         booked=booked,

@@ -1,1 +1,1 @@
-"""Everything that touches the outside: practice systems, messaging, the ledger."""
+"""Code that speaks to systems outside: practice systems, messaging providers, the ledger's database."""

@@ -1,29 +1,31 @@
-"""What can go wrong beyond our walls.
+"""What can go wrong in calls to systems outside.
 
 OutsideError
-├── Refused           the other side understood and said no; asking again changes nothing
-│   ├── NotFound      what the call names is not there (any more)
-│   ├── SlotTaken     the practice system sees something in the way; another time may be free
+├── Refused           the other side understood and said no; repeating the call changes nothing
+│   ├── NotFound      what the call names does not exist (any more)
+│   ├── SlotTaken     the practice system sees something in the slot; another time may be free
 │   ├── Undeliverable this address cannot be reached on this channel (messages only)
 │   └── Misconfigured our account, credentials or sender are not set up (messages and practice systems)
 │       └── NotAuthorized
 ├── RateLimited       not processed; may be repeated after ``retry_after``
-├── Unavailable       certainly not processed; may be repeated, where it says so after ``retry_after``
-│   ├── OfficeOffline     the partner answers, but the practice's own system is off: to be repeated when it is back
-│   └── Unreadable    a row lacks what every such row has: guessing at it could double-book
-└── OutcomeUnknown    may or may not have been processed: never repeat before looking
+├── Unavailable       certainly not processed; may be repeated, after ``retry_after`` if that is set
+│   ├── OfficeOffline the partner answers, but the office system is offline; repeat when it is back online
+│   └── Unreadable    a row lacks a required field; guessing its value could double-book
+└── OutcomeUnknown    may or may not have been processed; read before you repeat it
 
-Messages of these errors name calls, statuses and codes, never a person or a request body.
+The texts of these errors name calls, statuses and codes, never a person or a request body.
 """
 
 from datetime import timedelta
 
 
 class OutsideError(Exception):
-    """Base of all of them."""
+    """Base class of every error from a system outside."""
 
 
 class Refused(OutsideError):
+    """The other side understood the call and said no."""
+
     def __init__(self, reason: str, *, code: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -31,33 +33,35 @@ class Refused(OutsideError):
 
 
 class NotFound(Refused):
-    """The thing named by the call does not exist (any more)."""
+    """What the call names does not exist (any more)."""
 
 
 class SlotTaken(Refused):
-    """The practice system will not write there: something of its own is in the way."""
+    """The practice system refuses the slot because of something in its own calendar."""
 
 
 class Undeliverable(Refused):
-    """This address cannot be reached on this channel; another channel or a person must."""
+    """This address cannot be reached on this channel. Use another channel, or a person."""
 
 
 class Misconfigured(Refused):
-    """Our own account or settings are wrong; every call will fail until somebody changes them."""
+    """Our account or settings are wrong. Every call fails until somebody changes them."""
 
 
 class NotAuthorized(Misconfigured):
-    """Credentials refused, or the practice has not enabled us."""
+    """Our credentials were refused, or the practice has not enabled us."""
 
 
 class RateLimited(OutsideError):
+    """The call was not processed because we made too many."""
+
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
 
 class Unavailable(OutsideError):
-    """The call did not reach the other side, or it certainly did nothing."""
+    """The call did not reach the other side, or it certainly changed nothing there."""
 
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
@@ -65,24 +69,24 @@ class Unavailable(OutsideError):
 
 
 class OfficeOffline(Unavailable):
-    """The practice's own system takes nothing in now."""
+    """The office system is offline and takes in nothing now."""
 
 
 class Unreadable(Unavailable):
-    """Asked for again the row says the same, until somebody mends it there."""
+    """A row has a required field that we cannot read. Reading it again gives the same until somebody fixes the row."""
 
     def __init__(self, field: str, reference: str | None = None) -> None:
-        """``reference``: our marker, where the row carries it all the same."""
+        """``reference``: our marker, if the row carries it."""
         super().__init__(f"a row with an unreadable {field}")
         self.field = field
         self.reference = reference
 
 
 class OutcomeUnknown(OutsideError):
-    """The answer was lost: the write may have been committed."""
+    """The answer was lost: the other side may have carried out the write."""
 
 
-REFUSALS = frozenset(
+REFUSAL_TYPES = frozenset(
     kind.__name__ for kind in (Refused, NotFound, SlotTaken, Undeliverable, Misconfigured, NotAuthorized)
 )
-"""Names under which refusals travel through Temporal."""
+"""The ``ApplicationError.type`` of every refusal once it has passed through Temporal."""

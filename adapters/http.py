@@ -1,7 +1,7 @@
-"""How we speak HTTP: explicit timeouts, no redirects, no proxies from the environment, no URLs in logs.
+"""One HTTP client for all vendors: explicit timeouts, no redirects, no proxies from the environment, no URLs in logs.
 
-The Ascend API takes birth dates in its query string; that text goes over TLS to the practice's own system and
-nowhere else, so the loggers of the libraries, which might write URLs, are silenced.
+The Ascend API takes birth dates in its query string. That text goes over TLS to the practice's own system and nowhere
+else. The HTTP libraries might log URLs, so ``http_engine`` silences their loggers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 
 from adapters.errors import OutcomeUnknown, Unavailable
-from adapters.http_engine import Engine
+from adapters.http_engine import AiohttpTransport
 
-Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
+QueryParams = Mapping[str, str] | Sequence[tuple[str, str]]
 
-LONGEST_REST = timedelta(hours=1)
-"""Whatever the other side asks for: what is broken there may be whole again by then."""
+MAX_RETRY_AFTER = timedelta(hours=1)
+"""Upper limit for any wait that a server asks for. A fault there may be fixed sooner than it announced."""
 
 
 class NotSent(Exception):
@@ -26,18 +26,19 @@ class NotSent(Exception):
 
 
 class NoAnswer(Exception):
-    """The request may have reached the other side; no whole answer came back."""
+    """The request may have reached the other side, but no complete response came back."""
 
 
 class HttpClient:
-    """Calls to one server over connections that are kept."""
+    """Calls to one server over kept-alive connections."""
 
     def __init__(self, base_url: str, connect_timeout: float, read_timeout: float) -> None:
+        """Timeouts in seconds. ``read_timeout`` is the longest silence on the socket, not the whole call."""
         self.base_url = base_url.rstrip("/")
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
-            transport=Engine(),
+            transport=AiohttpTransport(),
             trust_env=False,
             follow_redirects=False,
         )
@@ -47,26 +48,27 @@ class HttpClient:
         method: str,
         path: str,
         *,
-        params: Pairs = (),
+        params: QueryParams = (),
         content: Any = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        until: datetime | None = None,
+        send_before: datetime | None = None,
     ) -> httpx.Response:
-        """``content`` is sent as JSON, ``form`` as a web form. Raises NotSent and NoAnswer, which name no address.
+        """Make one call, once. ``content`` is sent as JSON, ``form`` as a web form.
 
-        ``until``: no byte of it may leave after that.
+        ``send_before``: no byte of the request leaves after this instant; then it is NotSent.
+        Raises NotSent and NoAnswer. Neither names a URL.
         """
-        asked = httpx.QueryParams(params if isinstance(params, Mapping) else list(params))
+        query = httpx.QueryParams(params if isinstance(params, Mapping) else list(params))
         try:
             return await self._http.request(
                 method,
                 path,
-                params=asked or None,
+                params=query or None,
                 json=content,
                 data=form,
                 headers=headers,
-                extensions={"until": until},
+                extensions={"send_before": send_before},
             )
         except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
             raise NotSent(type(failure).__name__) from None
@@ -78,35 +80,35 @@ class HttpClient:
 
 
 @contextmanager
-def calling(name: str) -> Iterator[None]:
-    """A call that came to no answer is Unavailable, or OutcomeUnknown where it may have been heard."""
+def translated_failures(call_name: str) -> Iterator[None]:
+    """Raise NotSent as Unavailable, and NoAnswer as OutcomeUnknown. ``call_name`` goes into their texts."""
     try:
         yield
     except NotSent as failure:
-        raise Unavailable(f"{name}: not sent: {failure}") from None
+        raise Unavailable(f"{call_name}: not sent: {failure}") from None
     except NoAnswer as failure:
-        raise OutcomeUnknown(f"{name}: {failure}") from None
+        raise OutcomeUnknown(f"{call_name}: {failure}") from None
 
 
-def retry_after(answer: httpx.Response) -> timedelta | None:
-    """The ``Retry-After`` header, in seconds or as an HTTP date."""
-    value = answer.headers.get("retry-after", "")
+def retry_after(response: httpx.Response) -> timedelta | None:
+    """The ``Retry-After`` header, which holds seconds or an HTTP date. At most MAX_RETRY_AFTER."""
+    value = response.headers.get("retry-after", "")
     if value.isdecimal():
-        return min(timedelta(seconds=int(value[:9])), LONGEST_REST)
+        return min(timedelta(seconds=int(value[:9])), MAX_RETRY_AFTER)
     try:
-        return min(max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0)), LONGEST_REST)
+        return min(max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0)), MAX_RETRY_AFTER)
     except (TypeError, ValueError):
         return None
 
 
-def rest_until(epoch: str) -> timedelta | None:
-    """From a header that says when calls are welcome again, in seconds since 1970."""
+def delay_until_epoch(epoch: str) -> timedelta | None:
+    """The wait until a header's timestamp, in seconds since 1970 (UTC). At most MAX_RETRY_AFTER."""
     if not epoch.isdecimal():
         return None
-    left = timedelta(seconds=int(epoch[:12]) - datetime.now(UTC).timestamp())
-    return min(max(left, timedelta(0)), LONGEST_REST)
+    delay = timedelta(seconds=int(epoch[:12]) - datetime.now(UTC).timestamp())
+    return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)
 
 
-def anonymous(path: str) -> str:
-    """A path without ids, for logs and error texts."""
+def without_ids(path: str) -> str:
+    """The path with each numeric part replaced by ``{id}``, for logs and error texts."""
     return "/".join("{id}" if part.isdecimal() else part for part in path.split("/"))

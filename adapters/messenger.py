@@ -16,15 +16,16 @@ class Channel(StrEnum):
 
 class OutgoingMessage(Value):
     key: str
-    """Opaque 128-bit key, the same at every attempt; the only thing of ours a provider may store."""
+    """Random 128-bit key, the same for every attempt. It is the only data of ours that a provider may store."""
     to: str = Field(repr=False)
+    """Email address, or phone number in E.164 format."""
     subject: str = Field(default="", repr=False)
     """Email only."""
     text: str = Field(repr=False)
     send_before: AwareDatetime
-    """No byte of it leaves after this instant: a later word may be on its way by then."""
+    """The request must leave before this instant, or not at all: a newer message may have been sent by then."""
     deliver_before: AwareDatetime | None = None
-    """After this instant the message says something stale."""
+    """After this instant the message is outdated, so the provider should not deliver it any more."""
 
 
 class Messenger(Protocol):
@@ -32,11 +33,11 @@ class Messenger(Protocol):
     def channel(self) -> Channel: ...
 
     async def send(self, message: OutgoingMessage) -> str:
-        """Hand it over once; returns the provider's id. Raises the errors of ``adapters.errors``."""
+        """Send the message once and return the provider's id. Raises the errors of ``adapters.errors``."""
         ...
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
-        """The provider's ids of what it sent since then and may be this; none where it can't tell."""
+        """Provider ids of messages sent since then that may be this one. Empty if the provider cannot tell."""
         ...
 
     async def check(self) -> list[str]:

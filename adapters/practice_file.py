@@ -1,4 +1,4 @@
-"""The practice file on disk."""
+"""Reads the practice file from disk."""
 
 import tomllib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from domain.practice import InvalidPractice, Practice, parse_practice
 
 
 class PracticeFileError(ValueError):
-    """The file can't be used; every problem at once, each with file, path and what is allowed."""
+    """The practice file cannot be used. Lists all problems, each with file, path and allowed values."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -16,14 +16,14 @@ class PracticeFileError(ValueError):
 
 
 def read_practice(path: Path) -> Practice:
-    """The practice described by a TOML file. Raises PracticeFileError."""
+    """Read the practice from a TOML file. Raises PracticeFileError."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as wrong:
-        raise PracticeFileError([f"{path}: {wrong.strerror}; set PRACTICE_FILE"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise PracticeFileError([f"{path}: not valid TOML: {wrong}"]) from None
+    except OSError as error:
+        raise PracticeFileError([f"{path}: {error.strerror}; set PRACTICE_FILE"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PracticeFileError([f"{path}: not valid TOML: {error}"]) from None
     try:
         return parse_practice(content)
-    except InvalidPractice as wrong:
-        raise PracticeFileError([f"{path}: {problem}" for problem in wrong.problems]) from None
+    except InvalidPractice as error:
+        raise PracticeFileError([f"{path}: {problem}" for problem in error.problems]) from None

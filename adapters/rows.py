@@ -1,4 +1,4 @@
-"""What the rows of every practice system have in common."""
+"""Helpers to read the rows that practice systems return."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -7,36 +7,41 @@ from typing import Any
 from adapters.errors import Refused, Unreadable
 from domain.calendar import Appointment, Block
 from domain.interval import Interval
+from domain.ownership import Owner, owner_for_change
 
 
-def when(row: Mapping[str, Any], field: str) -> datetime:
-    """An instant; one without an offset is in UTC. Raises Unreadable."""
+def parse_instant(row: Mapping[str, Any], field: str) -> datetime:
+    """The instant in a row's field; UTC when it has no offset. Raises Unreadable."""
     try:
-        found = datetime.fromisoformat(str(row.get(field)))
+        instant = datetime.fromisoformat(str(row.get(field)))
     except ValueError:
         raise Unreadable(field) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def date_or_none(text: Any) -> date | None:
-    """The day with which a date or an instant begins."""
+def parse_date(text: Any) -> date | None:
+    """The date at the start of a date or timestamp; ``None`` when there is none."""
     try:
         return date.fromisoformat(str(text)[:10])
     except ValueError:
         return None
 
 
-def closed(time: Interval, operatory: str | None, provider: str | None) -> Iterator[Block]:
-    """A chair that is closed is closed to everybody, and a provider who is away is away from every chair."""
+def blocks_for_closure(time: Interval, operatory: str | None, provider: str | None) -> Iterator[Block]:
+    """The blocks that one closure means.
+
+    A closed operatory is closed to every provider, and an absent provider is absent from every operatory.
+    """
     if operatory is not None:
         yield Block(time=time, operatory=operatory)
     if provider is not None or operatory is None:
         yield Block(time=time, provider=provider)
 
 
-def check_ours(seen: Appointment, reference: str) -> None:
-    """Raises Refused where an appointment is no longer ours, or broken."""
-    if seen.reference != reference:
+def check_still_ours(appointment: Appointment, reference: str) -> None:
+    """Raises Refused if the appointment no longer carries our reference, or was broken."""
+    owner = owner_for_change(appointment, reference)
+    if owner is Owner.DESK:
         raise Refused("the appointment no longer carries our reference", code="reference_gone")
-    if not seen.status.occupies_time:
+    if owner is Owner.NOBODY:
         raise Refused("the appointment was broken", code="broken")

@@ -1,4 +1,4 @@
-"""What seldom changes, read again once it is old."""
+"""A cache for data that rarely changes."""
 
 import asyncio
 import time
@@ -13,30 +13,34 @@ from adapters.errors import OutsideError
 
 log = structlog.get_logger(__name__)
 
-TRIED_AGAIN_AFTER = timedelta(seconds=30)
+RETRY_FAILED_READ_AFTER = timedelta(seconds=30)
 
 
 class StaleOkCache:
-    """Answers by key, one reader a key. What can't be read again stands as it was, until it can."""
+    """Keeps values by key for a time to live. A value that cannot be refreshed stays in use until it can.
 
-    def __init__(self, lasts: timedelta) -> None:
-        self._lasts = lasts
-        self._found: dict[str, tuple[float, Any]] = {}
-        """Until when it is good, and what it is."""
-        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    Only one caller at a time reads a key.
+    """
+
+    def __init__(self, ttl: timedelta) -> None:
+        self._ttl = ttl
+        self._entries: dict[str, tuple[float, Any]] = {}
+        """By key: when the value expires, on the monotonic clock, and the value."""
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, key: str, read: Callable[[], Awaitable[Any]]) -> Any:
-        async with self._reading[key]:
-            good_until, value = self._found.get(key, (0.0, None))
-            if key in self._found and time.monotonic() <= good_until:
+        """The value of ``key``. Raises what ``read`` raises if the key was never read before."""
+        async with self._locks[key]:
+            expires_at, value = self._entries.get(key, (0.0, None))
+            if key in self._entries and time.monotonic() <= expires_at:
                 return value
-            lasts = self._lasts
+            ttl = self._ttl
             try:
                 value = await read()
             except OutsideError as failure:
-                if key not in self._found:
+                if key not in self._entries:
                     raise
-                log.warning("kept what could not be read again", what=key, error=type(failure).__name__)
-                lasts = min(lasts, TRIED_AGAIN_AFTER)
-            self._found[key] = (time.monotonic() + lasts.total_seconds(), value)
+                log.warning("stale_value_kept", key=key, error=type(failure).__name__)
+                ttl = min(ttl, RETRY_FAILED_READ_AFTER)
+            self._entries[key] = (time.monotonic() + ttl.total_seconds(), value)
             return value

@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from activities.connections import Connections, utc_now
-from activities.slots import outlook
+from activities.connections import Connections
+from activities.slots import openings_facts
 from domain.local_time import local_day
 from domain.practice import Practice
 from domain.schedule import openings
@@ -23,8 +23,8 @@ async def find_openings(
     async with connections(settings, practice) as (systems, ledger):
         parts = Connections(practice=practice, systems=systems, ledger=ledger)
         site = parts.site(location)
-        begin = first or site.day_of(utc_now())
-        facts = await outlook(
+        begin = first or site.today()
+        facts = await openings_facts(
             parts,
             site,
             rule,

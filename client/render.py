@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adapters.nexhealth.subscriptions import Subscribed
+from adapters.nexhealth.subscriptions import SubscriptionResult
 from client.bookings import Found
 from client.check import Finding
 from domain.booking import BookingView, Contacts, Status
@@ -105,7 +105,7 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
             console.print(f"    {finding.remedy}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
-def subscribed(console: Console, done: Subscribed) -> None:
+def subscribed(console: Console, done: SubscriptionResult) -> None:
     console.print(f"told from now on: {', '.join(done.added)}" if done.added else "everything was told already")
     if done.secret is not None:
         console.print("set NEXHEALTH_WEBHOOK_SECRET to this, or add it while it replaces another; keep it:")

@@ -1,13 +1,13 @@
 """Having NexHealth tell us of landings and changes."""
 
-from adapters.nexhealth.subscriptions import Subscribed
+from adapters.nexhealth.subscriptions import SubscriptionResult
 from client.session import Session
 from domain.practice import UnknownName
 from runtime.build import nexhealth
 from settings import ConfigurationError
 
 
-async def subscribe(session: Session, connection: str, *, rotate: bool = False) -> Subscribed:
+async def subscribe(session: Session, connection: str, *, rotate: bool = False) -> SubscriptionResult:
     """Raises UnknownName, ConfigurationError and the errors of the adapters."""
     practice, settings = session.practice, session.settings
     through = {found.name: found for found in practice.connections if found.kind == "nexhealth"}

@@ -85,7 +85,7 @@ def nexhealth(
             page_size=connection.page_size,
             requests_per_second=connection.requests_per_second,
             longest_appointment=connection.longest_appointment,
-            office_status_for=connection.landing.check_while_offline / 4,
+            office_status_max_age=connection.landing.check_while_offline / 4,
         ),
         account,
     )

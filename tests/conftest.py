@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings for all tests."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 from tests.support.postgres import running_postgres
 from tests.support.sandbox import SandboxControl, running_sandbox
 
-ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-"""How long an example takes says how busy the machine is."""
-settings.register_profile("always the same", derandomize=True, **ANY_PACE)
-settings.register_profile("freely", max_examples=2000, **ANY_PACE)
-settings.load_profile("freely" if os.environ.get("EXPLORE") else "always the same")
+NO_TIME_LIMITS: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+"""An example's duration depends on how busy the machine is."""
+settings.register_profile("deterministic", derandomize=True, **NO_TIME_LIMITS)
+settings.register_profile("explore", max_examples=2000, **NO_TIME_LIMITS)
+settings.load_profile("explore" if os.environ.get("EXPLORE") else "deterministic")
 _exit_status = 0
 
 
@@ -27,7 +27,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox(sandbox_process: SandboxControl) -> Iterator[SandboxControl]:
-    """Fails the test that says to NexHealth, or is told by it, what the vendor's document does not allow."""
+    """A fresh sandbox. Fails the test if a call or answer violates the vendor's OpenAPI document."""
     sandbox_process.reset()
     yield sandbox_process
     assert sandbox_process.state()["nexhealth"]["violations"] == []
@@ -47,7 +47,7 @@ def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: Any) -> None:
-    """The Temporal SDK's threads may crash an orderly interpreter exit after all tests are done."""
+    """Exit at once: the Temporal SDK's threads may crash an orderly interpreter exit after all tests are done."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_exit_status)

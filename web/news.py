@@ -30,19 +30,19 @@ class NewsDesk:
         """
         self._account = account
         self._systems = systems
-        self._news = ledger.news
+        self._news = ledger.events
         self._tell = tell
         self._wake = wake
 
     async def pass_on(self, event: CalendarEvent | OfficeOnline) -> None:
         """Raises the errors of the adapters where it must come again: then nothing is remembered of it."""
-        if event.account != self._account or await self._news.is_passed_on(event.key):
+        if event.account != self._account or await self._news.was_forwarded(event.key):
             return
         if isinstance(event, OfficeOnline):
             log.info("an office is back", bookings=await self._wake(event.locations))
         else:
             await self._pass_on(event)
-        await self._news.passed_on(event.key, datetime.now(UTC))
+        await self._news.mark_forwarded(event.key, datetime.now(UTC))
 
     async def _pass_on(self, event: CalendarEvent) -> None:
         booking = await self._booking(event)
@@ -53,12 +53,12 @@ class NewsDesk:
 
     async def _booking(self, event: CalendarEvent) -> str | None:
         if event.reference is not None:
-            return await self._news.booking_with(event.reference)
-        known = await self._news.booking_of(list(self._systems), event.appointment_id)
+            return await self._news.find_booking_by_reference(event.reference)
+        known = await self._news.find_booking_by_appointment(list(self._systems), event.appointment_id)
         if known is not None or event.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED):
             return known
         reference = await self._look_up(event.appointment_id)
-        return await self._news.booking_with(reference) if reference is not None else None
+        return await self._news.find_booking_by_reference(reference) if reference is not None else None
 
     async def _look_up(self, appointment_id: str) -> str | None:
         """Our reference on an appointment of which there is news before the answer to its write was noted."""

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from adapters.errors import OutsideError
 from adapters.nexhealth import WEBHOOK_PATH
-from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
+from adapters.nexhealth.webhooks import UnreadableDelivery, has_valid_signature, parse_events
 from runtime.ops import body_of
 from web.news import NewsDesk
 
@@ -31,13 +31,13 @@ def webhooks_app(desk: NewsDesk, secrets: Sequence[str]) -> Starlette:
         if raw is None:
             return JSONResponse({"error": "too large"}, status_code=413)
         timestamp, signature = request.headers.get("timestamp", ""), request.headers.get("signature", "")
-        if not is_signed(raw, timestamp, signature, secrets):
+        if not has_valid_signature(raw, timestamp, signature, secrets):
             log.warning("a delivery without a valid signature", client=request.client.host if request.client else "")
             return JSONResponse({"error": "signature"}, status_code=401)
         try:
-            for event in events(raw):
+            for event in parse_events(raw):
                 await desk.pass_on(event)
-        except NotAnEvent:
+        except UnreadableDelivery:
             # Asking for it again changes nothing, and who refuses for two days is told nothing any more.
             log.error("a delivery of NexHealth's cannot be read: a defect of ours", bytes=len(raw))
         except OutsideError as trouble:

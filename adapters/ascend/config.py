@@ -1,4 +1,4 @@
-"""One account with Ascend."""
+"""Settings for one account with Ascend."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,15 +11,17 @@ class AscendConfig:
     client_secret: str = field(repr=False)
     organization_id: str
     connect_timeout: float = 5
+    """Seconds."""
     read_timeout: float = 15
-    """Seconds; a write that takes longer counts as unknown."""
+    """Seconds. The outcome of a write that takes longer is unknown."""
     page_size: int = 500
     requests_per_second: float = 8
+    """The vendor states no number. Its onboarding notes say 15 in the sandbox and 100 in production."""
     confirmed_status: str = "CONFIRMED"
     longest_appointment: timedelta = timedelta(hours=12)
-    """Ascend lists appointments by start: those that began so long before a span are looked at too."""
-    blocks_for: timedelta = timedelta(minutes=10)
-    """A check before a write may use blocked time read so long ago. The look after it asks what was changed since,
-    which does not show what was deleted: that stays closed for so long."""
-    reference_data_for: timedelta = timedelta(hours=1)
-    """Locations, providers, operatories and templates are read again after so long."""
+    """Ascend filters appointments by their start, so a calendar read begins this much before its span."""
+    blocks_max_age: timedelta = timedelta(minutes=10)
+    """How old blocked time may be in a check before a write. Reads after the write ask for what changed since then.
+    They do not show deleted events, so time that the desk opened again may look closed for this long."""
+    reference_data_max_age: timedelta = timedelta(hours=1)
+    """Locations, providers, operatories and templates are read again after this time."""

@@ -1,9 +1,10 @@
-"""Changes to an appointment that somebody else may be changing at the same moment.
+"""Changes to an appointment that the desk may be changing at the same moment.
 
-Ascend has no conditional write: a PUT replaces the whole row, and whatever the desk did since it was read. So the
-turns for both calls are waited for before the row is read, and a PUT that was not carried out is made anew from a
-new reading. It leaves within ``RESTS_FOR`` of when its row was asked for, or never, however long we slept in between:
-what is left is at most that, and most often only the time that the two calls themselves take.
+Ascend has no conditional write. A PUT replaces the whole row, and with it whatever the desk did since we read it. So
+``AppointmentEditor`` waits for the rate limit of both calls before it reads the row, and a PUT that was not carried
+out is computed again from a new reading. A write leaves within ``MAX_READ_AGE`` of the request for its row, or never,
+however long the process was suspended in between. What remains is a gap of at most that time; in most cases it is
+only as long as the two calls themselves.
 """
 
 from collections.abc import Callable
@@ -11,99 +12,111 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.ascend import wire
-from adapters.ascend.fresh_rows import FreshRows, Reading
+from adapters.ascend.fresh_rows import FreshRows, RowReading
 from adapters.ascend.transport import TokenRefused, Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 
 APPOINTMENTS = "/v1/appointments"
-RESTS_FOR = timedelta(seconds=5)
-"""So long after its row was asked for a write may leave; later it is Unavailable, and the row is to be read anew."""
-Wanted = Callable[[wire.Row], wire.Row | None]
-"""A full body for the row as it is now; ``None``: nothing to do. May raise to leave it alone."""
+MAX_READ_AGE = timedelta(seconds=5)
+"""A write may leave this long after its row was requested. After that it is Unavailable, and the row must be read
+again."""
+ComputeBody = Callable[[wire.Row], wire.Row | None]
+"""From the current row, computes the full body to write, or ``None`` if there is nothing to do. May raise to leave the
+row alone."""
 
 
-class Edits:
+class AppointmentEditor:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.fresh = FreshRows()
+        self.fresh_rows = FreshRows()
 
-    async def read(self, appointment_id: str, *, at_once: bool = False) -> wire.Row:
+    async def read(self, appointment_id: str, *, has_waited: bool = False) -> wire.Row:
+        """``has_waited``: the caller has waited for the rate limit."""
         path = f"{APPOINTMENTS}/{appointment_id}"
-        body = await self._transport.read(path, {"responseFields": "ALL"}, at_once=at_once)
+        body = await self._transport.read(path, {"responseFields": "ALL"}, has_waited=has_waited)
         return one_row(body, Unavailable(f"GET {APPOINTMENTS}: an answer without the row"))
 
-    async def put(self, appointment_id: str, wanted: Wanted, *, just_read: bool = False) -> wire.Row:
-        """The row as it then is. Raises NotFound only where the appointment itself is gone."""
-        try:
-            return await self._put(appointment_id, wanted, just_read)
-        except TokenRefused:
-            return await self._put(appointment_id, wanted, False)
+    async def put(self, appointment_id: str, compute_body: ComputeBody, *, just_read: bool = False) -> wire.Row:
+        """Write the computed body, and return the row as it is then.
 
-    async def delete(self, appointment_id: str, broken: Wanted) -> None:
-        """Delete what would have to be broken; where that is not allowed, break it. Raises NotFound if it is gone."""
+        ``just_read``: use the row of a calendar read if it is still fresh.
+        Raises NotFound only if the appointment itself is gone.
+        """
         try:
-            await self._delete(appointment_id, broken)
+            return await self._put(appointment_id, compute_body, just_read)
         except TokenRefused:
-            await self._delete(appointment_id, broken)
+            return await self._put(appointment_id, compute_body, False)
 
-    async def _put(self, appointment_id: str, wanted: Wanted, just_read: bool) -> wire.Row:
-        seen = await self._read_to_write(appointment_id, just_read)
-        body = wanted(seen.row)
+    async def delete(self, appointment_id: str, compute_broken: ComputeBody) -> None:
+        """Delete the appointment. If Ascend refuses that, write it as broken. Raises NotFound if it is gone.
+
+        ``compute_broken`` also decides whether there is anything to delete, and may raise to leave the row alone.
+        """
+        try:
+            await self._delete(appointment_id, compute_broken)
+        except TokenRefused:
+            await self._delete(appointment_id, compute_broken)
+
+    async def _put(self, appointment_id: str, compute_body: ComputeBody, just_read: bool) -> wire.Row:
+        reading = await self._read_to_write(appointment_id, just_read)
+        body = compute_body(reading.row)
         if body is None:
-            return seen.row
+            return reading.row
         try:
-            answer = await self._write("PUT", appointment_id, seen, body)
-            return {**body, **written_row(answer), "id": appointment_id}
+            response_body = await self._write("PUT", appointment_id, reading, body)
+            return {**body, **written_row(response_body), "id": appointment_id}
         except NotFound:
+            # Ascend answers 404 for a missing appointment and for a missing record that the body names.
             await self.read(appointment_id)
-            raise Refused("PUT: something that the appointment refers to is not there", code="bad_reference") from None
+            raise Refused("PUT: a record that the appointment names does not exist", code="bad_reference") from None
         except OutcomeUnknown:
             row = await self.read(appointment_id)
-            if wanted(row) is None:
+            if compute_body(row) is None:
                 return row
             raise
 
-    async def _delete(self, appointment_id: str, broken: Wanted) -> None:
-        seen = await self._read_to_write(appointment_id, False)
-        if broken(seen.row) is None:
+    async def _delete(self, appointment_id: str, compute_broken: ComputeBody) -> None:
+        reading = await self._read_to_write(appointment_id, False)
+        if compute_broken(reading.row) is None:
             return
         try:
-            await self._write("DELETE", appointment_id, seen)
+            await self._write("DELETE", appointment_id, reading)
         except (NotFound, TokenRefused):
             raise
         except Refused:
-            await self._put(appointment_id, broken, False)
+            await self._put(appointment_id, compute_broken, False)
         except OutcomeUnknown:
             await self.read(appointment_id)
             raise
 
-    async def _read_to_write(self, appointment_id: str, just_read: bool) -> Reading:
-        """The row, read no longer ago than it takes, with the turn for the write that is to follow."""
-        await self._transport.turn()
-        seen = self.fresh.take(appointment_id) if just_read else None
-        if seen is None:
-            await self._transport.turn()
-            asked = datetime.now(UTC)
-            seen = Reading(asked, await self.read(appointment_id, at_once=True))
-        return seen
+    async def _read_to_write(self, appointment_id: str, just_read: bool) -> RowReading:
+        """The row, read after every wait is over: the rate limit then allows the write that follows, too."""
+        await self._transport.wait_for_capacity()
+        reading = self.fresh_rows.pop(appointment_id) if just_read else None
+        if reading is None:
+            await self._transport.wait_for_capacity()
+            requested_at = datetime.now(UTC)
+            reading = RowReading(requested_at, await self.read(appointment_id, has_waited=True))
+        return reading
 
-    async def _write(self, method: str, appointment_id: str, rests_on: Reading, body: wire.Row | None = None) -> Any:
+    async def _write(self, method: str, appointment_id: str, reading: RowReading, body: wire.Row | None = None) -> Any:
         async def permit() -> datetime:
-            return rests_on.asked + RESTS_FOR
+            return reading.requested_at + MAX_READ_AGE
 
         return await self._transport.write(
-            method, f"{APPOINTMENTS}/{appointment_id}", body, at_once=True, permit=permit
+            method, f"{APPOINTMENTS}/{appointment_id}", body, has_waited=True, permit=permit
         )
 
 
 def written_row(body: Any) -> wire.Row:
-    """The row in the answer to a write; without one with an id, nothing is proven."""
+    """The row in the response to a write. Raises OutcomeUnknown if there is none with an id: nothing is proven."""
     return one_row(body, OutcomeUnknown("an answer without the row that was written"))
 
 
-def one_row(body: Any, otherwise: Exception) -> wire.Row:
+def one_row(body: Any, error: Exception) -> wire.Row:
+    """The one row of a response. Raises ``error`` if there is none with an id."""
     data = body.get("data") if isinstance(body, dict) else None
     row = data[0] if isinstance(data, list) and len(data) == 1 else data
     if not isinstance(row, dict) or row.get("id") in (None, ""):
-        raise otherwise
+        raise error
     return row

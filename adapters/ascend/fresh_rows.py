@@ -1,34 +1,35 @@
-"""Rows read a moment ago, so that they need not be read again to be written back."""
+"""Rows that a calendar read has just shown, so that a write need not read them again."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from adapters.ascend import wire
 
-FRESH = timedelta(seconds=0.5)
-"""Since the page that shows it was asked for. Between any reading and the PUT that follows it the desk may edit,
-unseen; this is little more than between a GET of the one row and its PUT."""
+MAX_ROW_AGE = timedelta(seconds=0.5)
+"""Measured from the request for the page that shows the row. The desk may edit the row between any read and the PUT
+that follows. This time is little more than what lies between a GET of the one row and its PUT."""
 
 
-class Reading(NamedTuple):
-    asked: datetime
+class RowReading(NamedTuple):
+    requested_at: datetime
+    """When the request that returned the row was made, in UTC."""
     row: wire.Row
 
 
 class FreshRows:
     def __init__(self) -> None:
-        self._rows: dict[str, Reading] = {}
+        self._readings: dict[str, RowReading] = {}
 
-    def keep(self, rows: list[wire.Row], asked: datetime) -> None:
-        """Rows that have just arrived, asked for at this time."""
-        self._rows = {row_id: kept for row_id, kept in self._rows.items() if _is_fresh(kept)}
-        self._rows |= {str(row["id"]): Reading(asked, row) for row in rows}
+    def store(self, rows: list[wire.Row], requested_at: datetime) -> None:
+        """Remember rows that have just arrived, and forget those that are no longer fresh."""
+        self._readings = {row_id: reading for row_id, reading in self._readings.items() if _is_fresh(reading)}
+        self._readings |= {str(row["id"]): RowReading(requested_at, row) for row in rows}
 
-    def take(self, row_id: str) -> Reading | None:
-        """The row, once, where it is fresh."""
-        kept = self._rows.pop(row_id, None)
-        return kept if kept is not None and _is_fresh(kept) else None
+    def pop(self, row_id: str) -> RowReading | None:
+        """The row if it is still fresh. Each reading is given out once."""
+        reading = self._readings.pop(row_id, None)
+        return reading if reading is not None and _is_fresh(reading) else None
 
 
-def _is_fresh(kept: Reading) -> bool:
-    return kept.asked <= datetime.now(UTC) < kept.asked + FRESH
+def _is_fresh(reading: RowReading) -> bool:
+    return reading.requested_at <= datetime.now(UTC) < reading.requested_at + MAX_ROW_AGE

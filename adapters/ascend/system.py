@@ -4,33 +4,29 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import cast
-from zoneinfo import ZoneInfo
 
 from adapters.ascend import recurrence, wire
+from adapters.ascend.blocked_time import BlockedTime
 from adapters.ascend.config import AscendConfig
-from adapters.ascend.edits import APPOINTMENTS, Edits, Wanted, one_row, written_row
-from adapters.ascend.events import Events
-from adapters.ascend.listing import ALL, Listing, instant_text, where
+from adapters.ascend.edits import APPOINTMENTS, AppointmentEditor, ComputeBody, one_row, written_row
+from adapters.ascend.paging import ALL_FIELDS, CollectionReader, filter_text, instant_text
+from adapters.ascend.reference_data import ReferenceReader
 from adapters.ascend.transport import Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, SlotTaken, Unavailable
 from adapters.practice_system import (
     Capabilities,
     Hold,
-    KnownLocation,
-    KnownOperatory,
-    KnownProvider,
     NewChart,
     PatientQuery,
-    Permit,
     ReferenceData,
     ReleaseOutcome,
+    SendPermit,
 )
-from adapters.rows import check_ours
+from adapters.rows import check_still_ours
 from adapters.shared_reads import SharedReads
-from adapters.ttl_cache import StaleOkCache
-from domain.calendar import Appointment, Block, Calendar
+from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
 from domain.interval import Interval
+from domain.ownership import Owner, has_other_patient, owner_for_cancel, owner_for_release
 from domain.patient import Chart
 from domain.schedule import calendar_conflicts
 from domain.slot import Slot
@@ -40,15 +36,13 @@ PATIENT_FIELDS = (
     *("firstName", "lastName", "preferredName", "nameSuffix", "dateOfBirth", "emailAddress", "phones"),
     *("patientStatus", "preferredLocation", "duplicateOfPatient"),
 )
-REFERENCE_WITHIN = timedelta(hours=36)
-"""Our own appointment is looked for so far around the time it was written for."""
-PROVIDER_FIELDS = ("firstName", "lastName", "active")
-"""Not all: a provider carries every insurance carrier there is."""
-MERGED_AT_MOST = 5
-"""How often a chart may have been merged into another that was merged in turn."""
+REFERENCE_SEARCH_RADIUS = timedelta(hours=36)
+"""We look for our own appointment this far before and after the time for which it was written."""
+MAX_CHART_MERGES = 5
+"""How many merges we follow from a duplicate chart to the chart that is in use."""
 
 
-class _Theirs(Exception):
+class _OwnedByDesk(Exception):
     """The desk has made the appointment its own."""
 
 
@@ -56,11 +50,11 @@ class AscendSystem:
     def __init__(self, config: AscendConfig) -> None:
         self._config = config
         self._transport = Transport(config)
-        self._listing = Listing(self._transport, config.page_size)
-        self._edits = Edits(self._transport)
-        self._events = Events(self._listing, config.blocks_for)
-        self._kept = StaleOkCache(config.reference_data_for)
-        self._days: SharedReads[list[Appointment]] = SharedReads()
+        self._collections = CollectionReader(self._transport, config.page_size)
+        self._editor = AppointmentEditor(self._transport)
+        self._blocked_time = BlockedTime(self._collections, config.blocks_max_age)
+        self._reference = ReferenceReader(self._collections, config.reference_data_max_age)
+        self._calendar_reads: SharedReads[list[Appointment]] = SharedReads()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -70,73 +64,82 @@ class AscendSystem:
         await self._transport.close()
 
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
-        """Everybody born on that day: how Ascend compares names is not stated, so names are ours to judge."""
-        born = where(("dateOfBirth", "==", query.date_of_birth.isoformat()))
+        """Everybody born on that day. The vendor does not say how Ascend compares names, so matching compares them."""
+        born_on_day = filter_text(("dateOfBirth", "==", query.date_of_birth.isoformat()))
         try:
-            rows = await self._listing.rows(PATIENTS, born, fields=PATIENT_FIELDS)
+            rows = await self._collections.rows(PATIENTS, born_on_day, fields=PATIENT_FIELDS)
         except Refused as refusal:
             if refusal.code != "400":
                 raise
-            named = where(("lastName", "~=", query.last_name[:3]))  # where birth dates can't be asked for
-            rows = await self._listing.rows(PATIENTS, named, fields=PATIENT_FIELDS)
+            # This account cannot filter by birth date: ask for the beginning of the last name instead.
+            similar_name = filter_text(("lastName", "~=", query.last_name[:3]))
+            rows = await self._collections.rows(PATIENTS, similar_name, fields=PATIENT_FIELDS)
         charts = {str(row["id"]): wire.chart(row) for row in rows}
-        born_then = [c for c in charts.values() if c.date_of_birth in (None, query.date_of_birth)]
-        return await self._with_originals(born_then)
+        return await self._with_merge_targets(
+            [chart for chart in charts.values() if chart.date_of_birth in (None, query.date_of_birth)]
+        )
 
-    async def _with_originals(self, charts: list[Chart]) -> list[Chart]:
-        """These charts, and those that they were merged into."""
-        found = {chart.id: chart for chart in charts}
-        for _ in range(MERGED_AT_MOST):
-            for original in {c.duplicate_of for c in found.values() if c.duplicate_of} - set(found):
+    async def _with_merge_targets(self, charts: list[Chart]) -> list[Chart]:
+        """These charts, and those into which they were merged."""
+        charts_by_id = {chart.id: chart for chart in charts}
+        for _ in range(MAX_CHART_MERGES):
+            targets = {chart.duplicate_of for chart in charts_by_id.values() if chart.duplicate_of}
+            for target in targets - set(charts_by_id):
                 with contextlib.suppress(NotFound):
-                    found[original] = wire.chart(await self._patient(original))
-        return list(found.values())
+                    charts_by_id[target] = wire.chart(await self._read_patient(target))
+        return list(charts_by_id.values())
 
-    async def create_patient(self, new: NewChart, permit: Permit) -> Chart:
+    async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
         return wire.chart(await self._post(PATIENTS, wire.new_patient(new), permit))
 
-    async def calendar(
-        self, location: str, span: Interval, *, recent_blocks: bool = False, windows: bool = True
+    async def read_calendar(
+        self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
     ) -> Calendar:
-        zone = await self._zone(location)
-        early = span.widened(self._config.longest_appointment, timedelta(0))
+        zone = await self._reference.zone(location)
+        read_span = span.widened(self._config.longest_appointment, timedelta(0))
         appointments, events, templates = await asyncio.gather(
-            self._appointments(location, early),
-            self._events.at(location, self._config.blocks_for if recent_blocks else timedelta(0)),
-            self._templates(wanted=windows),
+            self._read_appointments(location, read_span),
+            self._blocked_time.rows_for(location, self._config.blocks_max_age if allow_stale_blocks else timedelta(0)),
+            self._templates(needed=include_windows),
         )
-        here = [a for a in appointments if a.time.overlaps(span)]
-        nowhere = [a for a in here if wire.NOWHERE == a.provider == a.operatory and a.status.occupies_time]
-        opened = [w for t in templates if wire.ref(t, "location") == location for w in wire.windows(t, span, zone)]
+        overlapping_span = [a for a in appointments if a.time.overlaps(span)]
+        # An appointment without provider and operatory may occupy any of them, so it closes the whole location.
+        unassigned = [a for a in overlapping_span if wire.NO_ID == a.provider == a.operatory and a.status.occupies_time]
+        windows = tuple(
+            window
+            for template in templates
+            if wire.linked_id(template, "location") == location
+            for window in wire.windows(template, span, zone)
+        )
         return Calendar(
             span=span,
-            appointments=tuple(here),
+            appointments=tuple(overlapping_span),
             blocks=(
                 *(block for row in events for block in recurrence.blocks(row, span, zone)),
-                *(Block(time=a.time) for a in nowhere),
+                *(Block(time=a.time) for a in unassigned),
             ),
-            windows=tuple(opened) if windows else None,
+            windows=windows if include_windows else None,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
-        near = Interval(start=around - REFERENCE_WITHIN, end=around + REFERENCE_WITHIN)
-        found = [a for a in await self._appointments(location, near) if a.reference == reference]
-        return sorted((a for a in found if a.status.occupies_time), key=Appointment.creation_order)
+        nearby = Interval(start=around - REFERENCE_SEARCH_RADIUS, end=around + REFERENCE_SEARCH_RADIUS)
+        matches = [a for a in await self._read_appointments(location, nearby) if a.reference == reference]
+        return sorted((a for a in matches if a.status.occupies_time), key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
-        return wire.appointment(await self._edits.read(appointment_id))
+        return wire.appointment(await self._editor.read(appointment_id))
 
     async def accepts_writes(self, location: str, *, since: datetime | None = None) -> bool:
-        """Nothing is queued: what cannot be written is refused."""
+        """Always true. Ascend has no queue: a write that cannot be carried out is refused."""
         return True
 
-    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
+    async def write_hold(self, hold: Hold, permit: SendPermit) -> Appointment:
         if hold.dependent is not None:
-            raise Refused("Ascend books for a patient who has a chart", code="dependent")
+            raise Refused("Ascend books only for a patient who has a chart", code="dependent")
         try:
             row = await self._post(APPOINTMENTS, wire.new_appointment(hold), permit)
         except Refused as refusal:
-            raise await self._taken_or(refusal, hold.location, hold.slot) from None
+            raise await self._slot_taken_or(refusal, hold.location, hold.slot) from None
         try:
             return wire.appointment(row)
         except Unavailable as unclear:
@@ -145,146 +148,151 @@ class AscendSystem:
     async def confirm_hold(
         self, appointment_id: str, hold: Hold, *, written_for: str | None = None, just_read: bool = False
     ) -> Appointment:
-        ours = (None, hold.patient, written_for)
+        our_patients = (hold.patient,) if written_for is None else (hold.patient, written_for)
 
-        def confirmed(row: wire.Row) -> wire.Row | None:
-            check_ours(wire.appointment(row), hold.reference)
+        def compute_confirmed(row: wire.Row) -> wire.Row | None:
+            appointment = wire.appointment(row)
+            check_still_ours(appointment, hold.reference)
+            is_unconfirmed = wire.is_status_known(row) and appointment.status is AppointmentStatus.TENTATIVE
             changes: wire.Row = {
-                "note": str(row.get("note") or "").replace(wire.TENTATIVE, wire.CONFIRMED),
-                "status": self._config.confirmed_status if wire.status(row) in wire.UNTOUCHED else row["status"],
+                "note": str(row.get("note") or "").replace(wire.TENTATIVE_NOTE, wire.CONFIRMED_NOTE),
+                "status": self._config.confirmed_status if is_unconfirmed else row["status"],
                 "needsFollowup": False,
             }
-            if wire.ref(row, "patient") in ours:
+            if not has_other_patient(appointment, our_patients, is_patient_uncertain=_shows_no_patient(row)):
                 changes["patient"] = {"id": hold.patient, "type": "PatientV1"}
-            return wire.changed(row, **changes)
+            return wire.body_if_changed(row, **changes)
 
-        return await self._put(appointment_id, hold, confirmed, just_read=just_read)
+        return await self._put(appointment_id, hold, compute_confirmed, just_read=just_read)
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
-        def moved(row: wire.Row) -> wire.Row | None:
-            check_ours(wire.appointment(row), hold.reference)
-            return None if wire.appointment(row).slot == hold.slot else wire.rewritten(row, **wire.place(hold.slot))
+        def compute_moved(row: wire.Row) -> wire.Row | None:
+            appointment = wire.appointment(row)
+            check_still_ours(appointment, hold.reference)
+            return None if appointment.slot == hold.slot else wire.full_body(row, **wire.slot_fields(hold.slot))
 
-        return await self._put(appointment_id, hold, moved, to=hold.slot)
+        return await self._put(appointment_id, hold, compute_moved, new_slot=hold.slot)
 
-    async def withdraw(
-        self, appointment_id: str, reference: str, *, wrote: Sequence[Slot] = (), wrote_for: Collection[str] = ()
+    async def release(
+        self,
+        appointment_id: str,
+        reference: str,
+        *,
+        written_slots: Sequence[Slot] = (),
+        written_patients: Collection[str] = (),
     ) -> ReleaseOutcome:
-        def broken(row: wire.Row) -> wire.Row | None:
-            return _broken(row, reference, wire.UNTOUCHED, wrote, wrote_for)
+        """A hold that was never confirmed is deleted."""
 
-        return await _taken_back(self._edits.delete(appointment_id, broken))
+        def compute_broken(row: wire.Row) -> wire.Row | None:
+            owner = owner_for_release(
+                wire.appointment(row),
+                reference,
+                written_slots=written_slots,
+                written_patients=written_patients,
+                is_status_known=wire.is_status_known(row),
+                is_patient_uncertain=_shows_no_patient(row),
+            )
+            return _broken_if_ours(row, owner)
+
+        return await _release_outcome(self._editor.delete(appointment_id, compute_broken))
 
     async def cancel(self, appointment_id: str, reference: str, reason: str) -> ReleaseOutcome:
-        def broken(row: wire.Row) -> wire.Row | None:
-            return _broken(row, reference, wire.AHEAD, note=f"{row.get('note') or ''}\n{reason}".strip())
+        """The row stays as broken, with the reason in its note. Ascend has no field for a reason."""
 
-        return await _taken_back(self._edits.put(appointment_id, broken))
+        def compute_broken(row: wire.Row) -> wire.Row | None:
+            owner = owner_for_cancel(wire.appointment(row), reference, is_status_known=wire.is_status_known(row))
+            return _broken_if_ours(row, owner, note=f"{row.get('note') or ''}\n{reason}".strip())
+
+        return await _release_outcome(self._editor.put(appointment_id, compute_broken))
 
     async def reference_data(self) -> ReferenceData:
-        locations = await self._reference("/v1/locations")
-        providers = await self._reference("/v1/providers", PROVIDER_FIELDS)
-        operatories = await self._reference("/v1/operatories")
-        return ReferenceData(
-            locations={str(r["id"]): KnownLocation(zone=r.get("timeZone")) for r in locations},
-            providers={str(r["id"]): KnownProvider(active=r.get("active") is not False) for r in providers},
-            operatories={
-                str(r["id"]): KnownOperatory(active=r.get("active") is not False, location=wire.ref(r, "location"))
-                for r in operatories
-            },
-        )
+        return await self._reference.reference_data()
 
     async def check(self) -> list[str]:
         organizations = await self._transport.linked_organizations()
         if organizations and self._config.organization_id not in organizations:
-            return ["ASCEND_ORGANIZATION_ID: this client is not linked to it; have the practice enable Holdfast"]
-        return await self._events.problems()
-
-    async def _appointments(self, location: str, span: Interval) -> list[Appointment]:
-        return await self._days((location, span), lambda: self._read_appointments(location, span))
+            return ["ASCEND_ORGANIZATION_ID: this client is not linked to it. Ask the practice to enable Holdfast"]
+        return await self._blocked_time.problems()
 
     async def _read_appointments(self, location: str, span: Interval) -> list[Appointment]:
-        criteria = where(
-            ("location.id", "==", location),
-            ("start", ">=", instant_text(span.start)),
-            ("start", "<", instant_text(span.end)),
-        )
-        rows = await self._listing.rows(APPOINTMENTS, criteria, fields=ALL, seen=self._edits.fresh.keep)
-        return [wire.appointment(row) for row in rows if wire.ref(row, "location") in (None, location)]
+        async def read() -> list[Appointment]:
+            criteria = filter_text(
+                ("location.id", "==", location),
+                ("start", ">=", instant_text(span.start)),
+                ("start", "<", instant_text(span.end)),
+            )
+            rows = await self._collections.rows(
+                APPOINTMENTS, criteria, fields=ALL_FIELDS, on_page=self._editor.fresh_rows.store
+            )
+            return [wire.appointment(row) for row in rows if wire.linked_id(row, "location") in (None, location)]
 
-    async def _templates(self, *, wanted: bool) -> list[wire.Row]:
-        if not wanted:
-            return []
-        try:
-            return await self._reference("/v1/scheduletemplates")
-        except NotFound:
-            return []  # they matter only to services offered inside windows, which then are not offered
+        return await self._calendar_reads((location, span), read)
 
-    async def _zone(self, location: str) -> ZoneInfo:
-        for row in await self._reference("/v1/locations"):
-            if str(row["id"]) == location and row.get("timeZone"):
-                return ZoneInfo(row["timeZone"])
-        raise Refused(f"the practice system has no location {location}", code="unknown_location")
+    async def _templates(self, *, needed: bool) -> list[wire.Row]:
+        return await self._reference.templates() if needed else []
 
-    async def _reference(self, path: str, fields: Sequence[str] = ALL) -> list[wire.Row]:
-        return cast(list[wire.Row], await self._kept.get(path, lambda: self._listing.rows(path, fields=fields)))
-
-    async def _patient(self, patient_id: str) -> wire.Row:
+    async def _read_patient(self, patient_id: str) -> wire.Row:
         body = await self._transport.read(f"{PATIENTS}/{patient_id}", {"responseFields": ",".join(PATIENT_FIELDS)})
         return one_row(body, Unavailable(f"GET {PATIENTS}: an answer without the row"))
 
-    async def _post(self, path: str, body: wire.Row, permit: Permit) -> wire.Row:
+    async def _post(self, path: str, body: wire.Row, permit: SendPermit) -> wire.Row:
         try:
             return {**body, **written_row(await self._transport.write("POST", path, body, permit=permit))}
         except NotFound as missing:
-            raise Refused(f"{missing.reason}: something that it refers to is not there", code="bad_reference") from None
+            raise Refused(f"{missing.reason}: a record that it names does not exist", code="bad_reference") from None
 
     async def _put(
-        self, appointment_id: str, hold: Hold, wanted: Wanted, *, to: Slot | None = None, just_read: bool = False
+        self,
+        appointment_id: str,
+        hold: Hold,
+        compute_body: ComputeBody,
+        *,
+        new_slot: Slot | None = None,
+        just_read: bool = False,
     ) -> Appointment:
         try:
-            return wire.appointment(await self._edits.put(appointment_id, wanted, just_read=just_read))
+            return wire.appointment(await self._editor.put(appointment_id, compute_body, just_read=just_read))
         except Refused as refusal:
             if refusal.code != "400":
                 raise
-            slot = to or (await self.get_appointment(appointment_id)).slot
-            raise await self._taken_or(refusal, hold.location, slot, frozenset({appointment_id})) from None
+            slot = new_slot or (await self.get_appointment(appointment_id)).slot
+            raise await self._slot_taken_or(refusal, hold.location, slot, own_id=appointment_id) from None
 
-    async def _taken_or(
-        self, refusal: Refused, location: str, slot: Slot, own: frozenset[str] = frozenset()
+    async def _slot_taken_or(
+        self, refusal: Refused, location: str, slot: Slot, *, own_id: str | None = None
     ) -> Refused:
-        """Ascend's word for "invalid" is its word for "taken" too: what the calendar shows tells them apart."""
-        if refusal.code == "400" and calendar_conflicts(
-            slot, await self.calendar(location, slot.time, windows=False), ignoring=own
-        ):
+        """SlotTaken if something in the calendar overlaps the slot, otherwise the refusal itself.
+
+        Ascend has no status of its own for a conflict: a taken slot can only come as 400, as an invalid body does.
+        """
+        if refusal.code != "400":
+            return refusal
+        own_ids = frozenset() if own_id is None else frozenset({own_id})
+        calendar = await self.read_calendar(location, slot.time, include_windows=False)
+        if calendar_conflicts(slot, calendar, ignoring=own_ids):
             return SlotTaken(refusal.reason, code=refusal.code)
         return refusal
 
 
-def _broken(
-    row: wire.Row,
-    reference: str,
-    while_in: frozenset[str],
-    wrote: Sequence[Slot] = (),
-    wrote_for: Collection[str] = (),
-    **changes: str,
-) -> wire.Row | None:
-    """The row as broken, ``None`` where it is so already. Raises _Theirs where it is not ours to break."""
-    seen = wire.appointment(row)
-    if not seen.status.occupies_time:
+def _shows_no_patient(row: wire.Row) -> bool:
+    return wire.linked_id(row, "patient") is None
+
+
+def _broken_if_ours(row: wire.Row, owner: Owner, **changes: str) -> wire.Row | None:
+    """The body that breaks the appointment, or ``None`` if it is already gone. Raises _OwnedByDesk."""
+    if owner is Owner.NOBODY:
         return None
-    moved = bool(wrote) and seen.slot not in wrote
-    given_away = bool(wrote_for) and wire.ref(row, "patient") not in (None, *wrote_for)
-    if seen.reference != reference or wire.status(row) not in while_in or moved or given_away:
-        raise _Theirs
-    return wire.rewritten(row, status="BROKEN", **changes)
+    if owner is Owner.DESK:
+        raise _OwnedByDesk
+    return wire.full_body(row, status="BROKEN", **changes)
 
 
-async def _taken_back(work: Awaitable[object]) -> ReleaseOutcome:
+async def _release_outcome(edit: Awaitable[object]) -> ReleaseOutcome:
+    """Await the edit, and return what became of the appointment."""
     try:
-        await work
+        await edit
     except NotFound:
         return ReleaseOutcome.RELEASED
-    except _Theirs:
+    except _OwnedByDesk:
         return ReleaseOutcome.KEPT_BY_DESK
     return ReleaseOutcome.RELEASED

@@ -1,4 +1,4 @@
-"""Calls to Ascend: token, headers, pace, and what each answer means."""
+"""Calls to Ascend: token, headers, rate limit, and what each response means."""
 
 import asyncio
 import time
@@ -17,77 +17,95 @@ from adapters.errors import (
     Refused,
     Unavailable,
 )
-from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, calling, retry_after
-from adapters.practice_system import Permit
+from adapters.http import HttpClient, NoAnswer, NotSent, retry_after, translated_failures, without_ids
+from adapters.practice_system import SendPermit
 
 log = structlog.get_logger(__name__)
 
-API = "/ascend-gateway/api"
-BURST = 2.0
-"""Seconds' worth of calls that may be made at once."""
-REFRESH_EARLY = 120.0
-"""Seconds before its end at which a token is replaced."""
+API_PATH = "/ascend-gateway/api"
+TOKEN_PATH = "/oauth/client_credential/accesstoken"  # noqa: S105
+BURST_SECONDS = 2.0
+"""Calls that this many seconds allow may be made at once."""
+DEFAULT_TOKEN_SECONDS = 3600.0
+"""How long a token lasts if the response does not say. The vendor's documents say one hour."""
+TOKEN_RENEWAL_SECONDS = 120.0
+"""A token is replaced this long before it ends."""
 
 
 class TokenRefused(NotAuthorized):
-    """The next call gets a new token."""
+    """Ascend refused the token before it processed the call. The next call gets a new token."""
 
 
 class Transport:
     def __init__(self, config: AscendConfig) -> None:
         self._config = config
         self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
-        at_once = max(2, config.requests_per_second * BURST)
-        self._limiter = AsyncLimiter(at_once, at_once / config.requests_per_second)
+        burst = max(2, config.requests_per_second * BURST_SECONDS)
+        self._limiter = AsyncLimiter(burst, burst / config.requests_per_second)
         self._token = ""
-        self._token_ends = 0.0
-        self._refreshing = asyncio.Lock()
+        self._token_expires_at = 0.0
+        """By the monotonic clock."""
+        self._renewing_token = asyncio.Lock()
 
     async def close(self) -> None:
         await self._http.close()
 
-    async def turn(self) -> None:
-        """Wait until one more call may be made, which then is made with ``at_once``."""
-        await self._authorization()
+    async def wait_for_capacity(self) -> None:
+        """Wait until the token is valid and the rate limit allows one more call.
+
+        The caller then makes that call with ``has_waited``.
+        """
+        await self._ensure_token()
         await self._limiter.acquire()
 
-    async def read(self, path: str, params: dict[str, str], *, at_once: bool = False) -> Any:
-        """The decoded body of a GET. Raises the error family; whatever is unclear is Unavailable."""
+    async def read(self, path: str, params: dict[str, str], *, has_waited: bool = False) -> Any:
+        """The decoded body of a GET. Raises the errors of ``adapters.errors``, but never OutcomeUnknown: a read
+        without a clear answer is Unavailable.
+        """
         try:
-            return await self._call("GET", path, params, None, at_once)
+            return await self._call("GET", path, params, None, has_waited)
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
     async def write(
-        self, method: str, path: str, body: Any = None, *, at_once: bool = False, permit: Permit | None = None
+        self, method: str, path: str, body: Any = None, *, has_waited: bool = False, permit: SendPermit | None = None
     ) -> Any:
-        """The decoded body of a write. Raises OutcomeUnknown whenever the answer proves nothing.
+        """The decoded body of a write. Raises OutcomeUnknown if the response does not prove what happened.
 
-        With ``at_once`` it rests on what was read just before, and is not repeated: raises TokenRefused.
-        With ``permit`` it is sent only while that allows it: raises Unavailable.
+        ``has_waited``: the write depends on a row that the caller has just read, so it is not repeated with a new
+        token. Raises TokenRefused instead.
+        ``permit``: says until when the write may be sent. Raises Unavailable after that.
         """
-        return await self._call(method, path, {}, body, at_once, permit)
+        return await self._call(method, path, {}, body, has_waited, permit)
 
     async def linked_organizations(self) -> list[str]:
-        answer = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
-        body = _decoded(answer, "GET /orgmapper/LinkedOrgs")
-        found = body.get("organizations") if isinstance(body, dict) else None
-        return [str(org) for org in found] if isinstance(found, list) else []
+        """Ids of the organizations for which our client is enabled."""
+        response = await self._send("GET", "/orgmapper/LinkedOrgs", {}, None)
+        body = _decoded(response, "GET /orgmapper/LinkedOrgs")
+        organizations = body.get("organizations") if isinstance(body, dict) else None
+        return [str(organization) for organization in organizations] if isinstance(organizations, list) else []
 
     async def _call(
-        self, method: str, path: str, params: dict[str, str], body: Any, at_once: bool, permit: Permit | None = None
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        body: Any,
+        has_waited: bool,
+        permit: SendPermit | None = None,
     ) -> Any:
-        name = f"{method} {anonymous(path)}"
-        answer = await self._send(method, API + path, params, body, at_once, permit)
-        if answer.status_code == 401:
-            # Refused before it was processed, so that even a write may be sent again with a new token.
-            if at_once and method != "GET":
-                raise TokenRefused(f"{name}: 401", code="401")
-            answer = await self._send(method, API + path, params, body, permit=permit)
-        _raise_for(answer, name)
+        call_name = f"{method} {without_ids(path)}"
+        response = await self._send(method, API_PATH + path, params, body, has_waited, permit)
+        if response.status_code == 401:
+            # Ascend refused it before processing, so even a write may be sent again with a new token. Waiting for
+            # that token takes time, though: a write that depends on a row just read must read it again.
+            if has_waited and method != "GET":
+                raise TokenRefused(f"{call_name}: 401", code="401")
+            response = await self._send(method, API_PATH + path, params, body, permit=permit)
+        _raise_for_status(response, call_name)
         if method == "DELETE":
-            return None
-        return _decoded(answer, name)
+            return None  # the vendor does not document the body: it may be empty
+        return _decoded(response, call_name)
 
     async def _send(
         self,
@@ -95,90 +113,103 @@ class Transport:
         path: str,
         params: dict[str, str],
         body: Any,
-        at_once: bool = False,
-        permit: Permit | None = None,
+        has_waited: bool = False,
+        permit: SendPermit | None = None,
     ) -> httpx.Response:
-        if not at_once:
-            await self.turn()
+        if not has_waited:
+            await self.wait_for_capacity()
         token = self._token
         headers = {
             "Authorization": f"Bearer {token}",
             "Organization-ID": self._config.organization_id,
             "Accept": "application/json",
         }
-        name = f"{method} {anonymous(path.removeprefix(API))}"
-        until = await permit() if permit is not None else None
-        begun = time.monotonic()
-        with calling(name):
-            answer = await self._http.request(method, path, params=params, content=body, headers=headers, until=until)
-        log.debug("ascend", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
-        if answer.status_code == 401 and token == self._token:
-            self._token_ends = 0.0
-        return answer
+        call_name = f"{method} {without_ids(path.removeprefix(API_PATH))}"
+        # Ask last, when nothing but the response is left to wait for: the permit is about the moment of sending.
+        send_before = await permit() if permit is not None else None
+        started_at = time.monotonic()
+        with translated_failures(call_name):
+            response = await self._http.request(
+                method, path, params=params, content=body, headers=headers, send_before=send_before
+            )
+        log.debug(
+            "ascend_call",
+            call=call_name,
+            status=response.status_code,
+            seconds=round(time.monotonic() - started_at, 3),
+        )
+        if response.status_code == 401 and token == self._token:
+            self._token_expires_at = 0.0
+        return response
 
-    async def _authorization(self) -> None:
-        async with self._refreshing:
-            if time.monotonic() > self._token_ends:
-                await self._new_token()
+    async def _ensure_token(self) -> None:
+        async with self._renewing_token:  # or many calls at once would each ask for a token
+            if time.monotonic() > self._token_expires_at:
+                await self._renew_token()
 
-    async def _new_token(self) -> None:
-        name = "POST /oauth/client_credential/accesstoken"
+    async def _renew_token(self) -> None:
+        call_name = f"POST {TOKEN_PATH}"
         try:
-            answer = await self._http.request(
+            response = await self._http.request(
                 "POST",
-                "/oauth/client_credential/accesstoken",
+                TOKEN_PATH,
                 params={"grant_type": "client_credentials"},
                 form={"client_id": self._config.client_id, "client_secret": self._config.client_secret},
             )
         except (NotSent, NoAnswer) as failure:
-            raise Unavailable(f"{name}: {failure}") from None
-        if answer.status_code == 429:
-            raise RateLimited(f"{name}: 429", retry_after(answer))
-        if answer.status_code in (400, 401, 403):
-            raise NotAuthorized(f"{name}: {answer.status_code}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
+            raise Unavailable(f"{call_name}: {failure}") from None
+        status = response.status_code
+        if status == 429:
+            raise RateLimited(f"{call_name}: 429", retry_after(response))
+        if status in (400, 401, 403):
+            raise NotAuthorized(f"{call_name}: {status}: ASCEND_CLIENT_ID or ASCEND_CLIENT_SECRET is refused")
         try:
-            body = answer.json()
+            body = response.json()
             self._token = str(body["access_token"])
-            lasts = float(body.get("expires_in") or 3600)
+            lifetime = float(body.get("expires_in") or DEFAULT_TOKEN_SECONDS)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Unavailable(f"{name}: {answer.status_code} without a token") from None
-        self._token_ends = time.monotonic() + max(lasts - REFRESH_EARLY, lasts / 2)
+            raise Unavailable(f"{call_name}: {status} without a token") from None
+        self._token_expires_at = time.monotonic() + max(lifetime - TOKEN_RENEWAL_SECONDS, lifetime / 2)
 
 
-def _raise_for(answer: httpx.Response, name: str) -> None:
-    status = answer.status_code
+def _raise_for_status(response: httpx.Response, call_name: str) -> None:
+    """Raise the error for any status but 2xx, by the vendor's documented list of statuses."""
+    status = response.status_code
     if 200 <= status < 300:
         return
-    what = f"{name}: {status}{_code(answer)}"
+    reason = f"{call_name}: {status}{_error_code(response)}"
     if status == 404:
-        raise NotFound(what, code="404")
+        raise NotFound(reason, code="404")
     if status in (401, 403):
-        raise NotAuthorized(what, code=str(status))
+        raise NotAuthorized(reason, code=str(status))
     if status == 429:
-        raise RateLimited(what, retry_after(answer))
+        raise RateLimited(reason, retry_after(response))
     if status == 408 or status >= 500:
-        raise OutcomeUnknown(what)
-    raise Refused(what, code=str(status))
+        raise OutcomeUnknown(reason)
+    raise Refused(reason, code=str(status))
 
 
-def _decoded(answer: httpx.Response, name: str) -> Any:
-    _raise_for(answer, name)
+def _decoded(response: httpx.Response, call_name: str) -> Any:
+    _raise_for_status(response, call_name)
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
-        raise OutcomeUnknown(f"{name}: {answer.status_code} with an unreadable body") from None
+        raise OutcomeUnknown(f"{call_name}: {response.status_code} with an unreadable body") from None
 
 
-def _code(answer: httpx.Response) -> str:
-    """The vendor's error code, from any of the shapes its errors come in; never a description, which may quote."""
+def _error_code(response: httpx.Response) -> str:
+    """The vendor's error code with a space before it, or nothing. Never a description: it may quote a person.
+
+    Errors come as the API's own envelope, as a bare array, as a fault of the gateway, or as no JSON at all.
+    """
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         return ""
     errors = body if isinstance(body, list) else body.get("errors") if isinstance(body, dict) else None
-    found = errors[0].get("code") if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
-    if found is None and isinstance(body, dict) and isinstance(body.get("fault"), dict):
+    code = errors[0].get("code") if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+    if code is None and isinstance(body, dict) and isinstance(body.get("fault"), dict):
         detail = body["fault"].get("detail")
-        found = detail.get("errorcode") if isinstance(detail, dict) else None
-    text = "".join(c for c in str(found or "") if c.isascii() and (c.isalnum() or c in "._-"))[:60]
+        code = detail.get("errorcode") if isinstance(detail, dict) else None
+    text = "".join(c for c in str(code or "") if c.isascii() and (c.isalnum() or c in "._-"))[:60]
     return f" {text}" if text else ""

@@ -1,14 +1,17 @@
-"""Ascend's rows, read tolerantly, and ours, written as the vendor wants them."""
+"""Ascend's rows as our values, read tolerantly, and our values as the rows that Ascend wants.
+
+Ascend may add fields at any time, so unknown ones are ignored.
+"""
 
 from contextlib import suppress
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.ascend.listing import instant_text
+from adapters.ascend.paging import instant_text
 from adapters.errors import Unreadable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import date_or_none, when
+from adapters.rows import parse_date, parse_instant
 from domain.calendar import Appointment, AppointmentStatus, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
@@ -17,14 +20,10 @@ from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.slot import Slot
 
-NOWHERE = ""
+NO_ID = ""
 """The operatory or provider of an appointment that shows none."""
-UNTOUCHED = frozenset({"UNCONFIRMED", "LEFT_MESSAGE"})
-"""As it was written, or with a message left for the patient; a status that we don't know is never among them."""
-AHEAD = UNTOUCHED | {"CONFIRMED", "LATE"}
-"""The visit has not begun."""
-TENTATIVE = "Online booking, tentative."
-CONFIRMED = "Online booking, confirmed."
+TENTATIVE_NOTE = "Online booking, tentative."
+CONFIRMED_NOTE = "Online booking, confirmed."
 
 _STATUSES = {
     "UNCONFIRMED": AppointmentStatus.TENTATIVE,
@@ -52,38 +51,43 @@ _WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY",
 Row = dict[str, Any]
 
 
-def ref(row: Row, field: str) -> str | None:
-    """The id in a reference, whether it comes as an object, a string or a number."""
+def linked_id(row: Row, field: str) -> str | None:
+    """The id of the record that a field refers to, whether it comes as an object, a string or a number."""
     value = row.get(field)
     if isinstance(value, dict):
         value = value.get("id")
     return None if value is None else str(value)
 
 
-def status(row: Row) -> str:
+def is_status_known(row: Row) -> bool:
+    """Whether the status is one that the vendor documents. An unknown one reads as tentative, but is not ours."""
+    return _status_text(row) in _STATUSES
+
+
+def _status_text(row: Row) -> str:
     return str(row.get("status", "")).upper()
 
 
 def appointment(row: Row) -> Appointment:
-    """Raises Unreadable for a row whose time can't be read."""
+    """Raises Unreadable if the row's time cannot be read."""
     return Appointment(
         id=str(row["id"]),
         time=_time(row),
-        provider=ref(row, "provider") or NOWHERE,
-        other_provider=ref(row, "otherProvider"),
-        operatory=ref(row, "operatory") or NOWHERE,
-        patient=ref(row, "patient") or "",
-        status=_STATUSES.get(status(row), AppointmentStatus.TENTATIVE),
+        provider=linked_id(row, "provider") or NO_ID,
+        other_provider=linked_id(row, "otherProvider"),
+        operatory=linked_id(row, "operatory") or NO_ID,
+        patient=linked_id(row, "patient") or "",
+        status=_STATUSES.get(_status_text(row), AppointmentStatus.TENTATIVE),
         reference=reference_in(row.get("note")),
     )
 
 
 def _time(row: Row) -> Interval:
-    start, minutes = when(row, "start"), str(row.get("duration") or "")
+    start, minutes = parse_instant(row, "start"), str(row.get("duration") or "")
     if minutes.isdecimal():
-        with suppress(ValueError, OverflowError):  # beyond any calendar
+        with suppress(ValueError, OverflowError):  # longer than any calendar
             return span(start, int(minutes))
-    end = when(row, "end")
+    end = parse_instant(row, "end")
     if end < start:
         raise Unreadable("end")
     return Interval(start=start, end=end)
@@ -97,18 +101,22 @@ def chart(row: Row) -> Chart:
         last_name=row.get("lastName") or "",
         preferred_name=row.get("preferredName") or None,
         name_suffix=row.get("nameSuffix") or row.get("suffix") or None,
-        date_of_birth=date_or_none(row.get("dateOfBirth")),
+        date_of_birth=parse_date(row.get("dateOfBirth")),
         email=row.get("emailAddress") or None,
         phones=tuple(str(p["number"]) for p in phones if isinstance(p, dict) and p.get("number")),
         status=_CHART_STATUSES.get(str(row.get("patientStatus", "ACTIVE")).upper(), ChartStatus.ACTIVE),
-        location=ref(row, "preferredLocation"),
-        duplicate_of=ref(row, "duplicateOfPatient"),
+        location=linked_id(row, "preferredLocation"),
+        duplicate_of=linked_id(row, "duplicateOfPatient"),
     )
 
 
 def new_appointment(hold: Hold) -> Row:
+    """The body that creates a hold: unconfirmed, marked for follow-up, with our reference in the note.
+
+    Ascend demands at least one of ``other``, procedures and visits, so ``other`` is always there.
+    """
     body: Row = {
-        **place(hold.slot),
+        **slot_fields(hold.slot),
         "status": "UNCONFIRMED",
         "patient": {"id": hold.patient, "type": "PatientV1"},
         "bookingType": "NEW_PATIENT" if hold.new_patient else "EXISTING_PATIENT",
@@ -124,7 +132,7 @@ def new_appointment(hold: Hold) -> Row:
     return body
 
 
-def place(slot: Slot) -> Row:
+def slot_fields(slot: Slot) -> Row:
     return {
         "start": instant_text(slot.time.start),
         "duration": int(slot.time.length.total_seconds() // 60),
@@ -134,33 +142,37 @@ def place(slot: Slot) -> Row:
 
 
 def _note(hold: Hold) -> str:
-    note = f"{TENTATIVE} ref:{hold.reference}"
+    note = f"{TENTATIVE_NOTE} ref:{hold.reference}"
     return f"{note}\nPatient's note: {hold.note}" if hold.note else note
 
 
-def rewritten(row: Row, **changes: Any) -> Row:
-    """A full body for PUT: all that was read, less what is read-only, with the changes."""
+def full_body(row: Row, **changes: Any) -> Row:
+    """A full body for PUT: everything that was read, without read-only fields, and with the changes.
+
+    The vendor does not say whether a PUT keeps the fields that it leaves out, so all of them are sent.
+    """
     body = {key: value for key, value in row.items() if key not in _READ_ONLY and value is not None}
-    spelt_otherwise = body.pop("needsFollowUp", None)
-    if spelt_otherwise is not None:
-        body.setdefault("needsFollowup", spelt_otherwise)
+    other_spelling = body.pop("needsFollowUp", None)  # the vendor's samples write "needsFollowup"
+    if other_spelling is not None:
+        body.setdefault("needsFollowup", other_spelling)
     return body | changes
 
 
-def changed(row: Row, **changes: Any) -> Row | None:
-    """As ``rewritten``; ``None`` where the row says all of it already."""
-    body = rewritten(row)
-    if all(_plain(body.get(name)) == _plain(value) for name, value in changes.items()):
+def body_if_changed(row: Row, **changes: Any) -> Row | None:
+    """The same as ``full_body``, or ``None`` if the row already has all these values."""
+    body = full_body(row)
+    if all(_comparable(body.get(name)) == _comparable(value) for name, value in changes.items()):
         return None
     return body | changes
 
 
-def _plain(value: Any) -> Any:
-    """References by their ids; what is not there counts as no."""
+def _comparable(value: Any) -> Any:
+    """The id of a linked record, and ``None`` for anything empty or false."""
     return str(value["id"]) if isinstance(value, dict) and "id" in value else value or None
 
 
 def new_patient(new: NewChart) -> Row:
+    """The body that creates a chart. Ascend takes phone numbers of North America only."""
     person = new.person
     number = north_american_digits(person.mobile) if person.mobile else None
     body: Row = {
@@ -187,38 +199,37 @@ def new_patient(new: NewChart) -> Row:
 
 
 def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
-    """A weekly schedule template as the online-booking windows it opens within a span."""
-    operatory = ref(row, "operatory")
+    """The online-booking windows that a weekly schedule template opens within a span. An unreadable one opens none."""
+    operatory = linked_id(row, "operatory")
     if not row.get("bookOnline") or operatory is None or row.get("dayOfWeek") not in _WEEKDAYS:
         return []
     weekday = _WEEKDAYS.index(row["dayOfWeek"])
     try:
-        begins, ends = _clock(row["start"]), _clock(row["end"])
+        begins, ends = _local_time(row["start"]), _local_time(row["end"])
     except (KeyError, TypeError, ValueError):
         return []
-    found = []
+    opened: list[Window] = []
     day = around.start.astimezone(tz).date()
     while day <= around.end.astimezone(tz).date():
         if day.weekday() == weekday:
-            last = day if ends > time(0) else day + timedelta(days=1)
-            opens = instant(day, begins, tz)
-            opened = Interval(start=opens, end=max(opens, instant(last, ends, tz)))
-            found.append(
+            last_day = day if ends > time(0) else day + timedelta(days=1)
+            start = instant(day, begins, tz)
+            opened.append(
                 Window(
-                    time=opened,
+                    time=Interval(start=start, end=max(start, instant(last_day, ends, tz))),
                     operatory=operatory,
                     providers=tuple(_ids(row.get("providers"))),
                     reasons=tuple(_ids(row.get("reasons"))),
                 )
             )
         day += timedelta(days=1)
-    return found
+    return opened
 
 
-def _clock(text: Any) -> time:
-    """A reading of the location's clock, whatever zone is written behind it; midnight is 00:00 at either end."""
+def _local_time(text: Any) -> time:
+    """A time on the location's clock. A zone after it is ignored, and midnight is 00:00 at either end of the day."""
     return time.fromisoformat(str(text).replace("24:00", "00:00")).replace(tzinfo=None)
 
 
-def _ids(references: Any) -> list[str]:
-    return [str(r["id"] if isinstance(r, dict) else r) for r in references or []]
+def _ids(links: Any) -> list[str]:
+    return [str(link["id"] if isinstance(link, dict) else link) for link in links or []]

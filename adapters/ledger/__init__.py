@@ -1,13 +1,13 @@
-"""What bookings share: claims on time, what was sent to whom, and who opted out."""
+"""The ledger holds what bookings share: claims, leases, sent messages, opt-outs and appointment events."""
 
 from adapters.ledger.claims import Claim, ClaimLost, Claims, Grant, Renewal, SlotClaimed, TooManyClaims
 from adapters.ledger.database import LedgerUnavailable
 from adapters.ledger.leases import Leases, new_holder
 from adapters.ledger.ledger import Ledger
-from adapters.ledger.messages import AT_PROVIDER, Action, Attempt, MessageId, MessageLedger, OptOuts
+from adapters.ledger.messages import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId, MessageLedger, OptOuts
 
 __all__ = [
-    "AT_PROVIDER",
+    "OPT_OUT_SOURCE_PROVIDER",
     "Action",
     "Attempt",
     "Claim",

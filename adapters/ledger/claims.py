@@ -1,4 +1,4 @@
-"""Our own short-lived reservations of provider and operatory time, so that two bookings never race."""
+"""Our own short-lived claims on provider and operatory time, so that two bookings never race."""
 
 import secrets
 from datetime import UTC, date, datetime, timedelta
@@ -8,15 +8,16 @@ from pydantic import AwareDatetime
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from adapters.ledger import news
-from adapters.ledger.database import Database, one_at_a_time
+from adapters.ledger.database import Database, serialize_on
+from adapters.ledger.events import record_write_start
 from adapters.ledger.schema import claims
 from domain.base import Value
 from domain.interval import Interval
 from domain.slot import Slot
 
-CONTACT_LIMIT = 5
-"""Live claims one contact may have, so that nobody can fill a day."""
+MAX_CLAIMS_PER_CONTACT = 5
+"""Live claims per phone or email, so that nobody can fill a day."""
+REVIVED_CLAIM_DURATION = timedelta(minutes=10)
 
 
 class SlotClaimed(Exception):
@@ -24,14 +25,16 @@ class SlotClaimed(Exception):
 
 
 class TooManyClaims(Exception):
-    """This contact has as many live claims as one may."""
+    """This contact already has the maximum number of live claims."""
 
 
 class ClaimLost(Exception):
-    """The claim is gone, was taken over, or a newer attempt holds its fence."""
+    """The claim is gone, another booking has claimed the time, or a newer attempt has the newest fence."""
 
 
 class Claim(Value):
+    """What a booking claims."""
+
     reference: str
     connection: str
     location: str
@@ -40,44 +43,48 @@ class Claim(Value):
     slot: Slot
     expires_at: AwareDatetime
     contact: str | None = None
-    """Opaque key of the phone or email."""
+    """Keyed hash of the phone or email."""
 
 
 class Grant(Value):
+    """What we know at the moment a claim is acquired."""
+
     fence: int
-    """Of this taking alone: no other, of whatever claim, has or will have it."""
+    """Unique to this acquisition: no other claim has or will ever have it."""
     earlier: tuple[Slot, ...]
-    """Live claims at this location that were there before ours: theirs is the older right."""
+    """Live claims on this connection that existed before ours, and so have the older right."""
     booked: int
-    """Other bookings of this service on this local day that came through us."""
+    """Bookings of this service on this local day by others, through us."""
 
 
 class Renewal(Value):
+    """The fence of one attempt, and what earlier attempts have sent."""
+
     fence: int
     written: bool
-    """A write under this claim was begun before: look for it."""
+    """An earlier attempt began a write under this claim. Search for it before writing."""
     sends: int
-    """So many of them since the time was claimed that may have been carried out."""
+    """Sends for the claimed slot that may have been carried out."""
     sent_at: AwareDatetime | None
-    """The latest of them, also of an earlier claim."""
+    """When the latest send began, including sends under this reference's earlier claims."""
 
 
 class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, claim: Claim, now: datetime, contact_limit: int = CONTACT_LIMIT) -> Grant:
-        """Claim provider and operatory together, or neither; the same reference replaces its own claim.
+    async def acquire(self, claim: Claim, now: datetime, max_per_contact: int = MAX_CLAIMS_PER_CONTACT) -> Grant:
+        """Claim provider and operatory together, or neither. Replaces an earlier claim of the same reference.
 
         Raises SlotClaimed, TooManyClaims, LedgerUnavailable.
         """
         try:
-            return await self._database.run(lambda c: _take(c, claim, now.timestamp(), contact_limit))
+            return await self._database.run(lambda c: _acquire(c, claim, now.timestamp(), max_per_contact))
         except IntegrityError:
             raise SlotClaimed from None
 
     async def renew(self, reference: str, now: datetime) -> Renewal:
-        """A new fence for this attempt; an expired claim that nobody opposes lives again, unless it has landed.
+        """Give this attempt the newest fence. Revives an expired claim, unless it landed or another claim overlaps it.
 
         Raises ClaimLost.
         """
@@ -86,74 +93,79 @@ class Claims:
         except IntegrityError:
             raise ClaimLost from None
 
-    async def begin_write(self, reference: str, by: Renewal, slot: Slot, booking: str, now: datetime) -> None:
-        """Just before the write: record the intent, or raise ClaimLost where this attempt is not the newest,
-        or the claim is on another slot by now. However often an attempt asks, it counts as one sending.
+    async def begin_write(self, reference: str, renewal: Renewal, slot: Slot, booking: str, now: datetime) -> None:
+        """Record, immediately before the write, that it is about to be sent.
 
-        ``booking``: workflow id, so that news of the appointment finds it.
+        Raises ClaimLost when this attempt does not have the newest fence, or when the claim is for another slot now.
+        Several calls by one attempt count as one send.
+        ``booking``: workflow id, by which events of the appointment find the booking.
         """
-        begun = {"written": True, "sends": by.sends + 1, "sent_at": now.timestamp()}
+        write_begun = {"written": True, "sends": renewal.sends + 1, "sent_at": now.timestamp()}
 
         def work(c: Connection) -> bool:
-            mine = and_(
+            our_claim = and_(
                 claims.c.reference == reference,
-                claims.c.fence == by.fence,
-                _is_on(slot),
+                claims.c.fence == renewal.fence,
+                _on_slot(slot),
                 claims.c.live,
                 claims.c.expires_at > now.timestamp(),
             )
-            row = c.execute(update(claims).where(mine).values(begun).returning(claims.c.connection)).first()
+            # Check and record in one statement: no newer attempt can take a fence in between.
+            row = c.execute(update(claims).where(our_claim).values(write_begun).returning(claims.c.connection)).first()
             if row is not None:
-                news.begin(c, reference, row.connection, booking)
+                record_write_start(c, reference, row.connection, booking)
             return row is not None
 
         if not await self._database.run(work):
             raise ClaimLost
 
-    async def not_sent(self, reference: str, by: Renewal) -> None:
-        """The write that this attempt had begun certainly did nothing: as if it had not begun."""
-        sent_at = by.sent_at.timestamp() if by.sent_at is not None else None
-        before = {"written": by.written, "sends": by.sends, "sent_at": sent_at}
-        mine = claims.c.reference == reference, claims.c.fence == by.fence
-        await self._database.run(lambda c: c.execute(update(claims).where(*mine).values(before)))
+    async def abort_write(self, reference: str, renewal: Renewal) -> None:
+        """Revert ``begin_write`` of this attempt, because the write was certainly not carried out."""
+        sent_at = renewal.sent_at.timestamp() if renewal.sent_at is not None else None
+        earlier_values = {"written": renewal.written, "sends": renewal.sends, "sent_at": sent_at}
+        our_claim = claims.c.reference == reference, claims.c.fence == renewal.fence
+        await self._database.run(lambda c: c.execute(update(claims).where(*our_claim).values(earlier_values)))
 
-    async def landed(self, claim: Claim) -> None:
-        """The appointment is in the calendar: the claim blocks until its end, then only counts for the cap of its day.
+    async def mark_landed(self, claim: Claim) -> None:
+        """Record that the appointment is in the calendar.
 
-        One that was freed meanwhile, because the desk had made the hold its own, blocks nobody, and counts.
+        The claim blocks the slot until it expires. After that it only counts for the daily limit.
+        A claim that was released meanwhile, because the desk made the hold theirs, blocks nobody but counts too.
         """
         landed = {"landed": True, "local_day": claim.local_day, "expires_at": claim.expires_at.timestamp()}
 
         def work(c: Connection) -> None:
             if not c.execute(update(claims).where(claims.c.reference == claim.reference).values(**landed)).rowcount:
-                freed = {"fence": _fence(), "live": False, "written": True}
-                c.execute(insert(claims).values(**_row(claim) | landed | freed))
+                not_blocking = {"fence": _new_fence(), "live": False, "written": True}
+                c.execute(insert(claims).values(**_to_row(claim) | landed | not_blocking))
 
         await self._database.run(work)
 
     async def release(self, reference: str, fence: int | None = None) -> None:
-        """Free the claim; with a fence only while that is the newest."""
-        mine = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]
-        await self._database.run(lambda c: c.execute(delete(claims).where(*mine)))
+        """Release the claim. With ``fence``, only while that is the newest."""
+        our_claim = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]
+        await self._database.run(lambda c: c.execute(delete(claims).where(*our_claim)))
 
-    async def live(self, connection: str, span: Interval, now: datetime) -> list[Slot]:
-        """Live claims that touch ``span``, at whatever location: providers may work at several."""
+    async def find_live(self, connection: str, span: Interval, now: datetime) -> list[Slot]:
+        """Live claims that touch ``span``, at every location: a provider may work at several."""
 
         def work(c: Connection) -> list[Slot]:
             rows = c.execute(
                 select(claims).where(
                     claims.c.connection == connection,
-                    _blocking(now.timestamp()),
+                    _blocks_slot(now.timestamp()),
                     claims.c.start_at < span.end.timestamp(),
                     claims.c.end_at > span.start.timestamp(),
                 )
             )
-            return [_slot(row) for row in rows]
+            return [_to_slot(row) for row in rows]
 
         return await self._database.run(work)
 
-    async def booked(self, location: str, service: str, first: date, last: date, now: datetime) -> dict[date, int]:
-        """Bookings of a service through us by local day, landed or on their way."""
+    async def count_booked(
+        self, location: str, service: str, first: date, last: date, now: datetime
+    ) -> dict[date, int]:
+        """Bookings of a service through us by local day, landed or not yet. Days without bookings are left out."""
 
         def work(c: Connection) -> dict[date, int]:
             rows = c.execute(
@@ -162,7 +174,7 @@ class Claims:
                     claims.c.location == location,
                     claims.c.service == service,
                     claims.c.local_day.between(first, last),
-                    _counts(now.timestamp()),
+                    _counts_for_daily_limit(now.timestamp()),
                 )
                 .group_by(claims.c.local_day)
             )
@@ -171,21 +183,21 @@ class Claims:
         return await self._database.run(work)
 
 
-def _blocking(now: float) -> Any:
+def _blocks_slot(now: float) -> Any:
     return and_(claims.c.live, claims.c.expires_at > now)
 
 
-def _counts(now: float) -> Any:
-    """For the cap: what was written stands until it is released, though its claim has run out meanwhile."""
-    return or_(claims.c.landed, claims.c.written, _blocking(now))
+def _counts_for_daily_limit(now: float) -> Any:
+    """A written hold exists until it is released, even if its claim has expired."""
+    return or_(claims.c.landed, claims.c.written, _blocks_slot(now))
 
 
-def _fence() -> int:
-    """A row that is deleted and inserted again would count from one again; chance never repeats."""
+def _new_fence() -> int:
+    """Random, because a counter would start again at one when a row is deleted and inserted again."""
     return secrets.randbits(62)
 
 
-def _is_on(slot: Slot) -> Any:
+def _on_slot(slot: Slot) -> Any:
     return and_(
         claims.c.provider == slot.provider,
         claims.c.operatory == slot.operatory,
@@ -194,28 +206,29 @@ def _is_on(slot: Slot) -> Any:
     )
 
 
-def _slot(row: Any) -> Slot:
+def _to_slot(row: Any) -> Slot:
     time = Interval(start=datetime.fromtimestamp(row.start_at, UTC), end=datetime.fromtimestamp(row.end_at, UTC))
     return Slot(time=time, provider=row.provider, operatory=row.operatory)
 
 
-def _opposed(row: dict[str, Any], now: float) -> Any:
-    """Another reference's live claim on the same provider or operatory at an overlapping time."""
+def _opposes(row: dict[str, Any], now: float) -> Any:
+    """A live claim of another reference on the same provider or operatory at an overlapping time."""
     return and_(
         claims.c.connection == row["connection"],
         claims.c.reference != row["reference"],
         or_(claims.c.provider == row["provider"], claims.c.operatory == row["operatory"]),
         claims.c.start_at < row["end_at"],
         claims.c.end_at > row["start_at"],
-        _blocking(now),
+        _blocks_slot(now),
     )
 
 
 def _retire_expired(c: Connection, now: float) -> None:
+    """PostgreSQL's constraint on overlapping claims looks at ``live`` only, so expired claims must not be live."""
     c.execute(update(claims).where(claims.c.live, claims.c.expires_at <= now).values(live=False))
 
 
-def _row(claim: Claim) -> dict[str, Any]:
+def _to_row(claim: Claim) -> dict[str, Any]:
     return {
         "reference": claim.reference,
         "connection": claim.connection,
@@ -231,48 +244,51 @@ def _row(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _take(c: Connection, claim: Claim, now: float, contact_limit: int) -> Grant:
-    """What is counted here must not grow meanwhile: those at one location or of one contact take turns."""
-    place = f"claims at {claim.connection} {claim.location}"
-    one_at_a_time(c, place, *([f"claims of {claim.contact}"] if claim.contact else []))
+def _acquire(c: Connection, claim: Claim, now: float, max_per_contact: int) -> Grant:
+    # What we count below must not grow meanwhile, so claims at one location or of one contact run one by one.
+    location_claims = f"claims at {claim.connection} {claim.location}"
+    serialize_on(c, location_claims, *([f"claims of {claim.contact}"] if claim.contact else []))
     _retire_expired(c, now)
-    row = _row(claim)
-    if c.execute(select(claims.c.id).where(_opposed(row, now)).limit(1)).first():
+    row = _to_row(claim)
+    if c.execute(select(claims.c.id).where(_opposes(row, now)).limit(1)).first():
         raise SlotClaimed
-    before = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
-    if before is None and claim.contact is not None:
-        held = select(func.count()).where(claims.c.contact == claim.contact, _blocking(now), ~claims.c.landed)
-        if c.execute(held).scalar_one() >= contact_limit:
+    own_claim = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
+    if own_claim is None and claim.contact is not None:
+        of_contact = select(func.count()).where(claims.c.contact == claim.contact, _blocks_slot(now), ~claims.c.landed)
+        if c.execute(of_contact).scalar_one() >= max_per_contact:
             raise TooManyClaims
-    fence = _fence()
+    fence = _new_fence()
     c.execute(delete(claims).where(claims.c.reference == claim.reference))
-    earlier = {"written": bool(before and before.written), "sent_at": before.sent_at if before else None}
-    c.execute(insert(claims).values(**row, **earlier, fence=fence, live=True, landed=False))
-    return Grant(fence=fence, earlier=_earlier(c, claim, now), booked=_booked_by_others(c, claim, now))
+    earlier_write = {
+        "written": bool(own_claim and own_claim.written),
+        "sent_at": own_claim.sent_at if own_claim else None,
+    }
+    c.execute(insert(claims).values(**row, **earlier_write, fence=fence, live=True, landed=False))
+    return Grant(fence=fence, earlier=_find_earlier(c, claim, now), booked=_count_other_bookings(c, claim, now))
 
 
-def _earlier(c: Connection, claim: Claim, now: float) -> tuple[Slot, ...]:
+def _find_earlier(c: Connection, claim: Claim, now: float) -> tuple[Slot, ...]:
     around = claim.slot.time.widened(timedelta(days=1), timedelta(days=1))
     rows = c.execute(
         select(claims).where(
             claims.c.connection == claim.connection,
             claims.c.reference != claim.reference,
             ~claims.c.landed,
-            _blocking(now),
+            _blocks_slot(now),
             claims.c.start_at < around.end.timestamp(),
             claims.c.end_at > around.start.timestamp(),
         )
     )
-    return tuple(_slot(row) for row in rows)
+    return tuple(_to_slot(row) for row in rows)
 
 
-def _booked_by_others(c: Connection, claim: Claim, now: float) -> int:
+def _count_other_bookings(c: Connection, claim: Claim, now: float) -> int:
     count = select(func.count()).where(
         claims.c.location == claim.location,
         claims.c.service == claim.service,
         claims.c.local_day == claim.local_day,
         claims.c.reference != claim.reference,
-        _counts(now),
+        _counts_for_daily_limit(now),
     )
     return int(c.execute(count).scalar_one())
 
@@ -280,15 +296,12 @@ def _booked_by_others(c: Connection, claim: Claim, now: float) -> int:
 def _renew(c: Connection, reference: str, now: float) -> Renewal:
     _retire_expired(c, now)
     row = c.execute(select(claims).where(claims.c.reference == reference)).mappings().first()
-    if row is None or c.execute(select(claims.c.id).where(_opposed(dict(row), now)).limit(1)).first():
+    if row is None or c.execute(select(claims.c.id).where(_opposes(dict(row), now)).limit(1)).first():
         raise ClaimLost
-    fence = _fence()
+    fence = _new_fence()
     values: dict[str, Any] = {"fence": fence}
     if not row["live"] and not row["landed"]:
-        values |= {"live": True, "expires_at": now + LIVES_AGAIN_FOR.total_seconds()}
+        values |= {"live": True, "expires_at": now + REVIVED_CLAIM_DURATION.total_seconds()}
     c.execute(update(claims).where(claims.c.reference == reference).values(**values))
     sent_at = datetime.fromtimestamp(row["sent_at"], UTC) if row["sent_at"] is not None else None
     return Renewal(fence=fence, written=row["written"], sends=row["sends"], sent_at=sent_at)
-
-
-LIVES_AGAIN_FOR = timedelta(minutes=10)

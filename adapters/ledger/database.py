@@ -14,12 +14,12 @@ from adapters.errors import Unavailable
 Result = TypeVar("Result")
 
 
-AT_ONCE = 10
-"""Transactions under way on PostgreSQL; SQLite has one writer, and others would wait for it in growing sleeps."""
+MAX_POSTGRES_TRANSACTIONS = 10
+"""Concurrent transactions on PostgreSQL. SQLite has one writer; others would wait for it with growing back-off."""
 
 
 class LedgerUnavailable(Unavailable):
-    """The ledger's database is locked, full or away; nothing was written."""
+    """The ledger's database is locked, full or unreachable. Nothing was written."""
 
 
 class Database:
@@ -27,13 +27,13 @@ class Database:
         self.url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         self.is_sqlite = self.url.startswith("sqlite")
         self.engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite)
-        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else AT_ONCE, "ledger")
+        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else MAX_POSTGRES_TRANSACTIONS, "ledger")
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """``work`` inside one transaction. Raises LedgerUnavailable; integrity errors pass through."""
+        """Run ``work`` inside one transaction. Raises LedgerUnavailable; integrity errors pass through."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     def _run(self, work: Callable[[Connection], Result]) -> Result:
@@ -50,10 +50,11 @@ class Database:
         await asyncio.to_thread(self.engine.dispose)
 
 
-def one_at_a_time(c: Connection, *subjects: str) -> None:
-    """Transactions on a common subject take turns until they end; to be called before reading what others may change.
+def serialize_on(c: Connection, *subjects: str) -> None:
+    """Make transactions with a common subject run one after another. The lock lasts until this transaction ends.
 
-    SQLite has one writer anyway. In one fixed order, so that no two wait for each other.
+    Call it before reading what other transactions may change. Locks are taken in one fixed order, so that no two
+    transactions wait for each other. SQLite has only one writer and needs no lock.
     """
     if c.dialect.name != "postgresql":
         return
@@ -74,5 +75,5 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Writers queue at the start of a transaction, where waiting is safe, instead of failing in the middle."""
+    """Take the write lock at the start of a transaction, where waiting is safe, instead of failing in the middle."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The ledger as a whole."""
+"""The ledger: the database for what bookings share."""
 
 import asyncio
 from pathlib import Path
@@ -10,26 +10,27 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.ledger.claims import Claims
 from adapters.ledger.database import Database, LedgerUnavailable
+from adapters.ledger.events import EventLog
 from adapters.ledger.leases import Leases
 from adapters.ledger.messages import MessageLedger, OptOuts
-from adapters.ledger.news import News
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 4711
+"""PostgreSQL advisory lock that a migrating process holds."""
 
 
 class Ledger:
-    """SQLite or PostgreSQL, by URL."""
-
     def __init__(self, url: str) -> None:
+        """``url``: a SQLAlchemy URL for SQLite or PostgreSQL."""
         self._database = Database(url)
         self.claims = Claims(self._database)
         self.leases = Leases(self._database)
         self.messages = MessageLedger(self._database)
-        self.news = News(self._database)
-        self.consent = OptOuts(self._database)
+        self.opt_outs = OptOuts(self._database)
+        self.events = EventLog(self._database)
 
     async def migrate(self) -> None:
-        """Bring the tables to this version; safe to call from several processes. Raises LedgerUnavailable."""
+        """Upgrade the tables to this version. Several processes may call it at once. Raises LedgerUnavailable."""
         try:
             await asyncio.to_thread(self._migrate)
         except (SQLAlchemyError, CommandError) as failure:
@@ -41,7 +42,7 @@ class Ledger:
         config.set_main_option("script_location", str(_MIGRATIONS))
         with self._database.engine.begin() as connection:
             if not self._database.is_sqlite:
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4711)")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

@@ -1,4 +1,4 @@
-"""The ledger's tables. Instants are UTC seconds since 1970."""
+"""The ledger's tables. Instants are seconds since 1970-01-01 UTC."""
 
 from sqlalchemy import (
     BigInteger,

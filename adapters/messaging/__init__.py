@@ -1,1 +1,1 @@
-"""Email and SMS providers."""
+"""Email through SendGrid, and SMS through Twilio."""

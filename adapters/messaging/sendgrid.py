@@ -1,7 +1,9 @@
-"""Email through SendGrid's v3 API, in the words of its own SDK and over our own connections.
+"""Email through SendGrid's v3 API. SendGrid's own SDK builds the request, and our HTTP client sends it.
 
-How the SDK itself speaks HTTP is not for us: no timeout, redirects followed with the API key, proxy variables obeyed,
-a new connection for each mail. SendGrid signs no business associate agreement: what is handed to it must say nothing.
+The SDK's way to send is not safe for us: it has no timeout, follows redirects and takes the API key along, obeys proxy
+variables, and opens a new connection for each email.
+
+SendGrid signs no business associate agreement, so an email must not contain health information.
 """
 
 import re
@@ -25,7 +27,7 @@ from sendgrid.helpers.mail import (
 )
 
 from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused
-from adapters.http import HttpClient, calling, rest_until
+from adapters.http import HttpClient, delay_until_epoch, translated_failures
 from adapters.messenger import Channel, OutgoingMessage
 
 
@@ -36,7 +38,7 @@ class SendGridConfig:
     sender: str
     sender_name: str = ""
     timeout: float = 15
-    """Seconds a socket may stay silent."""
+    """Seconds of silence on the socket, while connecting or reading. Not the whole call."""
 
 
 class SendGridMessenger:
@@ -48,12 +50,13 @@ class SendGridMessenger:
         self._headers = {"Authorization": f"Bearer {config.api_key}"}
 
     async def send(self, message: OutgoingMessage) -> str:
-        mail = _mail(self._config, message)
-        answer = await self._call("POST", "/v3/mail/send", content=mail, until=message.send_before)
-        return answer.headers.get("X-Message-Id") or "accepted"
+        mail = mail_body(self._config, message)
+        response = await self._call("POST", "/v3/mail/send", content=mail, send_before=message.send_before)
+        return response.headers.get("X-Message-Id") or "accepted"
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
-        return ()  # SendGrid can't be asked
+        """Always empty: SendGrid has no call that lists what it sent."""
+        return ()
 
     async def check(self) -> list[str]:
         await self._call("GET", "/v3/scopes")
@@ -63,22 +66,27 @@ class SendGridMessenger:
         await self._http.close()
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        name = f"{method} {path}"
-        with calling(name):
-            answer = await self._http.request(method, path, headers=self._headers, **request)
-        if 200 <= answer.status_code < 300:
-            return answer
-        raise _meaning(name, answer)
+        call_name = f"{method} {path}"
+        with translated_failures(call_name):
+            response = await self._http.request(method, path, headers=self._headers, **request)
+        if 200 <= response.status_code < 300:
+            return response
+        raise _error(call_name, response)
 
 
-def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
+def mail_body(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
+    """The JSON body for one email to one person.
+
+    All tracking is off: SendGrid would rewrite links, and so see them. The message key is the only custom argument,
+    because SendGrid's staff may see custom arguments.
+    """
     mail = Mail(from_email=Email(config.sender, _one_line(config.sender_name) or None))
     mail.subject = _one_line(message.subject)
     mail.add_content(Content("text/plain", message.text))
-    person = Personalization()
-    person.add_to(To(message.to))
-    person.add_custom_arg(CustomArg("msg_key", message.key))
-    mail.add_personalization(person)
+    personalization = Personalization()
+    personalization.add_to(To(message.to))
+    personalization.add_custom_arg(CustomArg("msg_key", message.key))
+    mail.add_personalization(personalization)
     tracking = TrackingSettings()
     tracking.click_tracking = ClickTracking(enable=False, enable_text=False)
     tracking.open_tracking = OpenTracking(enable=False)
@@ -89,16 +97,17 @@ def _mail(config: SendGridConfig, message: OutgoingMessage) -> dict[str, Any]:
     return body
 
 
-def _meaning(name: str, answer: httpx.Response) -> OutsideError:
-    status, what = answer.status_code, f"{name}: {answer.status_code}"
+def _error(call_name: str, response: httpx.Response) -> OutsideError:
+    status, reason = response.status_code, f"{call_name}: {response.status_code}"
     if status == 429:
-        return RateLimited(what, rest_until(answer.headers.get("X-RateLimit-Reset", "")))
+        return RateLimited(reason, delay_until_epoch(response.headers.get("X-RateLimit-Reset", "")))
     if status in (401, 403):
-        return Misconfigured(f"{what}: SENDGRID_API_KEY is refused or lacks the scope", code=str(status))
+        return Misconfigured(f"{reason}: SENDGRID_API_KEY is refused or lacks the scope", code=str(status))
     if status == 408 or status >= 500:
-        return OutcomeUnknown(what)
-    return Refused(what, code=str(status))
+        return OutcomeUnknown(reason)
+    return Refused(reason, code=str(status))
 
 
 def _one_line(text: str) -> str:
+    """The SDK passes line breaks through, and with them any header that somebody puts into a subject."""
     return re.sub(r"[\r\n]+", " ", text).strip()

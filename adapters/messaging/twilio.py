@@ -16,15 +16,20 @@ from adapters.errors import (
     Refused,
     Undeliverable,
 )
-from adapters.http import HttpClient, calling, retry_after
+from adapters.http import HttpClient, retry_after, translated_failures
 from adapters.messenger import Channel, OutgoingMessage
 
-UNDELIVERABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
+UNDELIVERABLE_CODES = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
 """The number is bad, or its owner opted out (21610). Source: Twilio's error pages."""
-MISCONFIGURED = frozenset({20003, 20404, 21408, 21601, 21606, 21608, 30002, 30032, 30034, 30450, 30640})
-TRY_LATER = frozenset({20429, 21611, 30001, 30022, 30023, 30610, 63038})
-"""Queues are full, or (30610) the number's owner is not to be disturbed at this hour."""
-LONGEST_VALIDITY = 36_000
+MISCONFIGURED_CODES = frozenset({20003, 20404, 21408, 21601, 21606, 21608, 30002, 30032, 30034, 30450, 30640})
+"""Our account or sender is not set up. Source: Twilio's error pages."""
+RETRYABLE_CODES = frozenset({20429, 21611, 30001, 30022, 30023, 30610, 63038})
+"""A queue is full, or it is quiet hours for the number's owner (30610). Source: Twilio's error pages."""
+MIN_VALIDITY_SECONDS = 6
+"""Twilio wants more than 5."""
+MAX_VALIDITY_SECONDS = 36_000
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How much Twilio's clock may be behind ours."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,9 @@ class TwilioConfig:
     api_key_secret: str = field(repr=False)
     messaging_service_sid: str
     connect_timeout: float = 5
+    """Seconds."""
     read_timeout: float = 30
-    """Twilio itself may think for 26 s; giving up sooner would make outcomes unknown."""
+    """Seconds. Twilio may take 26 seconds before it answers; a shorter timeout would leave outcomes unknown."""
 
 
 class TwilioMessenger:
@@ -45,13 +51,14 @@ class TwilioMessenger:
     def __init__(self, config: TwilioConfig) -> None:
         self._config = config
         self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
-        self._headers = {"Authorization": _basic(config.api_key_sid, config.api_key_secret)}
-        self._messages = f"/2010-04-01/Accounts/{config.account_sid}/Messages.json"
+        self._headers = {"Authorization": _basic_auth(config.api_key_sid, config.api_key_secret)}
+        self._messages_path = f"/2010-04-01/Accounts/{config.account_sid}/Messages.json"
 
     async def close(self) -> None:
         await self._http.close()
 
     async def send(self, message: OutgoingMessage) -> str:
+        """Twilio discards the text after sending and obscures the number, because we ask it to."""
         form = {
             "To": message.to,
             "Body": message.text,
@@ -60,22 +67,22 @@ class TwilioMessenger:
             "AddressRetention": "obfuscate",
         }
         if message.deliver_before is not None:
-            left = int((message.deliver_before - datetime.now(UTC)).total_seconds())
-            form["ValidityPeriod"] = str(min(max(left, 6), LONGEST_VALIDITY))
-        body = await self._call("POST", self._messages, form=form, until=message.send_before)
+            seconds_left = int((message.deliver_before - datetime.now(UTC)).total_seconds())
+            form["ValidityPeriod"] = str(min(max(seconds_left, MIN_VALIDITY_SECONDS), MAX_VALIDITY_SECONDS))
+        body = await self._call("POST", self._messages_path, form=form, send_before=message.send_before)
         sid = body.get("sid")
         if not sid:
             raise OutcomeUnknown("POST Messages: an answer without sid")
         return str(sid)
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
-        """Texts to this number; what they said Twilio has not retained, as asked to."""
+        """Ids of texts to this number. Twilio has discarded their content, so any of them may be this message."""
         day = since.astimezone(UTC).date().isoformat()
-        body = await self._call("GET", self._messages, params={"To": message.to, "DateSent>": day})
+        body = await self._call("GET", self._messages_path, params={"To": message.to, "DateSent>": day})
         return tuple(
             str(sent["sid"])
             for sent in body.get("messages") or []
-            if _sent_at(sent) >= since - timedelta(seconds=5) and sent.get("body") in (None, "", message.text)
+            if _sent_at(sent) >= since - CLOCK_TOLERANCE and sent.get("body") in (None, "", message.text)
         )
 
     async def check(self) -> list[str]:
@@ -83,39 +90,41 @@ class TwilioMessenger:
         return []
 
     async def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        name = f"{method} {'Messages' if path == self._messages else 'Account'}"
-        with calling(name):
-            answer = await self._http.request(method, path, headers=self._headers, **request)
+        # The path has the account's id, so errors name the collection instead.
+        call_name = f"{method} {'Messages' if path == self._messages_path else 'Account'}"
+        with translated_failures(call_name):
+            response = await self._http.request(method, path, headers=self._headers, **request)
         try:
-            body = answer.json()
+            body = response.json()
         except ValueError:
             body = None
-        if 200 <= answer.status_code < 300 and isinstance(body, dict):
+        if 200 <= response.status_code < 300 and isinstance(body, dict):
             return body
-        raise _meaning(name, answer, body)
+        raise _error(call_name, response, body)
 
 
-def _basic(name: str, secret: str) -> str:
-    return f"Basic {b64encode(f'{name}:{secret}'.encode()).decode()}"
+def _basic_auth(user: str, password: str) -> str:
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def _meaning(name: str, answer: httpx.Response, body: Any) -> OutsideError:
-    """What a refusal means; Twilio's own message is left out, since it quotes the number."""
-    status = answer.status_code
+def _error(call_name: str, response: httpx.Response, body: Any) -> OutsideError:
+    """Without Twilio's own message, which quotes the number."""
+    status = response.status_code
     code = body.get("code") if isinstance(body, dict) else None
-    what = f"{name}: {status} code {code}"
-    if status == 429 or code in TRY_LATER:
-        return RateLimited(what, retry_after(answer))
+    reason = f"{call_name}: {status} code {code}"
+    if status == 429 or code in RETRYABLE_CODES:
+        return RateLimited(reason, retry_after(response))
     if status >= 500 or status == 408 or 200 <= status < 300:
-        return OutcomeUnknown(what)
-    if code in UNDELIVERABLE:
-        return Undeliverable(what, code=str(code))
-    if code in MISCONFIGURED or status in (401, 403):
-        return Misconfigured(f"{what}: check the TWILIO settings", code=str(code))
-    return Refused(what, code=str(code))
+        return OutcomeUnknown(reason)
+    if code in UNDELIVERABLE_CODES:
+        return Undeliverable(reason, code=str(code))
+    if code in MISCONFIGURED_CODES or status in (401, 403):
+        return Misconfigured(f"{reason}: check the TWILIO settings", code=str(code))
+    return Refused(reason, code=str(code))
 
 
 def _sent_at(message: dict[str, Any]) -> datetime:
+    """The earliest possible time if Twilio's is unreadable."""
     try:
         return parsedate_to_datetime(str(message.get("date_sent") or message.get("date_created")))
     except ValueError:

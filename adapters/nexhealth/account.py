@@ -1,4 +1,4 @@
-"""What all connections under one API key share: NexHealth counts by key."""
+"""What all connections under one API key share, because NexHealth counts calls by key."""
 
 import asyncio
 import base64
@@ -9,48 +9,58 @@ from collections.abc import Awaitable, Callable
 
 from aiolimiter import AsyncLimiter
 
-FASTEST = 15.0
-"""Calls a second: patients and appointments are limited to 1,000 a minute, everything together to 100 a second."""
-FASTEST_CALENDAR = 10.0
-"""Readings of appointments a second, at most."""
-BURST = 0.25
-"""Seconds' worth of calls that may be made at once."""
-REFRESH_EARLY, TOKEN_FOR = 300.0, 3000.0
-"""Seconds: a token is replaced so long before its end, and at the latest after so long."""
+MAX_CALLS_PER_SECOND = 15.0
+"""NexHealth's documents allow 1,000 calls a minute for patients and appointments, and 100 a second in all."""
+MAX_CALENDAR_READS_PER_SECOND = 10.0
+"""NexHealth's limit for GET /appointments."""
+BURST_SECONDS = 0.25
+"""Calls that this many seconds allow may be made at once."""
+TOKEN_RENEWAL_SECONDS = 300.0
+"""A token is replaced this long before it ends."""
+MAX_TOKEN_SECONDS = 3000.0
+"""A token is replaced after this time in any case. NexHealth's own sample does so after 50 minutes."""
 
 
 class Account:
-    """One pace and one token. ``processes``: so many use the key at the same time, each its part of the pace."""
+    """One rate limit and one token for all connections under one API key in this process."""
 
     def __init__(self, processes: int = 1) -> None:
-        self.pace = limiter(FASTEST / processes)
-        self.calendar_pace = limiter(FASTEST_CALENDAR / processes)
+        """``processes``: how many processes use the key at the same time. Each takes its share of the rate limit."""
+        self.limiter = rate_limiter(MAX_CALLS_PER_SECOND / processes)
+        self.calendar_limiter = rate_limiter(MAX_CALENDAR_READS_PER_SECOND / processes)
         self._token: str | None = None
-        self._token_ends = 0.0
-        self._refreshing = asyncio.Lock()
+        self._token_expires_at = 0.0
+        """By the monotonic clock."""
+        self._renewing_token = asyncio.Lock()
 
-    async def token(self, new: Callable[[], Awaitable[str]], *, instead_of: str | None = None) -> str:
-        """The token in use; a new one where there is none, where it ends, or where this one was refused."""
-        async with self._refreshing:
-            if self._token in (None, instead_of) or time.monotonic() > self._token_ends:
-                self._token = await new()
-                self._token_ends = time.monotonic() + lasts(self._token)
+    async def token(self, request_token: Callable[[], Awaitable[str]], *, refused_token: str | None = None) -> str:
+        """The current token. Requests a new one if there is none, if it is about to end, or if it was refused.
+
+        ``refused_token``: the token that NexHealth refused. If another call has already replaced it, that
+        replacement is returned.
+        """
+        async with self._renewing_token:
+            if self._token in (None, refused_token) or time.monotonic() > self._token_expires_at:
+                self._token = await request_token()
+                self._token_expires_at = time.monotonic() + usable_seconds(self._token)
             assert self._token is not None
             return self._token
 
 
-def limiter(per_second: float) -> AsyncLimiter:
-    """Never more than ``per_second`` in any one second, the first burst included."""
-    steady = per_second / (1 + BURST)
-    return AsyncLimiter(max(1.0, steady * BURST), BURST) if steady * BURST >= 1 else AsyncLimiter(1, 1 / steady)
+def rate_limiter(per_second: float) -> AsyncLimiter:
+    """Never more than ``per_second`` calls in any one second, including a first burst."""
+    steady = per_second / (1 + BURST_SECONDS)
+    if steady * BURST_SECONDS >= 1:
+        return AsyncLimiter(max(1.0, steady * BURST_SECONDS), BURST_SECONDS)
+    return AsyncLimiter(1, 1 / steady)
 
 
-def lasts(token: str) -> float:
-    """Seconds for which a token is to be used, from its own claims: no clock of ours against theirs."""
+def usable_seconds(token: str) -> float:
+    """How long to use a token, from its own claims. Both times are NexHealth's, so our clock does not matter."""
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        lasts = float(claims["exp"]) - float(claims["iat"])
+        lifetime = float(claims["exp"]) - float(claims["iat"])
     except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
-        return TOKEN_FOR
-    return min(max(lasts - REFRESH_EARLY, lasts / 2), TOKEN_FOR)
+        return MAX_TOKEN_SECONDS
+    return min(max(lifetime - TOKEN_RENEWAL_SECONDS, lifetime / 2), MAX_TOKEN_SECONDS)

@@ -1,4 +1,4 @@
-"""One institution at NexHealth, as far as one practice system keeps its calendars."""
+"""Settings for one institution at NexHealth, as far as one practice system keeps its calendars."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,25 +10,27 @@ WEBHOOK_PATH = "/webhooks/nexhealth"
 class NexHealthConfig:
     base_url: str
     api_key: str = field(repr=False)
+    """Decides between NexHealth's sandbox and production: both have the same URL."""
     subdomain: str
     """The institution's name in every call."""
     system: str
-    """What runs in the office: a key of ``profiles.PROFILES``."""
+    """The practice's own system: a key of ``profiles.PROFILES``."""
     locations: tuple[str, ...]
-    """Ids of the locations we book for: only theirs are looked at, because every call costs."""
+    """Ids of the locations that we book for. We read no others, because every call costs money."""
     public_url: str = ""
-    """Where patients book and NexHealth tells us of landings; empty: it tells nothing, we look instead."""
+    """Where patients book, and where NexHealth delivers events. If empty, there are no events, and we poll."""
     connect_timeout: float = 5
+    """Seconds."""
     read_timeout: float = 15
-    """Seconds; a write that takes longer counts as unknown."""
+    """Seconds. The outcome of a write that takes longer is unknown."""
     page_size: int = 1000
     requests_per_second: float = 8
     longest_appointment: timedelta = timedelta(hours=12)
-    """Appointments that began so long before a span are looked at too."""
-    reference_data_for: timedelta = timedelta(hours=1)
-    """Locations, providers, operatories and working hours are read again after so long."""
-    office_status_for: timedelta = timedelta(minutes=15)
-    """Whether the offices take writes in is asked at most so often, however many bookings wait for one."""
+    """A calendar read begins this much before its span, to see appointments that began earlier."""
+    reference_data_max_age: timedelta = timedelta(hours=1)
+    """Locations, providers, operatories and working hours are read again after this time."""
+    office_status_max_age: timedelta = timedelta(minutes=15)
+    """Whether the offices accept writes is read once in this time, however many bookings wait for one."""
 
     @property
     def webhook_url(self) -> str:

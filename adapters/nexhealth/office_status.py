@@ -1,4 +1,4 @@
-"""Whether an office takes in what is queued for it, read sparsely: every reading costs a call."""
+"""Whether an office accepts the writes that are queued for it. Read rarely, because every read costs a call."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from adapters.errors import OutsideError
-from adapters.nexhealth.transport import Row, Transport
+from adapters.nexhealth.transport import Transport
+from adapters.nexhealth.wire import Row
 
 log = structlog.get_logger(__name__)
 
@@ -14,35 +15,39 @@ SYNC_STATUS = "/sync_status"
 
 
 class OfficeStatus:
-    """One reading for everybody who asks, until it is old."""
+    """One reading that serves everybody who asks until it is too old."""
 
-    def __init__(self, transport: Transport, lasts: timedelta) -> None:
+    def __init__(self, transport: Transport, max_age: timedelta) -> None:
         self._transport = transport
-        self._lasts = lasts
-        self._off: frozenset[str] = frozenset()
+        self._max_age = max_age
+        self._offline_locations: frozenset[str] = frozenset()
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
 
     async def accepts_writes(self, location: str, since: datetime | None) -> bool:
+        """Whether the location's office accepts writes. The answer is not older than ``since``, if that is given."""
         async with self._reading:
             now = datetime.now(UTC)
-            if self._read_at is None or self._read_at < max(now - self._lasts, since or self._read_at):
-                self._off, self._read_at = await self._read(), now
-            return location not in self._off
+            if self._read_at is None or self._read_at < max(now - self._max_age, since or self._read_at):
+                self._offline_locations, self._read_at = await self._read_offline_locations(), now
+            return location not in self._offline_locations
 
-    async def _read(self) -> frozenset[str]:
-        """Locations that are off; what cannot be read says nothing against any."""
+    async def _read_offline_locations(self) -> frozenset[str]:
+        """Locations whose office accepts no writes. If the status is unreadable, every office counts as online.
+
+        A location with several sources is offline only if all of them are: NexHealth shows "red" for those.
+        """
         try:
             sources: list[Row] = await self._transport.read(SYNC_STATUS) or []
-        except OutsideError as trouble:
-            log.warning("the offices' status cannot be read", cause=type(trouble).__name__)
+        except OutsideError as error:
+            log.warning("office_status_unreadable", error=type(error).__name__)
             return frozenset()
-        by_status: dict[bool, set[str]] = {True: set(), False: set()}
+        locations_by_offline: dict[bool, set[str]] = {True: set(), False: set()}
         for source in sources:
-            by_status[source.get("write_status") == "red"].update(places_of(source))
-        return frozenset(by_status[True] - by_status[False])
+            locations_by_offline[source.get("write_status") == "red"].update(location_ids(source))
+        return frozenset(locations_by_offline[True] - locations_by_offline[False])
 
 
-def places_of(source: Row) -> list[str]:
+def location_ids(source: Row) -> list[str]:
     """Locations whose calendars come from this source."""
-    return [str(place.get("id")) for place in source.get("locations") or []]
+    return [str(location.get("id")) for location in source.get("locations") or []]

@@ -1,6 +1,6 @@
 """What each practice system can do through NexHealth: the vendor's own support table, as data.
 
-Where the table does not say, or says that a thing works in part, we act as if it did not work.
+If the table does not say, or says that something works only in part, we act as if it did not work.
 """
 
 from enum import StrEnum
@@ -8,8 +8,8 @@ from enum import StrEnum
 from adapters.practice_system import Capabilities
 from domain.base import Value
 
-SENDS_AT_MOST = 2
-"""What was lost may be sent again once."""
+MAX_SENDS = 2
+"""A write whose answer was lost may be sent once more."""
 
 
 class Support(StrEnum):
@@ -20,24 +20,28 @@ class Support(StrEnum):
 
 
 class Profile(Value):
-    """One column of the table."""
+    """One column of the support table."""
 
     system: str
     name: str
     versions: str
-    reported_as: frozenset[str]
-    """What NexHealth calls the system, in small letters and digits only; Enterprise has no name of its own."""
+    reported_names: frozenset[str]
+    """What NexHealth calls the system, in lowercase letters and digits only. It has no name of its own for Dentrix
+    Enterprise."""
     books: Support
     cancels: Support
     confirms: Support
     moves: Support
-    """Start, end, operatory and note can be changed in place; never the provider or the patient."""
-    tells_landing: Support
-    """Where it does not, looking shows it; we look everywhere, since news may be lost."""
+    """Start, end, operatory and note can be changed in place; the provider and the patient never."""
+    landing_event: Support
+    """NexHealth tells us when a write has landed. Reading the appointment shows it too, and we do that everywhere,
+    because events may be lost."""
     syncs_hours: Support
+    """The office's working hours can be read."""
     lunch_blocks: Support
-    """Where they are not seen, the practice file's hours must leave lunch out; so with holidays."""
+    """Lunch can be read as closed time. Otherwise the hours in the practice file must leave it out."""
     holidays: Support
+    """Holidays can be read as closed time. Otherwise the practice file must list them."""
     closed_operatories: Support
     reads_notes: Support
     descriptors: Support
@@ -55,7 +59,7 @@ class Profile(Value):
             syncs_hours=self.syncs_hours is Support.YES,
             attaches_procedures=self.descriptors is Support.YES,
             books_for_dependents=True,
-            sends_at_most=SENDS_AT_MOST,
+            max_sends=MAX_SENDS,
         )
 
 
@@ -72,7 +76,7 @@ _TABLE = {
     "cancels": (_YES, _YES, _YES, _YES, _YES),
     "confirms": (_YES, _YES, _YES, _YES, _YES),
     "moves": (_YES, _YES, _NO, _YES, _YES),
-    "tells_landing": (_YES, _NO, _YES, _YES, _YES),
+    "landing_event": (_YES, _NO, _YES, _YES, _YES),
     "syncs_hours": (_NO, _YES, _NO, _YES, _YES),
     "lunch_blocks": (_YES, _UNKNOWN, _NO, _YES, _YES),
     "holidays": (_YES, _YES, _NO, _YES, _YES),
@@ -81,14 +85,15 @@ _TABLE = {
     "descriptors": (_YES, _YES, _PARTLY, _YES, _YES),
     "recalls": (_YES, _YES, _YES, _YES, _YES),
 }
+"""By row of the support table, one cell for each of ``_SYSTEMS``."""
 
 PROFILES = {
     system: Profile(
         system=system,
         name=name,
         versions=versions,
-        reported_as=reported_as,
+        reported_names=reported_names,
         **{row: cells[column] for row, cells in _TABLE.items()},
     )
-    for column, (system, name, versions, reported_as) in enumerate(_SYSTEMS)
+    for column, (system, name, versions, reported_names) in enumerate(_SYSTEMS)
 }

@@ -1,49 +1,59 @@
-"""What stands between a practice and its first booking through NexHealth."""
+"""What a practice must fix before its first booking through NexHealth."""
 
 import re
 from collections.abc import Mapping
 
 from adapters.nexhealth import subscriptions
 from adapters.nexhealth.config import NexHealthConfig
-from adapters.nexhealth.office_status import SYNC_STATUS, places_of
+from adapters.nexhealth.office_status import SYNC_STATUS, location_ids
 from adapters.nexhealth.profiles import PROFILES, Profile
-from adapters.nexhealth.transport import Row, Transport
+from adapters.nexhealth.transport import Transport
+from adapters.nexhealth.wire import Row
 
 
 async def problems(
-    config: NexHealthConfig, profile: Profile, transport: Transport, places: Mapping[str, Row]
+    config: NexHealthConfig, profile: Profile, transport: Transport, locations: Mapping[str, Row]
 ) -> list[str]:
-    found = [text for location in config.locations if location in places for text in _flags(places[location])]
-    found += _sync(config, profile, await transport.read(SYNC_STATUS) or [])
+    """Problems in plain words. ``locations``: NexHealth's rows by location id."""
+    texts = [
+        text
+        for location in config.locations
+        if location in locations
+        for text in _setting_problems(locations[location])
+    ]
+    texts += _sync_problems(config, profile, await transport.read(SYNC_STATUS) or [])
     if config.webhook_url:
-        found += await subscriptions.problems(transport, config.webhook_url)
-    return found
+        texts += await subscriptions.problems(transport, config.webhook_url)
+    return texts
 
 
-def _flags(place: Row) -> list[str]:
-    """What NexHealth's own settings of a location say against booking there."""
-    if place.get("insert_appt_client") is False:
+def _setting_problems(location: Row) -> list[str]:
+    """Problems with NexHealth's own settings of a location.
+
+    While ``insert_appt_client`` is off, NexHealth never writes its appointments to the practice's own system.
+    """
+    if location.get("insert_appt_client") is False:
         return [
-            f"location {place['id']}: NexHealth keeps its appointments to itself (insert_appt_client is off); "
-            "have NexHealth switch it on, or nothing reaches the practice"
+            f"location {location['id']}: NexHealth does not write its appointments to the office "
+            "(insert_appt_client is off). Ask NexHealth to switch it on"
         ]
     return []
 
 
-def _sync(config: NexHealthConfig, profile: Profile, sources: list[Row]) -> list[str]:
-    """What the office's connection says; a practice that was only seeded for trying has none."""
-    found = []
+def _sync_problems(config: NexHealthConfig, profile: Profile, sources: list[Row]) -> list[str]:
+    """Problems with the connections to the offices. A demo practice has none."""
+    texts = []
     for source in sources:
-        ours = [location for location in config.locations if location in places_of(source)]
-        if not ours:
+        our_locations = [location for location in config.locations if location in location_ids(source)]
+        if not our_locations:
             continue
-        names = ", ".join(ours)
-        reported = re.sub(r"[^a-z0-9]", "", str((source.get("emr") or {}).get("name") or "").lower())
-        others = {name for other in PROFILES.values() for name in other.reported_as}
-        if reported in others - profile.reported_as:
-            found.append(f'location {names}: runs {reported}, not system = "{profile.system}"')
-        for way, what in (("read", "reads nothing from"), ("write", "writes nothing to")):
-            if source.get(f"{way}_status") == "red":
-                since = source.get(f"{way}_status_at") or "an unknown time"
-                found.append(f"location {names}: NexHealth {what} the office since {since}; is its server running?")
-    return found
+        names = ", ".join(our_locations)
+        reported_name = re.sub(r"[^a-z0-9]", "", str((source.get("emr") or {}).get("name") or "").lower())
+        known_names = {name for other in PROFILES.values() for name in other.reported_names}
+        if reported_name in known_names - profile.reported_names:
+            texts.append(f'location {names}: runs {reported_name}, not system = "{profile.system}"')
+        for direction, effect in (("read", "reads nothing from"), ("write", "writes nothing to")):
+            if source.get(f"{direction}_status") == "red":
+                since = source.get(f"{direction}_status_at") or "an unknown time"
+                texts.append(f"location {names}: NexHealth {effect} the office since {since}. Is its server running?")
+    return texts

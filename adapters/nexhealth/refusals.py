@@ -1,6 +1,7 @@
-"""What NexHealth's error texts mean. It has no error codes, so its words are all there is to go by.
+"""What NexHealth's error texts mean. NexHealth has no error codes, so its wording is all we can go by.
 
-The texts themselves go nowhere: they may quote what was sent.
+The wording comes from NexHealth's documents and from reports of those who use it. The texts themselves are never
+passed on: they may quote what was sent.
 """
 
 import re
@@ -10,23 +11,23 @@ from typing import NamedTuple
 
 from adapters.errors import Misconfigured, NotAuthorized, NotFound, OfficeOffline, OutsideError, Refused, SlotTaken
 
-NOT_LANDED = timedelta(minutes=1)
-"""A write that must wait for the office is tried again after so long: every try costs."""
+NOT_LANDED_RETRY_AFTER = timedelta(minutes=1)
+"""When to try a change again that must wait until the write has landed. Every try costs a call."""
 
 
 class DuplicatePatient(Refused):
-    """The patient exists already."""
+    """The patient exists already. ``existing_id`` is the patient's id at NexHealth."""
 
-    def __init__(self, reason: str, existing: str) -> None:
+    def __init__(self, reason: str, existing_id: str) -> None:
         super().__init__(reason, code="duplicate_patient")
-        self.existing = existing
+        self.existing_id = existing_id
 
 
 class Meaning(NamedTuple):
     text: str
-    """Found anywhere in the error, whatever its case."""
+    """Lowercase. Matches anywhere in the error, in any case."""
     code: str
-    kind: type[OutsideError]
+    error: type[OutsideError]
 
 
 MEANINGS = (
@@ -43,22 +44,22 @@ MEANINGS = (
     Meaning("don't have access", "no_access", NotAuthorized),
     Meaning("invalid credentials", "invalid_credentials", NotAuthorized),
 )
-_BY_STATUS: dict[int, type[Refused]] = {401: NotAuthorized, 403: NotAuthorized, 404: NotFound}
+_ERROR_BY_STATUS: dict[int, type[Refused]] = {401: NotAuthorized, 403: NotAuthorized, 404: NotFound}
 
 
-def refusal(call: str, status: int, errors: Sequence[str]) -> OutsideError:
-    """The error for a call that was understood and not done: by its words, else by its status."""
-    said = " ".join(errors)
+def refusal(call_name: str, status: int, texts: Sequence[str]) -> OutsideError:
+    """The error for a call that NexHealth understood and refused: by its texts, otherwise by its status."""
+    text = " ".join(texts)
     for meaning in MEANINGS:
-        if meaning.text in said.casefold():
-            return _error(meaning, f"{call}: {status} {meaning.code}", said)
-    return _BY_STATUS.get(status, Refused)(f"{call}: {status}", code=str(status))
+        if meaning.text in text.casefold():
+            return _error(meaning, f"{call_name}: {status} {meaning.code}", text)
+    return _ERROR_BY_STATUS.get(status, Refused)(f"{call_name}: {status}", code=str(status))
 
 
-def _error(meaning: Meaning, reason: str, said: str) -> OutsideError:
-    if issubclass(meaning.kind, DuplicatePatient):
-        found = re.search(r"id=(\d+)", said, re.IGNORECASE)
-        return DuplicatePatient(reason, found[1]) if found else Refused(reason, code=meaning.code)
-    if issubclass(meaning.kind, Refused):
-        return meaning.kind(reason, code=meaning.code)
-    return OfficeOffline(reason, NOT_LANDED)
+def _error(meaning: Meaning, reason: str, text: str) -> OutsideError:
+    if issubclass(meaning.error, DuplicatePatient):
+        match = re.search(r"id=(\d+)", text, re.IGNORECASE)
+        return DuplicatePatient(reason, match[1]) if match else Refused(reason, code=meaning.code)
+    if issubclass(meaning.error, Refused):
+        return meaning.error(reason, code=meaning.code)
+    return OfficeOffline(reason, NOT_LANDED_RETRY_AFTER)

@@ -1,119 +1,129 @@
-"""Asking NexHealth to tell us of landings and changes."""
+"""Setting up webhooks at NexHealth, so that it delivers events about landings and changes to us.
+
+At NexHealth, an *endpoint* is a URL with a secret, and a *subscription* sends one kind of event to one endpoint.
+"""
 
 from collections.abc import Collection
 
 from adapters.errors import Misconfigured, OutcomeUnknown
-from adapters.nexhealth.transport import Row, Transport, rows_of
+from adapters.nexhealth.transport import Transport, rows_of
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS
+from adapters.nexhealth.wire import Row
 from domain.base import Value
 
 ENDPOINTS = "/webhook_endpoints"
 
 
-class Subscribed(Value):
+class SubscriptionResult(Value):
     secret: str | None = None
-    """Signs the deliveries, and is to be kept in NEXHEALTH_WEBHOOK_SECRET; ``None`` where it is not told again."""
+    """Signs the deliveries; to be stored in NEXHEALTH_WEBHOOK_SECRET. ``None`` if NexHealth does not show it again."""
     added: tuple[str, ...] = ()
-    """Events that were not told before, or not by this endpoint."""
+    """Events that this endpoint did not receive before."""
 
 
 async def problems(transport: Transport, url: str) -> list[str]:
-    """Why we may not be told at this address, in plain words."""
-    ours = _at(url, await _endpoints(transport))
-    active = [endpoint for endpoint in ours if endpoint.get("active")]
-    if not active:
-        why = "has switched off" if ours else "does not know"
-        return [f"NexHealth {why} {url} and tells us nothing; run `starter.py subscribe`"]
-    rows = [row for endpoint in active for row in await _subscriptions(transport, endpoint)]
-    told = [row["event"] for row in rows if row.get("active")]
-    untold = [event for _, event in SUBSCRIPTIONS if event not in told]
-    found = [f"{', '.join(untold)}: not told to us; run `starter.py subscribe`"] if untold else []
-    if len(ours) > 1:
-        found.append("NexHealth signs with two secrets: finish the change with `starter.py subscribe --rotate`")
-    return found
+    """Why events may not reach this URL, in plain words."""
+    our_endpoints = _endpoints_at(url, await _read_endpoints(transport))
+    active_endpoints = [endpoint for endpoint in our_endpoints if endpoint.get("active")]
+    if not active_endpoints:
+        why = "has switched off" if our_endpoints else "does not know"
+        return [f"NexHealth {why} {url} and sends us no events. Run `starter.py subscribe`"]
+    rows = [row for endpoint in active_endpoints for row in await _read_subscriptions(transport, endpoint)]
+    active_events = [row["event"] for row in rows if row.get("active")]
+    missing_events = [event for _, event in SUBSCRIPTIONS if event not in active_events]
+    texts = [f"{', '.join(missing_events)}: not sent to us. Run `starter.py subscribe`"] if missing_events else []
+    if len(our_endpoints) > 1:
+        texts.append("NexHealth signs with two secrets. Finish the change with `starter.py subscribe --rotate`")
+    return texts
 
 
-async def subscribe(transport: Transport, url: str) -> Subscribed:
-    """Have every event told at this address, and nowhere else: an event is told at one address only.
+async def subscribe(transport: Transport, url: str) -> SubscriptionResult:
+    """Have every event sent to this URL, and to no other: NexHealth sends each kind of event to one endpoint only.
 
-    What is set up already stays. An address that failed for two days, and was therefore switched off by NexHealth,
-    is switched on again.
+    Idempotent: keeps what is set up already. NexHealth switches off an endpoint that fails for two days; this
+    switches it on again.
     """
-    endpoints = await _endpoints(transport)
-    endpoint = next(iter(_at(url, endpoints)), None)
+    endpoints = await _read_endpoints(transport)
+    endpoint = next(iter(_endpoints_at(url, endpoints)), None)
     if endpoint is None:
-        endpoint = await _new_endpoint(transport, url)
+        endpoint = await _create_endpoint(transport, url)
     elif not endpoint.get("active"):
         await transport.write("PATCH", f"{ENDPOINTS}/{endpoint['id']}", {"active": True}, scoped=False)
-    return Subscribed(secret=_secret(endpoint), added=await _have_told(transport, endpoints, endpoint))
+    added = await _subscribe_endpoint(transport, endpoints, endpoint)
+    return SubscriptionResult(secret=_secret(endpoint), added=added)
 
 
-async def rotate(transport: Transport, url: str, accepted: Collection[str]) -> Subscribed:
-    """Change the secret that signs: first a second endpoint at the same address; next time, all is told by that one.
+async def rotate(transport: Transport, url: str, accepted_secrets: Collection[str]) -> SubscriptionResult:
+    """Change the signing secret, in two calls, without losing a delivery.
 
-    ``accepted``: the secrets that the receiver at the address takes. Raises Misconfigured where the new one is not
-    known to be among them: what is told would be refused.
+    The first call creates a second endpoint at the same URL. The second call has every event sent to that endpoint,
+    and deletes the old one.
+
+    ``accepted_secrets``: the secrets that the receiver at the URL accepts now. The second call raises Misconfigured
+    unless the new secret is known to be among them: the receiver would refuse every delivery.
     """
-    endpoints = await _endpoints(transport)
-    ours = _at(url, endpoints)
-    if not ours:
+    endpoints = await _read_endpoints(transport)
+    our_endpoints = _endpoints_at(url, endpoints)
+    if not our_endpoints:
         raise Misconfigured("there is no secret to change yet: subscribe first", code="not_subscribed")
-    if len(ours) == 1:
-        return Subscribed(secret=_secret(await _new_endpoint(transport, url)))
-    *old, new = ours
-    if len(set(accepted)) < 2 or _secret(new) not in (None, *accepted):
-        raise Misconfigured("NEXHEALTH_WEBHOOK_SECRET: give both secrets, separated by a comma", code="one_secret")
-    added = await _have_told(transport, endpoints, new)
-    for endpoint in old:
-        if not await _subscriptions(transport, endpoint, of_all=True):  # others may be told there, too
+    if len(our_endpoints) == 1:
+        return SubscriptionResult(secret=_secret(await _create_endpoint(transport, url)))
+    *old_endpoints, new_endpoint = our_endpoints
+    if len(set(accepted_secrets)) < 2 or _secret(new_endpoint) not in (None, *accepted_secrets):
+        raise Misconfigured("NEXHEALTH_WEBHOOK_SECRET: set both secrets, separated by a comma", code="one_secret")
+    added = await _subscribe_endpoint(transport, endpoints, new_endpoint)
+    for endpoint in old_endpoints:
+        if not await _read_subscriptions(transport, endpoint, all_institutions=True):  # others may use it, too
             await transport.write("DELETE", f"{ENDPOINTS}/{endpoint['id']}", None, scoped=False)
-    return Subscribed(added=added)
+    return SubscriptionResult(added=added)
 
 
-async def _have_told(transport: Transport, endpoints: list[Row], endpoint: Row) -> tuple[str, ...]:
-    """Every event, by this endpoint; which it did not tell before."""
-    known = {row["event"]: row for each in endpoints for row in await _subscriptions(transport, each)}
+async def _subscribe_endpoint(transport: Transport, endpoints: list[Row], endpoint: Row) -> tuple[str, ...]:
+    """Have every event sent to this endpoint. Returns the events that it did not receive before."""
+    rows_by_event = {row["event"]: row for each in endpoints for row in await _read_subscriptions(transport, each)}
     added = []
     for resource, event in SUBSCRIPTIONS:
-        row = known.get(event)
+        row = rows_by_event.get(event)
         if row is None:
             body: Row = {"resource_type": resource, "event": event, "active": True}
-            await transport.write("POST", _path(endpoint["id"]), body)
+            await transport.write("POST", _subscriptions_path(endpoint["id"]), body)
         elif row["webhook_endpoint_id"] != endpoint["id"]:
-            path = f"{_path(row['webhook_endpoint_id'])}/{row['id']}"
+            path = f"{_subscriptions_path(row['webhook_endpoint_id'])}/{row['id']}"
             await transport.write("PATCH", path, {"new_endpoint_id": endpoint["id"], "active": True})
         elif not row.get("active"):
-            await transport.write("PATCH", f"{_path(endpoint['id'])}/{row['id']}", {"active": True})
+            await transport.write("PATCH", f"{_subscriptions_path(endpoint['id'])}/{row['id']}", {"active": True})
         else:
             continue
         added.append(event)
     return tuple(added)
 
 
-def _at(url: str, endpoints: list[Row]) -> list[Row]:
-    """Those at this address, oldest first; several while one secret replaces another."""
+def _endpoints_at(url: str, endpoints: list[Row]) -> list[Row]:
+    """The endpoints with this URL, oldest first. There are several while one secret replaces another."""
     return sorted((row for row in endpoints if row.get("target_url") == url), key=lambda row: int(row["id"]))
 
 
-async def _new_endpoint(transport: Transport, url: str) -> Row:
-    made = await transport.write("POST", ENDPOINTS, {"target_url": url, "active": True}, scoped=False)
-    if not isinstance(made, dict) or "id" not in made:
+async def _create_endpoint(transport: Transport, url: str) -> Row:
+    endpoint = await transport.write("POST", ENDPOINTS, {"target_url": url, "active": True}, scoped=False)
+    if not isinstance(endpoint, dict) or "id" not in endpoint:
         raise OutcomeUnknown(f"POST {ENDPOINTS}: an answer without the row that was written")
-    return made
+    return endpoint
 
 
 def _secret(endpoint: Row) -> str | None:
-    """Always told for a new one; whether again later, the vendor's documents disagree."""
+    """A new endpoint always shows its secret. Whether it shows it again later, NexHealth's documents disagree."""
     return str(endpoint["secret_key"]) if endpoint.get("secret_key") else None
 
 
-async def _endpoints(transport: Transport) -> list[Row]:
+async def _read_endpoints(transport: Transport) -> list[Row]:
     return rows_of(await transport.read(ENDPOINTS, scoped=False), ENDPOINTS)
 
 
-async def _subscriptions(transport: Transport, endpoint: Row, *, of_all: bool = False) -> list[Row]:
-    return rows_of(await transport.read(_path(endpoint["id"]), scoped=not of_all), ENDPOINTS)
+async def _read_subscriptions(transport: Transport, endpoint: Row, *, all_institutions: bool = False) -> list[Row]:
+    """The endpoint's subscriptions: those of our institution, or those of all."""
+    path = _subscriptions_path(endpoint["id"])
+    return rows_of(await transport.read(path, scoped=not all_institutions), ENDPOINTS)
 
 
-def _path(endpoint_id: int) -> str:
+def _subscriptions_path(endpoint_id: int) -> str:
     return f"{ENDPOINTS}/{endpoint_id}/webhook_subscriptions"

@@ -1,4 +1,4 @@
-"""Calls to NexHealth: token, headers, pace, pages, and what each answer means."""
+"""Calls to NexHealth: token, headers, rate limits, pages, and what each response means."""
 
 import time
 from collections.abc import Sequence
@@ -8,50 +8,62 @@ import httpx
 import structlog
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent, anonymous, calling, retry_after
-from adapters.nexhealth.account import Account, limiter
+from adapters.http import HttpClient, NoAnswer, NotSent, retry_after, translated_failures, without_ids
+from adapters.nexhealth.account import Account, rate_limiter
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
-from adapters.practice_system import Permit
+from adapters.nexhealth.wire import Row, numeric_id
+from adapters.practice_system import SendPermit
 
 log = structlog.get_logger(__name__)
 
-Row = dict[str, Any]
 Params = Sequence[tuple[str, str]]
 
-VERSION = "v3.0.0"
+API_VERSION = "v3.0.0"
 USER_AGENT = "Holdfast/0.1"
-"""The vendor's edge refuses the default names of HTTP libraries."""
-IGNORED = "parameters are ignored"
+"""NexHealth's edge refuses the default user agents of HTTP libraries."""
+IGNORED_PARAMETERS_TEXT = "parameters are ignored"
+"""In the description of a successful response: NexHealth did not know these parameters."""
 
 
 class Transport:
+    """``scoped`` in its methods: whether the call names our institution. Only calls about endpoints do not."""
+
     def __init__(self, config: NexHealthConfig, account: Account) -> None:
         self._config = config
         self._account = account
         self._http = HttpClient(config.base_url, config.connect_timeout, config.read_timeout)
-        self._pace = limiter(config.requests_per_second)
+        self._limiter = rate_limiter(config.requests_per_second)
 
     async def close(self) -> None:
         await self._http.close()
 
     async def read(self, path: str, params: Params = (), *, scoped: bool = True) -> Any:
-        """What a GET answers. Raises the error family; whatever is unclear is Unavailable."""
+        """The data of a GET. Raises the errors of ``adapters.errors``, but never OutcomeUnknown: a read without a
+        clear answer is Unavailable.
+        """
         return (await self._read(path, params, scoped)).get("data")
+
+    async def read_item(self, path: str, item_id: str) -> Row:
+        """The row of one item of a collection. Raises NotFound, and Misconfigured if the id is not a number."""
+        data = await self.read(f"{path}/{numeric_id(item_id, 'id')}")
+        if not isinstance(data, dict) or "id" not in data:
+            raise Unavailable(f"GET {path}: an answer without the row")
+        return data
 
     async def rows(self, path: str, params: Params = ()) -> list[Row]:
         """Every row of a paged collection."""
-        found: dict[int, Row] = {}
+        rows_by_id: dict[int, Row] = {}
         cursor: str | None = None
         while True:
             paging = [("per_page", str(self._config.page_size)), *([("end_cursor", cursor)] if cursor else [])]
             body = await self._read(path, [*params, *paging], True)
-            found.update((row["id"], row) for row in rows_of(body.get("data"), path))
+            rows_by_id.update((row["id"], row) for row in rows_of(body.get("data"), path))
             page = body.get("page_info")
             if not isinstance(page, dict):
                 raise Unavailable(f"GET {path}: a page that does not say whether it is the last")
             if not page.get("has_next_page"):
-                return list(found.values())
+                return list(rows_by_id.values())
             if page.get("end_cursor") in (None, "", cursor):
                 raise Unavailable(f"GET {path}: the same page again")
             cursor = str(page["end_cursor"])
@@ -64,114 +76,140 @@ class Transport:
         params: Params = (),
         *,
         scoped: bool = True,
-        permit: Permit | None = None,
+        permit: SendPermit | None = None,
     ) -> Any:
-        """What a write answers. Raises OutcomeUnknown whenever the answer proves nothing.
+        """The data in the response to a write. Raises OutcomeUnknown if the response does not prove what happened.
 
-        With ``permit`` it is sent only while that allows it: raises Unavailable.
+        ``permit``: says until when the write may be sent. Raises Unavailable after that.
         """
-        name = f"{method} {anonymous(path)}"
-        answer = await self._call(method, path, params, body, scoped, permit)
-        if ignored := _ignored(answer):
-            log.error("nexhealth ignored parameters: a defect of ours", call=name, parameters=ignored)
-            raise OutcomeUnknown(f"{name}: done without the parameters {ignored}, which are ignored")
-        return answer.get("data")
+        call_name = f"{method} {without_ids(path)}"
+        envelope = await self._call(method, path, params, body, scoped, permit)
+        if ignored := _ignored_parameters(envelope):
+            log.error("nexhealth_ignored_parameters", call=call_name, parameters=ignored)
+            raise OutcomeUnknown(f"{call_name}: done, but without the parameters {ignored}, which are ignored")
+        return envelope.get("data")
 
     async def _read(self, path: str, params: Params, scoped: bool) -> Row:
         try:
-            body = await self._call("GET", path, params, None, scoped)
+            envelope = await self._call("GET", path, params, None, scoped)
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
-        if ignored := _ignored(body):
-            # A filter that is ignored answers with other people's records.
-            what = f"GET {anonymous(path)}: the parameters {ignored} are ignored: a defect of ours"
-            raise Misconfigured(what, code="ignored_parameters")
-        return body
+        if ignored := _ignored_parameters(envelope):
+            # Without the filter that it ignored, NexHealth returns other people's records.
+            reason = f"GET {without_ids(path)}: the parameters {ignored} are ignored. This is a defect in Holdfast"
+            raise Misconfigured(reason, code="ignored_parameters")
+        return envelope
 
     async def _call(
-        self, method: str, path: str, params: Params, body: Any, scoped: bool, permit: Permit | None = None
+        self, method: str, path: str, params: Params, body: Any, scoped: bool, permit: SendPermit | None = None
     ) -> Row:
         query = [("subdomain", self._config.subdomain), *params] if scoped else list(params)
         token = await self._current_token()
-        answer = await self._send(token, method, path, query, body, permit)
-        if answer.status_code == 401:
-            # Refused before it was processed, so that even a write may be sent again with a new token.
-            token = await self._current_token(instead_of=token)
-            answer = await self._send(token, method, path, query, body, permit)
-        return understood(answer, f"{method} {anonymous(path)}")
+        response = await self._send(token, method, path, query, body, permit)
+        if response.status_code == 401:
+            # NexHealth refused it before processing, so even a write may be sent again with a new token.
+            token = await self._current_token(refused_token=token)
+            response = await self._send(token, method, path, query, body, permit)
+        return envelope_of(response, f"{method} {without_ids(path)}")
 
     async def _send(
-        self, token: str, method: str, path: str, query: Params, body: Any, permit: Permit | None
+        self, token: str, method: str, path: str, query: Params, body: Any, permit: SendPermit | None
     ) -> httpx.Response:
-        name = f"{method} {anonymous(path)}"
-        await self._pace.acquire()
-        await self._account.pace.acquire()
+        call_name = f"{method} {without_ids(path)}"
+        await self._limiter.acquire()
+        await self._account.limiter.acquire()
         if method == "GET" and path == "/appointments":
-            await self._account.calendar_pace.acquire()
-        until = await permit() if permit is not None else None
-        begun = time.monotonic()
-        with calling(name):
-            answer = await self._http.request(
-                method, path, params=query, content=body, headers=_headers(f"Bearer {token}"), until=until
+            await self._account.calendar_limiter.acquire()
+        # Ask last, when nothing but the response is left to wait for: the permit is about the moment of sending.
+        send_before = await permit() if permit is not None else None
+        started_at = time.monotonic()
+        with translated_failures(call_name):
+            response = await self._http.request(
+                method,
+                path,
+                params=query,
+                content=body,
+                headers=_headers(f"Bearer {token}"),
+                send_before=send_before,
             )
-        log.debug("nexhealth", call=name, status=answer.status_code, seconds=round(time.monotonic() - begun, 3))
-        return answer
+        log.debug(
+            "nexhealth_call",
+            call=call_name,
+            status=response.status_code,
+            seconds=round(time.monotonic() - started_at, 3),
+        )
+        return response
 
-    async def _current_token(self, *, instead_of: str | None = None) -> str:
-        return await self._account.token(self._new_token, instead_of=instead_of)
+    async def _current_token(self, *, refused_token: str | None = None) -> str:
+        return await self._account.token(self._request_token, refused_token=refused_token)
 
-    async def _new_token(self) -> str:
-        name = "POST /authenticates"
+    async def _request_token(self) -> str:
+        call_name = "POST /authenticates"
         try:
-            answer = await self._http.request("POST", "/authenticates", headers=_headers(self._config.api_key))
+            response = await self._http.request("POST", "/authenticates", headers=_headers(self._config.api_key))
         except (NotSent, NoAnswer) as failure:
-            raise Unavailable(f"{name}: {failure}") from None
-        if answer.status_code == 401:
-            raise NotAuthorized(f"{name}: 401: NEXHEALTH_API_KEY is refused", code="401")
+            raise Unavailable(f"{call_name}: {failure}") from None
+        if response.status_code == 401:
+            raise NotAuthorized(f"{call_name}: 401: NEXHEALTH_API_KEY is refused", code="401")
         try:
-            return str(understood(answer, name)["data"]["token"])
+            return str(envelope_of(response, call_name)["data"]["token"])
         except (KeyError, TypeError):
-            raise Unavailable(f"{name}: {answer.status_code} without a token") from None
+            raise Unavailable(f"{call_name}: {response.status_code} without a token") from None
         except OutcomeUnknown as unclear:
             raise Unavailable(str(unclear)) from None
 
 
 def rows_of(data: Any, path: str) -> list[Row]:
+    """The data as rows with ids. Raises Unavailable if it is anything else."""
     if not isinstance(data, list) or any(not isinstance(row, dict) or "id" not in row for row in data):
-        raise Unavailable(f"GET {anonymous(path)}: an answer without rows")
+        raise Unavailable(f"GET {without_ids(path)}: an answer without rows")
     return data
+
+
+def written_row(data: Any, wrapper: str) -> Row:
+    """The row in the response to a write, inside ``wrapper`` or bare. Raises OutcomeUnknown if there is none with an
+    id: nothing is proven.
+    """
+    row = data.get(wrapper, data) if isinstance(data, dict) else None
+    if not isinstance(row, dict) or row.get("id") in (None, ""):
+        raise OutcomeUnknown("an answer without the row that was written")
+    return row
 
 
 def _headers(authorization: str) -> dict[str, str]:
     return {
         "Authorization": authorization,
-        "Nex-Api-Version": VERSION,
+        "Nex-Api-Version": API_VERSION,
         "Accept": "application/json",
         "User-Agent": USER_AGENT,
     }
 
 
-def understood(answer: httpx.Response, name: str) -> Row:
-    """The envelope of an answer that says it was done."""
-    status = answer.status_code
+def envelope_of(response: httpx.Response, call_name: str) -> Row:
+    """The envelope (``code``, ``description``, ``error``, ``data``) of a response that reports success.
+
+    Raises the errors of ``adapters.errors`` for any other response. NexHealth may report failure with a 2xx status:
+    then ``code`` is false.
+    """
+    status = response.status_code
     if status == 204:
         return {}
     if status == 429:
-        raise RateLimited(f"{name}: 429", retry_after(answer))
+        raise RateLimited(f"{call_name}: 429", retry_after(response))
     if status == 408 or status >= 500:
-        raise OutcomeUnknown(f"{name}: {status}")
+        raise OutcomeUnknown(f"{call_name}: {status}")
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         body = None
     if not isinstance(body, dict):
         if status == 403:
-            raise Unavailable(f"{name}: 403 from the vendor's edge: it did not let the call through")
+            raise Unavailable(f"{call_name}: 403 from the vendor's edge, which did not let the call through")
         if 200 <= status < 300:
-            raise OutcomeUnknown(f"{name}: {status} with an unreadable body")
-        raise refusal(name, status, [])
+            raise OutcomeUnknown(f"{call_name}: {status} with an unreadable body")
+        raise refusal(call_name, status, [])
     if not 200 <= status < 300 or body.get("code") is False:
-        raise refusal(name, status, _texts(body.get("error")))
+        raise refusal(call_name, status, _texts(body.get("error")))
     return body
 
 
@@ -179,10 +217,10 @@ def _texts(value: Any) -> list[str]:
     return [str(text) for text in value] if isinstance(value, list) else [str(value)] if value else []
 
 
-def _ignored(body: Row) -> str:
-    """Names of parameters that were ignored; empty: none."""
-    said = " ".join(_texts(body.get("description")))
-    if IGNORED not in said:
+def _ignored_parameters(envelope: Row) -> str:
+    """Names of the parameters that NexHealth ignored. Empty if there are none."""
+    description = " ".join(_texts(envelope.get("description")))
+    if IGNORED_PARAMETERS_TEXT not in description:
         return ""
-    names = said.partition(IGNORED)[2]
+    names = description.partition(IGNORED_PARAMETERS_TEXT)[2]
     return "".join(c for c in names if c.isascii() and (c.isalnum() or c in "_[], ")).strip()[:100] or "unnamed"

@@ -1,4 +1,4 @@
-"""What NexHealth tells us by itself: whether it is really NexHealth, and what it says."""
+"""What NexHealth delivers to our webhook: whether NexHealth really signed it, and which events it holds."""
 
 import base64
 import hashlib
@@ -10,16 +10,18 @@ from typing import Any
 from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.reference import reference_in
 
-OFFICE_BACK = "sync_status_write_change"
-"""Told when an office takes writes in again, never when it stops."""
+OFFICE_ONLINE_EVENT = "sync_status_write_change"
+"""Sent when an office accepts writes again. NexHealth sends nothing when an office goes offline."""
 SUBSCRIPTIONS = (
     ("Appointment", "appointment_insertion"),
     ("Appointment", "appointment_updated"),
-    ("SyncStatus", OFFICE_BACK),
+    ("SyncStatus", OFFICE_ONLINE_EVENT),
 )
-"""(resource, event) we want to be told of; the outcome is a suffix of the event's name when it is delivered."""
+"""(resource, event) that we subscribe to. A delivery adds the outcome to the name: ``appointment_insertion.failed``."""
+ENCODED_LINE_LENGTH = 60
+"""Characters in a line of base64, as Ruby's usual function writes it."""
 
-_NEWS: dict[str, tuple[EventKind, LandingState | None]] = {
+_EVENT_KINDS: dict[str, tuple[EventKind, LandingState | None]] = {
     "appointment_insertion.complete": (EventKind.LANDING, LandingState.LANDED),
     "appointment_insertion.failed": (EventKind.LANDING, LandingState.REFUSED),
     "appointment_insertion.timed_out": (EventKind.LANDING, LandingState.TIMED_OUT),
@@ -33,21 +35,23 @@ _NEWS: dict[str, tuple[EventKind, LandingState | None]] = {
 }
 
 
-class NotAnEvent(ValueError):
-    """A body that NexHealth would not send."""
+class UnreadableDelivery(ValueError):
+    """The body is not what NexHealth documents."""
 
 
-def is_signed(raw: bytes, timestamp: str, signature: str, secrets: Sequence[str]) -> bool:
-    """Whether one of the secrets signed exactly these bytes.
+def has_valid_signature(raw: bytes, timestamp: str, signature: str, secrets: Sequence[str]) -> bool:
+    """Whether one of the secrets signed exactly these bytes at this timestamp.
 
-    The vendor documents base64 without saying whether long bodies are broken into lines, as its language's usual
-    function does: both forms prove the same.
+    NexHealth signs the timestamp, a dot, and the body in base64. It does not say whether base64 of a long body is
+    broken into lines, as Ruby's usual function does. We accept both: each proves the same.
     """
     encoded = base64.b64encode(raw)
-    in_lines = b"".join(encoded[i : i + 60] + b"\n" for i in range(0, len(encoded), 60))
-    given = signature.strip().lower().encode()
-    matches = [
-        hmac.compare_digest(_signature(secret, timestamp, text), given)
+    in_lines = b"".join(
+        encoded[i : i + ENCODED_LINE_LENGTH] + b"\n" for i in range(0, len(encoded), ENCODED_LINE_LENGTH)
+    )
+    received = signature.strip().lower().encode()
+    matches = [  # a list, so that every comparison runs and timing reveals nothing
+        hmac.compare_digest(_signature(secret, timestamp, text), received)
         for secret in secrets
         for text in (encoded, in_lines)
     ]
@@ -58,46 +62,47 @@ def _signature(secret: str, timestamp: str, text: bytes) -> bytes:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + text, hashlib.sha256).hexdigest().encode()
 
 
-def events(raw: bytes) -> tuple[CalendarEvent | OfficeOnline, ...]:
-    """The news in a delivery; none where it is of a kind we have no use for, whatever else it holds.
+def parse_events(raw: bytes) -> tuple[CalendarEvent | OfficeOnline, ...]:
+    """The events in a delivery. A kind that we do not use gives none, even if its content is unreadable.
 
-    Raises NotAnEvent where it should be of use, and cannot be read.
+    Raises UnreadableDelivery if the kind is one that we use.
     """
     try:
         body = json.loads(raw)
         name = str(body["event_name"])
-        if name == OFFICE_BACK:
-            return _office_back(str(body["subdomain"]), body.get("data"), raw)
-        if name not in _NEWS:
+        if name == OFFICE_ONLINE_EVENT:
+            return _office_online(str(body["subdomain"]), body.get("data"), raw)
+        if name not in _EVENT_KINDS:
             return ()
         account, data = str(body["subdomain"]), body["data"]
         rows = [data["appointment"]] if "appointment" in data else data["appointments"]
-        return tuple(_event(name, account, row, raw) for row in rows)
+        return tuple(_calendar_event(name, account, row, raw) for row in rows)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise NotAnEvent("a delivery that cannot be read") from None
+        raise UnreadableDelivery("a delivery that cannot be read") from None
 
 
-def _office_back(account: str, data: Any, raw: bytes) -> tuple[OfficeOnline, ...]:
-    """What the data looks like is not documented: where no locations are found, it may be any."""
-    for nested in ("sync_status", "sync_statuses"):
-        data = data.get(nested, data) if isinstance(data, dict) else data
+def _office_online(account: str, data: Any, raw: bytes) -> tuple[OfficeOnline, ...]:
+    """NexHealth does not document the shape of ``data``. If it names no locations, any may be meant."""
+    for wrapper in ("sync_status", "sync_statuses"):
+        data = data.get(wrapper, data) if isinstance(data, dict) else data
     sources = [row for row in (data if isinstance(data, list) else [data]) if isinstance(row, dict)]
-    green = [row for row in sources if row.get("write_status") != "red"]
-    if sources and not green:
+    online_sources = [row for row in sources if row.get("write_status") != "red"]
+    if sources and not online_sources:
         return ()
-    named = [str(place["id"]) for row in green for place in row.get("locations") or ()]
-    return (OfficeOnline(account=account, locations=tuple(named), key=hashlib.sha256(raw).hexdigest()),)
+    locations = [str(location["id"]) for row in online_sources for location in row.get("locations") or ()]
+    return (OfficeOnline(account=account, locations=tuple(locations), key=hashlib.sha256(raw).hexdigest()),)
 
 
-def _event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:
-    kind, landing = _NEWS[name]
+def _calendar_event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:
+    """The key recognizes a repeated delivery: NexHealth documents no id of the event."""
+    kind, landing = _EVENT_KINDS[name]
     appointment_id = str(int(row["id"]))
-    stamp = str(row.get("updated_at") or hashlib.sha256(raw).hexdigest())
+    version = str(row.get("updated_at") or hashlib.sha256(raw).hexdigest())
     return CalendarEvent(
         kind=kind,
         account=account,
         appointment_id=appointment_id,
         reference=reference_in(row.get("note")) or reference_in(row.get("referrer")),
         landing=landing,
-        key=hashlib.sha256(f"{name}|{appointment_id}|{stamp}".encode()).hexdigest(),
+        key=hashlib.sha256(f"{name}|{appointment_id}|{version}".encode()).hexdigest(),
     )

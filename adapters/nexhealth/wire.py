@@ -1,85 +1,89 @@
-"""NexHealth's rows, read tolerantly, and ours, written as the vendor wants them."""
+"""NexHealth's rows as our values, read tolerantly, and our values as the rows that NexHealth wants."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from adapters.errors import Misconfigured, Refused, Unreadable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import closed, date_or_none, when
-from domain.calendar import Appointment, AppointmentStatus, Block, LandingState, Window
+from adapters.rows import blocks_for_closure, parse_date, parse_instant
+from domain.calendar import Appointment, AppointmentStatus, Block, LandingState
 from domain.interval import Interval
-from domain.local_time import instant
 from domain.patient import Chart, ChartStatus
 from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.request import Person, Sex
 
-LONGEST_NOTE = 128
-UNPUBLISHED = "https://holdfast.invalid"
-"""Stands for the booking page where there is none yet."""
-NOWHERE = ""
+MAX_NOTE_LENGTH = 128
+"""NexHealth's limit, in characters."""
+PLACEHOLDER_URL = "https://holdfast.invalid"
+"""Stands for the booking page if there is none yet."""
+NO_ID = ""
 """The operatory or provider of an appointment that has none."""
 _GENDERS = {Sex.FEMALE: "Female", Sex.MALE: "Male", Sex.OTHER: "Other", None: "Other"}
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
-"""What comes of a row that is not as the vendor documents it."""
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+"""NexHealth makes everybody "Female" who comes without a gender, so one is always sent."""
 
 Row = dict[str, Any]
 
 
 def instant_text(moment: datetime) -> str:
+    """An instant as NexHealth wants it: UTC with ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def number(text: str, what: str) -> int:
-    """An id as NexHealth wants it. Raises Misconfigured."""
+def numeric_id(text: str, field: str) -> int:
+    """An id as NexHealth wants it. Raises Misconfigured with the name of the field."""
     if not (text.isascii() and text.isdecimal()):
-        raise Misconfigured(f"{what}: NexHealth's ids are whole numbers", code="not_a_number")
+        raise Misconfigured(f"{field}: NexHealth's ids are whole numbers", code="not_a_number")
     return int(text)
 
 
-def _id(row: Row, field: str) -> str | None:
+def optional_id(row: Row, field: str) -> str | None:
+    """The id in a field. NexHealth writes "none" as null or 0."""
     value = row.get(field)
     return None if value in (None, 0, "") else str(value)
 
 
 def _time(row: Row) -> Interval:
-    start, end = when(row, "start_time"), when(row, "end_time")
+    start, end = parse_instant(row, "start_time"), parse_instant(row, "end_time")
     if end < start:
         raise Unreadable("end_time")
     return Interval(start=start, end=end)
 
 
 def is_block(row: Row) -> bool:
-    """Closed time; so is an appointment of nobody nowhere, because it may be in anybody's way."""
-    return bool(row.get("unavailable")) or (_id(row, "provider_id") is None and _id(row, "operatory_id") is None)
+    """Whether the row closes time: NexHealth shows blocks as appointments that are ``unavailable``.
+
+    An appointment without provider and operatory counts as a block too, because it may occupy any of them.
+    """
+    has_provider = optional_id(row, "provider_id") is not None
+    has_operatory = optional_id(row, "operatory_id") is not None
+    return bool(row.get("unavailable")) or not (has_provider or has_operatory)
 
 
 def blocks(row: Row) -> Iterator[Block]:
-    return closed(_time(row), _id(row, "operatory_id"), _id(row, "provider_id"))
+    return blocks_for_closure(_time(row), optional_id(row, "operatory_id"), optional_id(row, "provider_id"))
 
 
 def appointment(row: Row, *, reads_notes: bool) -> Appointment:
-    """Raises Unreadable for a row that lacks what every appointment has.
+    """Raises Unreadable if the row's time cannot be read. The error carries our reference if the row has it.
 
-    Where the practice system's notes are not read, what we noted beside the appointment at NexHealth counts too.
+    ``reads_notes``: NexHealth reads the notes of the practice system. If it does not, our mark in the referrer,
+    which NexHealth keeps, counts as the reference.
     """
     reference = reference_in(row.get("note"))
     if reference is None and not reads_notes:
         reference = reference_in(row.get("referrer"))
     try:
         time = _time(row)
-    except Unreadable as unclear:
-        raise Unreadable(unclear.field, reference) from None
+    except Unreadable as error:
+        raise Unreadable(error.field, reference) from None
     return Appointment(
         id=str(row["id"]),
         time=time,
-        provider=_id(row, "provider_id") or NOWHERE,
-        operatory=_id(row, "operatory_id") or NOWHERE,
-        patient=_id(row, "patient_id") or "",
+        provider=optional_id(row, "provider_id") or NO_ID,
+        operatory=optional_id(row, "operatory_id") or NO_ID,
+        patient=optional_id(row, "patient_id") or "",
         status=_status(row),
         reference=reference,
         landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
@@ -87,7 +91,7 @@ def appointment(row: Row, *, reads_notes: bool) -> Appointment:
 
 
 def _status(row: Row) -> AppointmentStatus:
-    """There is no status field: the last thing that happened decides."""
+    """NexHealth has no status field. The last thing that happened to the appointment decides."""
     if row.get("cancelled"):
         return AppointmentStatus.BROKEN
     if row.get("patient_missed"):
@@ -96,8 +100,8 @@ def _status(row: Row) -> AppointmentStatus:
         return AppointmentStatus.COMPLETED
     if row.get("checkin_at"):
         return AppointmentStatus.ARRIVED
-    confirmed = row.get("confirmed") or row.get("patient_confirmed")
-    return AppointmentStatus.CONFIRMED if confirmed else AppointmentStatus.TENTATIVE
+    is_confirmed = row.get("confirmed") or row.get("patient_confirmed")
+    return AppointmentStatus.CONFIRMED if is_confirmed else AppointmentStatus.TENTATIVE
 
 
 def chart(row: Row) -> Chart:
@@ -107,7 +111,7 @@ def chart(row: Row) -> Chart:
         id=str(row["id"]),
         first_name=row.get("first_name") or "",
         last_name=row.get("last_name") or "",
-        date_of_birth=date_or_none(bio.get("date_of_birth")),
+        date_of_birth=parse_date(bio.get("date_of_birth")),
         email=row.get("email") or None,
         phones=tuple(dict.fromkeys(str(phone) for phone in phones if phone)),
         status=_chart_status(row, bio),
@@ -123,22 +127,26 @@ def _chart_status(row: Row, bio: Row) -> ChartStatus:
 
 
 def new_appointment(hold: Hold, public_url: str) -> Row:
-    """The reference goes into the note, and beside it for systems whose notes NexHealth does not read."""
+    """The body that creates a hold.
+
+    The reference goes into the note, and also into the referrer, for systems whose notes NexHealth does not read.
+    For a dependent without a chart, the appointment is on the guardian's chart.
+    """
     body: Row = {
-        "patient_id": number(hold.patient, "patient"),
-        "provider_id": number(hold.slot.provider, "provider"),
-        "operatory_id": number(hold.slot.operatory, "operatory"),
+        "patient_id": numeric_id(hold.patient, "patient"),
+        "provider_id": numeric_id(hold.slot.provider, "provider"),
+        "operatory_id": numeric_id(hold.slot.operatory, "operatory"),
         "start_time": instant_text(hold.slot.time.start),
         "end_time": instant_text(hold.slot.time.end),
-        "note": note(hold),
+        "note": note_text(hold),
         "is_guardian": hold.dependent is not None,
         "is_new_clients_patient": hold.new_patient,
-        "referrer": f"{public_url or UNPUBLISHED}/?ref={hold.reference}",
+        "referrer": f"{public_url or PLACEHOLDER_URL}/?ref={hold.reference}",
     }
     if hold.reason:
-        body["appointment_type_id"] = number(hold.reason, "reason")
+        body["appointment_type_id"] = numeric_id(hold.reason, "reason")
     if hold.procedures:
-        body["descriptor_ids"] = [number(procedure, "procedures") for procedure in hold.procedures]
+        body["descriptor_ids"] = [numeric_id(procedure, "procedures") for procedure in hold.procedures]
     if hold.dependent is not None:
         body["patient"] = {
             "first_name": hold.dependent.first_name,
@@ -151,17 +159,17 @@ def new_appointment(hold: Hold, public_url: str) -> Row:
     return {"appt": body}
 
 
-def note(hold: Hold) -> str:
-    """Our reference first: whatever is cut off, it is not that."""
+def note_text(hold: Hold) -> str:
+    """Our reference comes first, so that a note that is too long never loses it."""
     text = " ".join(f"ref:{hold.reference} Online booking: {hold.title}. {hold.note}".split())
-    return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1] + "…"
+    return text if len(text) <= MAX_NOTE_LENGTH else text[: MAX_NOTE_LENGTH - 1] + "…"
 
 
 def new_patient(new: NewChart) -> Row:
-    """Raises Refused where the patient left out what NexHealth insists on."""
+    """The body that creates a chart. Raises Refused if the patient left out what NexHealth requires."""
     person = new.person
     if person.email is None:
-        raise Refused("NexHealth makes no chart without an email address", code="email_missing")
+        raise Refused("NexHealth requires an email address for a new chart", code="email_missing")
     bio: Row = {
         "date_of_birth": person.date_of_birth.isoformat(),
         "phone_number": _phone(person),
@@ -171,13 +179,13 @@ def new_patient(new: NewChart) -> Row:
         street = ", ".join(line for line in (person.address.line1, person.address.line2) if line)
         bio |= {"street_address": street, "city": person.address.city}
         bio |= {"state": person.address.state, "zip_code": person.address.postal_code[:5]}
-    local, _, host = person.email.rpartition("@")
+    local_part, _, host = person.email.rpartition("@")
     return {
-        "provider": {"provider_id": number(new.provider, "provider")},
+        "provider": {"provider_id": numeric_id(new.provider, "provider")},
         "patient": {
             "first_name": person.first_name,
             "last_name": person.last_name,
-            "email": f"{local}@{host.lower()}",
+            "email": f"{local_part}@{host.lower()}",
             "bio": bio,
         },
         "return_existing_if_match": True,
@@ -188,65 +196,5 @@ def _phone(person: Person) -> str:
     digits = north_american_digits(person.mobile) if person.mobile else None
     if digits is None:
         code = "invalid_phone" if person.mobile else "phone_missing"
-        raise Refused("NexHealth makes no chart without a phone number of North America", code=code)
+        raise Refused("NexHealth requires a North American phone number for a new chart", code=code)
     return digits
-
-
-def windows(rows: Sequence[Row], around: Interval, tz: ZoneInfo, operatories: Sequence[str]) -> list[Window]:
-    """Working hours as the windows they open within a span. Hours of no operatory open every one.
-
-    Hours that cannot be read open nothing.
-    On a date for which a provider's hours are set apart, only those count.
-    """
-    found: list[Window] = []
-    day = around.start.astimezone(tz).date()
-    while day <= around.end.astimezone(tz).date():
-        today = [row for row in rows if row.get("active") is not False and _applies(row, day)]
-        apart = {row.get("provider_id") for row in today if row.get("specific_date")}
-        for row in today:
-            if row.get("specific_date") or row.get("provider_id") not in apart:
-                with suppress(*UNREADABLE):
-                    found += list(_opened(row, day, tz, operatories))
-        day += timedelta(days=1)
-    return found
-
-
-def _opened(row: Row, day: date, tz: ZoneInfo, operatories: Sequence[str]) -> Iterator[Window]:
-    opened = Interval(start=_clock(day, str(row["begin_time"]), tz), end=_clock(day, str(row["end_time"]), tz))
-    own, provider = _id(row, "operatory_id"), _id(row, "provider_id")
-    for operatory in operatories if own is None else (own,):
-        yield Window(
-            time=opened,
-            operatory=operatory,
-            providers=() if provider is None else (provider,),
-            reasons=tuple(str(kind["id"]) for kind in row.get("appointment_types") or ()),
-        )
-
-
-def _clock(day: date, text: str, tz: ZoneInfo) -> datetime:
-    """A time of day; midnight at its end is "24:00"."""
-    if text.startswith("24:00"):
-        return instant(day + timedelta(days=1), time(0), tz)
-    return instant(day, time.fromisoformat(text), tz)
-
-
-def _applies(row: Row, day: date) -> bool:
-    try:
-        return _recurs(row, day)
-    except UNREADABLE:
-        return False
-
-
-def _recurs(row: Row, day: date) -> bool:
-    if row.get("specific_date"):
-        return date_or_none(row["specific_date"]) == day
-    recurrence = row.get("custom_recurrence")
-    if not recurrence:
-        return _WEEKDAYS[day.weekday()] in (row.get("days") or ())
-    since, every = date_or_none(recurrence.get("ref")), int(recurrence.get("num") or 1)
-    if since is None or day < since:
-        return False
-    if recurrence.get("unit") == "month":
-        months = (day.year - since.year) * 12 + day.month - since.month
-        return day.day == since.day and months % every == 0
-    return (day - since).days % (every * (7 if recurrence.get("unit") == "week" else 1)) == 0

@@ -1,4 +1,4 @@
-"""What the tests of adapters and steps work with."""
+"""Fixtures for tests of adapters and activities."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from adapters.ascend import AscendSystem
 from adapters.ledger import Ledger
-from tests.support.practice_systems import CONNECTIONS, Bench, ascend_at, bench
+from tests.support.practice_systems import CONNECTIONS, PracticeUnderTest, ascend_at, practice_under_test
 from tests.support.sandbox import SandboxControl
 
 
@@ -27,8 +27,8 @@ async def ascend(sandbox: SandboxControl) -> AsyncIterator[AscendSystem]:
 
 
 @pytest.fixture(params=CONNECTIONS)
-async def at(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    """Every practice system in turn."""
-    with bench(sandbox, request.param) as found:
-        yield found
-        await found.system.close()
+async def practice(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[PracticeUnderTest]:
+    """A practice on every practice system in turn."""
+    with practice_under_test(sandbox, request.param) as practice:
+        yield practice
+        await practice.system.close()

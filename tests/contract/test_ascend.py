@@ -1,4 +1,4 @@
-"""The Ascend adapter over real HTTP, under every way the contract leaves open."""
+"""The Ascend adapter over real HTTP, under every behavior that the vendor's documents leave open."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,23 +14,24 @@ from domain.patient import Address
 from domain.reference import new_reference
 from domain.request import Person
 from domain.slot import Slot
-from tests.support.practice_systems import TUESDAY, at_any_time
+from tests.support.practice_systems import TUESDAY, unlimited_permit
 from tests.support.sandbox import SandboxControl
 
-OAKLAND, CHAIR, HYGIENIST = "7000000000101", "12000000000301", "9000000000202"
+OAKLAND, OPERATORY, HYGIENIST = "7000000000101", "12000000000301", "9000000000202"
 NINE = datetime.combine(TUESDAY, time(17), UTC)
+"""Nine o'clock in Oakland."""
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 PATIENT = "9000000000301"
 
 
 def hold(reference: str = "", start: datetime = NINE) -> Hold:
-    slot = Slot(time=span(start, 60), provider=HYGIENIST, operatory=CHAIR)
+    slot = Slot(time=span(start, 60), provider=HYGIENIST, operatory=OPERATORY)
     return Hold(reference=reference or new_reference(), location=OAKLAND, slot=slot, patient=PATIENT, title="Cleaning")
 
 
-def by_desk(sandbox: SandboxControl, start: datetime = NINE, minutes: int = 60) -> dict[str, Any]:
+def book_at_desk(sandbox: SandboxControl, start: datetime = NINE, minutes: int = 60) -> dict[str, Any]:
     return sandbox.desk(
-        do="book", operatory=CHAIR, provider=HYGIENIST, patient=PATIENT, start=start.isoformat(), duration=minutes
+        do="book", operatory=OPERATORY, provider=HYGIENIST, patient=PATIENT, start=start.isoformat(), duration=minutes
     )
 
 
@@ -40,27 +41,27 @@ async def test_every_row_is_read_however_small_the_servers_pages(
 ) -> None:
     sandbox.settings(page_limit=page_limit)
     for hour in range(7):
-        by_desk(sandbox, NINE + timedelta(hours=hour))
+        book_at_desk(sandbox, NINE + timedelta(hours=hour))
     for _ in range(2):
-        assert len((await ascend.calendar(OAKLAND, DAY)).appointments) == 7
+        assert len((await ascend.read_calendar(OAKLAND, DAY)).appointments) == 7
 
 
-async def test_a_day_is_one_call_as_soon_as_the_calendar_holds_more_than_that_day(
+async def test_reading_a_day_takes_one_call_once_a_fuller_page_was_seen(
     sandbox: SandboxControl, ascend: AscendSystem
 ) -> None:
-    by_desk(sandbox)
-    await ascend.calendar(OAKLAND, DAY)
+    book_at_desk(sandbox)
+    await ascend.read_calendar(OAKLAND, DAY)
     for day in range(1, 4):
-        by_desk(sandbox, NINE + timedelta(days=day))
-    by_desk(sandbox, NINE + timedelta(hours=1))
+        book_at_desk(sandbox, NINE + timedelta(days=day))
+    book_at_desk(sandbox, NINE + timedelta(hours=1))
 
-    async def readings() -> int:
+    async def calls_to_read_the_day() -> int:
         before = int(sandbox.state()["calls"]["ascend"]["GET /v1/appointments"])
-        assert len((await ascend.calendar(OAKLAND, DAY)).appointments) == 2
+        assert len((await ascend.read_calendar(OAKLAND, DAY)).appointments) == 2
         return int(sandbox.state()["calls"]["ascend"]["GET /v1/appointments"]) - before
 
-    assert await readings() == 2, "it looks how many rows there are by now"
-    assert await readings() == 1
+    assert await calls_to_read_the_day() == 2, "one more call to learn how many rows fit into a page"
+    assert await calls_to_read_the_day() == 1
 
 
 @pytest.mark.parametrize(
@@ -73,52 +74,52 @@ async def test_a_day_is_one_call_as_soon_as_the_calendar_holds_more_than_that_da
         {"overlap": "reject_400"},
     ],
 )
-async def test_a_hold_is_written_found_confirmed_and_broken_under_every_policy(
+async def test_hold_is_written_found_confirmed_and_broken_under_every_vendor_behavior(
     sandbox: SandboxControl, ascend: AscendSystem, switches: dict[str, Any]
 ) -> None:
     sandbox.settings(**switches)
-    wanted = hold()
-    placed = await ascend.place_hold(wanted, at_any_time)
-    (found,) = await ascend.find_by_reference(wanted.reference, OAKLAND, NINE)
-    assert (found.id, found.status, found.slot) == (placed.id, AppointmentStatus.TENTATIVE, wanted.slot)
+    our_hold = hold()
+    placed = await ascend.write_hold(our_hold, unlimited_permit)
+    (match,) = await ascend.find_by_reference(our_hold.reference, OAKLAND, NINE)
+    assert (match.id, match.status, match.slot) == (placed.id, AppointmentStatus.TENTATIVE, our_hold.slot)
     for _ in range(2):
-        assert (await ascend.confirm_hold(placed.id, wanted)).status is AppointmentStatus.CONFIRMED
+        assert (await ascend.confirm_hold(placed.id, our_hold)).status is AppointmentStatus.CONFIRMED
     (row,) = sandbox.state()["appointments"]
-    kept = {name: row.get(name) for name in ("title", "bookedOnline", "bookingType", "duration", "other")}
-    assert kept == {
+    kept_fields = {name: row.get(name) for name in ("title", "bookedOnline", "bookingType", "duration", "other")}
+    assert kept_fields == {
         "title": "Cleaning",
         "bookedOnline": True,
         "bookingType": "EXISTING_PATIENT",
         "duration": 60,
         "other": "Cleaning",
     }
-    await ascend.cancel(placed.id, wanted.reference, "Cancelled online")
-    assert await ascend.find_by_reference(wanted.reference, OAKLAND, NINE) == []
-    other = hold(start=NINE + timedelta(hours=2))
-    undone = await ascend.place_hold(other, at_any_time)
+    await ascend.cancel(placed.id, our_hold.reference, "Cancelled online")
+    assert await ascend.find_by_reference(our_hold.reference, OAKLAND, NINE) == []
+    other_hold = hold(start=NINE + timedelta(hours=2))
+    released = await ascend.write_hold(other_hold, unlimited_permit)
     for _ in range(2):
-        await ascend.withdraw(undone.id, other.reference)
+        await ascend.release(released.id, other_hold.reference)
     with pytest.raises(NotFound):
-        await ascend.get_appointment(undone.id)
+        await ascend.get_appointment(released.id)
 
 
 @pytest.mark.parametrize("kind", ["array_error", "text_error", "fault_error"])
-async def test_odd_error_bodies_are_survived(sandbox: SandboxControl, ascend: AscendSystem, kind: str) -> None:
+async def test_any_shape_of_error_body_is_understood(sandbox: SandboxControl, ascend: AscendSystem, kind: str) -> None:
     sandbox.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, status=400)
     with pytest.raises(Refused):
-        await ascend.place_hold(hold(), at_any_time)
+        await ascend.write_hold(hold(), unlimited_permit)
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments", kind=kind, status=500)
     with pytest.raises(Unavailable):
-        await ascend.calendar(OAKLAND, DAY)
+        await ascend.read_calendar(OAKLAND, DAY)
 
 
-async def test_blocks_close_one_chair_or_the_whole_location(sandbox: SandboxControl, ascend: AscendSystem) -> None:
+async def test_blocks_close_one_operatory_or_the_whole_location(sandbox: SandboxControl, ascend: AscendSystem) -> None:
     end = (NINE + timedelta(hours=1)).isoformat()
-    sandbox.desk(do="block", location=OAKLAND, operatory=CHAIR, start=NINE.isoformat(), end=end)
+    sandbox.desk(do="block", location=OAKLAND, operatory=OPERATORY, start=NINE.isoformat(), end=end)
     sandbox.desk(do="block", location=OAKLAND, operatory=None, start=NINE.isoformat(), end=end)
     sandbox.desk(do="block", location="7000000000102", operatory=None, start=NINE.isoformat(), end=end)
-    found = await ascend.calendar(OAKLAND, DAY)
-    assert sorted(b.operatory or "all" for b in found.blocks) == [CHAIR, "all"]
+    calendar = await ascend.read_calendar(OAKLAND, DAY)
+    assert sorted(block.operatory or "all" for block in calendar.blocks) == [OPERATORY, "all"]
 
 
 async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: AscendSystem) -> None:
@@ -129,7 +130,7 @@ async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: Asce
             NewChart.model_construct(
                 person=person, location=OAKLAND, address=address, language="en", provider=HYGIENIST
             ),
-            at_any_time,
+            unlimited_permit,
         )
     assert "ecretson" not in str(refused.value)
     assert "anary" not in str(refused.value)

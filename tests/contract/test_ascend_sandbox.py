@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.test_ascend import CHAIR, HYGIENIST, NINE, OAKLAND, PATIENT, by_desk
+from tests.contract.test_ascend import HYGIENIST, NINE, OAKLAND, OPERATORY, PATIENT, book_at_desk
 from tests.support.practice_systems import TUESDAY
 from tests.support.sandbox import SandboxControl
 
@@ -34,7 +34,7 @@ def listed(api: httpx.Client, collection: str = "appointments", **params: str) -
 
 @pytest.mark.parametrize("collection", ["appointments", "locations", "operatories", "providers", "scheduletemplates"])
 def test_who_asks_for_no_fields_gets_few(api: httpx.Client, sandbox: SandboxControl, collection: str) -> None:
-    by_desk(sandbox)
+    book_at_desk(sandbox)
     few, every = listed(api, collection)[0], listed(api, collection, responseFields="ALL")[0]
     assert few.keys() < every.keys()
     assert "lastModified" not in few
@@ -48,13 +48,13 @@ def test_a_filter_on_a_field_that_there_is_not_is_a_bad_request(api: httpx.Clien
 
 
 def test_a_stale_list_shows_what_was_there_before(api: httpx.Client, sandbox: SandboxControl) -> None:
-    moved, deleted = by_desk(sandbox), by_desk(sandbox, NINE + timedelta(hours=2))
+    moved, deleted = book_at_desk(sandbox), book_at_desk(sandbox, NINE + timedelta(hours=2))
     before = listed(api, responseFields="ALL")
     time.sleep(0.6)
     begun = time.monotonic()
     sandbox.desk(do="move", id=moved["id"], start=(NINE + timedelta(hours=3)).isoformat())
     sandbox.desk(do="delete", id=deleted["id"])
-    by_desk(sandbox, NINE + timedelta(hours=5))
+    book_at_desk(sandbox, NINE + timedelta(hours=5))
     since = time.monotonic() - begun
     sandbox.fault(system="ascend", kind="stale_reads", times=None, seconds=since + 0.4)
     assert listed(api, responseFields="ALL") == before
@@ -62,7 +62,7 @@ def test_a_stale_list_shows_what_was_there_before(api: httpx.Client, sandbox: Sa
 
 
 def test_an_action_of_the_desk_is_done_once_a_key_however_many_concern_one_row(sandbox: SandboxControl) -> None:
-    where = {"operatory": CHAIR, "provider": HYGIENIST, "patient": PATIENT, "start": NINE.isoformat()}
+    where = {"operatory": OPERATORY, "provider": HYGIENIST, "patient": PATIENT, "start": NINE.isoformat()}
     booked = [sandbox.desk(do="book", key="one", **where) for _ in range(2)]
     later = (NINE + timedelta(hours=1)).isoformat()
     moved = [sandbox.desk(do="move", key="two", id=booked[0]["id"], start=later) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The write protocol's own decisions, with the real adapter, the real ledger and the sandbox's calendar."""
+"""What the write protocol decides, with the real adapter, the real ledger and the sandbox's calendar."""
 
 import asyncio
 import time
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities import holds
 from activities.connections import Connections
 from activities.hold_contracts import CheckLandingInput, ConfirmHoldInput, HoldResult, WriteHoldInput, WriteRecord
 from activities.holds import HoldActivities
@@ -25,78 +24,79 @@ from domain.interval import span
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
 from tests.contract.test_ascend import OAKLAND, PATIENT
-from tests.support.practice_systems import NINE, at_any_time
+from tests.support.clock import OffsetClock
+from tests.support.practice_systems import NINE, unlimited_permit
 from tests.support.sandbox import SandboxControl
 
-CHAIRS = ("12000000000301", "12000000000302")
+OPERATORIES = ("12000000000301", "12000000000302")
 DENTIST = "9000000000201"
 
 
-def slot(chair: int, start: datetime = NINE) -> Slot:
-    return Slot(time=span(start, 30), provider=DENTIST, operatory=CHAIRS[chair])
+def slot(operatory: int, start: datetime = NINE) -> Slot:
+    return Slot(time=span(start, 30), provider=DENTIST, operatory=OPERATORIES[operatory])
 
 
-def to_write(reference: str, where: Slot) -> WriteHoldInput:
-    return WriteHoldInput(reference=reference, location="oakland", service="consult", slot=where, patient=PATIENT)
+def write_input(reference: str, slot: Slot) -> WriteHoldInput:
+    return WriteHoldInput(reference=reference, location="oakland", service="consult", slot=slot, patient=PATIENT)
 
 
-def consultation(reference: str, where: Slot) -> Hold:
-    return Hold(reference=reference, location=OAKLAND, slot=where, patient=PATIENT, title="Consultation")
+def consultation(reference: str, slot: Slot) -> Hold:
+    return Hold(reference=reference, location=OAKLAND, slot=slot, patient=PATIENT, title="Consultation")
 
 
-async def written_by(parts: Connections, given: WriteHoldInput) -> HoldResult:
-    return await ActivityEnvironment().run(HoldActivities(parts).write_hold, given)
+async def write_hold(connections: Connections, request: WriteHoldInput) -> HoldResult:
+    return await ActivityEnvironment().run(HoldActivities(connections).write_hold, request)
 
 
-async def withdrawn_by(parts: Connections, given: ReleaseInput) -> ReleaseResult:
-    return await ActivityEnvironment().run(ReleaseActivities(parts).release_hold, given)
+async def release_hold(connections: Connections, request: ReleaseInput) -> ReleaseResult:
+    return await ActivityEnvironment().run(ReleaseActivities(connections).release_hold, request)
 
 
 @pytest.fixture
-def parts(ledger: Ledger, ascend: AscendSystem) -> Connections:
+def connections(ledger: Ledger, ascend: AscendSystem) -> Connections:
     return Connections(practice=read_practice(ROOT / "practice.toml"), systems={"ascend-main": ascend}, ledger=ledger)
 
 
-async def claimed(parts: Connections, reference: str, where: Slot) -> None:
+async def acquire_claim(connections: Connections, reference: str, slot: Slot) -> None:
     claim = Claim(
         reference=reference,
         connection="ascend-main",
         location="oakland",
         service="consult",
-        local_day=where.time.start.date(),
-        slot=where,
+        local_day=slot.time.start.date(),
+        slot=slot,
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
-    await parts.ledger.claims.take(claim, datetime.now(UTC))
+    await connections.ledger.claims.acquire(claim, datetime.now(UTC))
 
 
-async def test_what_was_carried_out_late_for_a_slot_lost_since_does_not_take_the_new_ones_place(
-    parts: Connections, sandbox: SandboxControl
+async def test_late_commit_for_a_lost_slot_does_not_replace_the_new_hold(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
     late = consultation(reference, slot(0))
-    await parts.systems["ascend-main"].place_hold(late, at_any_time)
-    await claimed(parts, reference, slot(1))
-    writes = tuple(WriteRecord(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
-    given = to_write(reference, slot(1)).model_copy(update={"writes": writes})
-    written = await written_by(parts, given)
+    await connections.systems["ascend-main"].write_hold(late, unlimited_permit)
+    await acquire_claim(connections, reference, slot(1))
+    writes = tuple(WriteRecord(slot=slot(number), patient=PATIENT) for number in (0, 1))
+    request = write_input(reference, slot(1)).model_copy(update={"writes": writes})
+    written = await write_hold(connections, request)
     assert written.appointment is not None
     assert written.appointment.slot == slot(1)
     assert [row["id"] for row in sandbox.state()["appointments"]] == [written.appointment.id]
 
 
-async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_the_desk_moved_is_confirmed_where_it_is(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
-    holds, given = HoldActivities(parts), to_write(reference, slot(0))
-    held = (await ActivityEnvironment().run(holds.write_hold, given)).appointment
+    await acquire_claim(connections, reference, slot(0))
+    activities, request = HoldActivities(connections), write_input(reference, slot(0))
+    held = (await ActivityEnvironment().run(activities.write_hold, request)).appointment
     assert held is not None
     noon = NINE + timedelta(hours=3)
     sandbox.desk(do="move", id=held.id, start=noon.isoformat())
     confirmed = await ActivityEnvironment().run(
-        holds.confirm_hold, ConfirmHoldInput(**dict(given), appointment_id=held.id)
+        activities.confirm_hold, ConfirmHoldInput(**dict(request), appointment_id=held.id)
     )
     assert confirmed.appointment is not None
     assert confirmed.appointment.time.start == noon
@@ -105,226 +105,229 @@ async def test_what_the_desk_moved_just_after_our_look_is_confirmed_where_it_is(
     ]
 
 
-async def test_an_unknown_write_is_still_looked_for_when_the_claim_is_lost(parts: Connections) -> None:
-    given = to_write(new_reference(), slot(0)).model_copy(update={"look_first": True})
-    written = await written_by(parts, given)
+async def test_unknown_write_is_searched_for_when_the_claim_is_lost(connections: Connections) -> None:
+    request = write_input(new_reference(), slot(0)).model_copy(update={"look_first": True})
+    written = await write_hold(connections, request)
     assert [conflict.cause for conflict in written.conflicts] == [Cause.CLAIM]
     assert written.ambiguous
 
 
-async def test_a_visit_is_taken_back_wherever_it_was_written(parts: Connections, sandbox: SandboxControl) -> None:
-    reference, system = new_reference(), parts.systems["ascend-main"]
+async def test_release_covers_every_slot_that_was_written(connections: Connections, sandbox: SandboxControl) -> None:
+    reference, system = new_reference(), connections.systems["ascend-main"]
     slots = (slot(0), slot(0, NINE + timedelta(days=7)))
-    for where in slots:
-        await system.place_hold(consultation(reference, where), at_any_time)
-    given = ReleaseInput(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
-    await withdrawn_by(parts, given)
+    for written_slot in slots:
+        await system.write_hold(consultation(reference, written_slot), unlimited_permit)
+    request = ReleaseInput(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
+    await release_hold(connections, request)
     assert sandbox.state()["appointments"] == []
 
 
-async def test_what_was_moved_over_another_visit_is_not_confirmed_by_itself(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_the_desk_moved_over_another_visit_is_not_confirmed_automatically(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
+    await acquire_claim(connections, reference, slot(0))
     noon = NINE + timedelta(hours=3)
-    where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
-    theirs = sandbox.desk(do="book", start=noon.isoformat(), **where)
+    resources = {"operatory": OPERATORIES[0], "provider": DENTIST, "patient": PATIENT}
+    desk_appointment = sandbox.desk(do="book", start=noon.isoformat(), **resources)
     first = consultation(reference, slot(0))
-    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
+    placed = await connections.systems["ascend-main"].write_hold(first, unlimited_permit)
     sandbox.desk(do="move", id=placed.id, start=noon.isoformat())
-    given = to_write(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
-    written = await written_by(parts, given)
+    request = write_input(reference, slot(0)).model_copy(update={"look_first": True, "confirm": True})
+    written = await write_hold(connections, request)
     assert written.appointment is not None
     assert (written.appointment.id, written.confirmed) == (placed.id, False)
-    assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]
+    assert [conflict.appointment for conflict in written.conflicts] == [desk_appointment["id"]]
 
 
-@pytest.mark.parametrize("deed", ["delete", "cancel", "note"])
-async def test_what_the_desk_took_out_before_we_looked_again_is_not_written_again(
-    parts: Connections, sandbox: SandboxControl, deed: str
+@pytest.mark.parametrize("action", ["delete", "cancel", "note"])
+async def test_hold_that_the_desk_removed_before_the_read_back_is_not_written_again(
+    connections: Connections, sandbox: SandboxControl, action: str
 ) -> None:
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
+    await acquire_claim(connections, reference, slot(0))
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="hold_before", seconds=60)
-    given = to_write(reference, slot(0)).model_copy(update={"confirm": True})
-    writing = asyncio.create_task(written_by(parts, given))
+    request = write_input(reference, slot(0)).model_copy(update={"confirm": True})
+    writing = asyncio.create_task(write_hold(connections, request))
     while not sandbox.held():
         await asyncio.sleep(0.02)
     rows = sandbox.state()["appointments"]
-    sandbox.desk(do="move" if deed == "note" else deed, id=rows[0]["id"], note="Called, wants another day")
+    sandbox.desk(do="move" if action == "note" else action, id=rows[0]["id"], note="Called, wants another day")
     sandbox.release()
     written = await writing
     assert (written.appointment, written.conflicts, written.ambiguous) == (None, (), True)
-    left = [(row["status"], row["note"]) for row in sandbox.state()["appointments"]]
+    remaining = [(row["status"], row["note"]) for row in sandbox.state()["appointments"]]
     assert (
-        left
+        remaining
         == {
             "delete": [],
             "cancel": [("BROKEN", rows[0]["note"])],
             "note": [("UNCONFIRMED", "Called, wants another day")],
-        }[deed]
+        }[action]
     )
     with pytest.raises(ClaimLost):
-        await parts.ledger.claims.renew(reference, datetime.now(UTC))
+        await connections.ledger.claims.renew(reference, datetime.now(UTC))
 
 
-async def test_what_the_desk_took_out_before_anybody_could_look_is_not_written_again(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_the_desk_removed_after_a_failed_read_back_is_not_written_again(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
+    await acquire_claim(connections, reference, slot(0))
     sandbox.fault(system="ascend", method="GET", path="/v1/appointments$", kind="status_before")
-    environment, told = ActivityEnvironment(), list[Appointment]()
-    environment.on_heartbeat = lambda *details: told.extend(details)
+    environment, heartbeat_details = ActivityEnvironment(), list[Appointment]()
+    environment.on_heartbeat = lambda *details: heartbeat_details.extend(details)
     with pytest.raises(Unavailable):
-        await environment.run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+        await environment.run(HoldActivities(connections).write_hold, write_input(reference, slot(0)))
     (row,) = sandbox.state()["appointments"]
-    assert [placed.id for placed in told] == [row["id"]]
+    assert [placed.id for placed in heartbeat_details] == [row["id"]]
     sandbox.desk(do="delete", id=row["id"])
-    details = [told[0].model_dump(mode="json")]
+    details = [heartbeat_details[0].model_dump(mode="json")]
     environment.info = replace(environment.info, attempt=2, heartbeat_details=details)
-    written = await environment.run(HoldActivities(parts).write_hold, to_write(reference, slot(0)))
+    written = await environment.run(HoldActivities(connections).write_hold, write_input(reference, slot(0)))
     assert (written.appointment, written.conflicts) == (None, ())
     assert sandbox.state()["appointments"] == []
 
 
-async def test_what_gave_way_with_its_answer_lost_is_not_taken_for_something_that_the_desk_took_out(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_yielded_with_a_lost_answer_is_not_reported_as_removed_by_the_desk(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
-    given = to_write(reference, slot(0))
-    theirs = sandbox.desk(do="book", start=NINE.isoformat(), operatory=CHAIRS[0], provider=DENTIST, patient=PATIENT)
+    await acquire_claim(connections, reference, slot(0))
+    request = write_input(reference, slot(0))
+    desk_appointment = sandbox.desk(
+        do="book", start=NINE.isoformat(), operatory=OPERATORIES[0], provider=DENTIST, patient=PATIENT
+    )
     first = consultation(reference, slot(0))
-    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
-    environment, told = ActivityEnvironment(), [placed.model_dump(mode="json")]
+    placed = await connections.systems["ascend-main"].write_hold(first, unlimited_permit)
+    environment, heartbeat_details = ActivityEnvironment(), [placed.model_dump(mode="json")]
 
-    def beat(*details: Any) -> None:
-        told[:] = details
+    def record_heartbeat(*details: Any) -> None:
+        heartbeat_details[:] = details
 
-    environment.on_heartbeat = beat
-    unread = {"system": "ascend", "method": "GET", "path": "/v1/appointments/", "kind": "status_before"}
-    sandbox.fault(system="ascend", method="DELETE", path="/v1/appointments/", kind="status_after", then=unread)
-    environment.info = replace(environment.info, attempt=2, heartbeat_details=list(told))
+    environment.on_heartbeat = record_heartbeat
+    read_fault = {"system": "ascend", "method": "GET", "path": "/v1/appointments/", "kind": "status_before"}
+    sandbox.fault(system="ascend", method="DELETE", path="/v1/appointments/", kind="status_after", then=read_fault)
+    environment.info = replace(environment.info, attempt=2, heartbeat_details=list(heartbeat_details))
     with pytest.raises(OutsideError):
-        await environment.run(HoldActivities(parts).write_hold, given)
-    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]
-    environment.info = replace(environment.info, attempt=3, heartbeat_details=list(told))
-    written = await environment.run(HoldActivities(parts).write_hold, given)
-    assert [conflict.appointment for conflict in written.conflicts] == [theirs["id"]]
-    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]
+        await environment.run(HoldActivities(connections).write_hold, request)
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [desk_appointment["id"]]
+    environment.info = replace(environment.info, attempt=3, heartbeat_details=list(heartbeat_details))
+    written = await environment.run(HoldActivities(connections).write_hold, request)
+    assert [conflict.appointment for conflict in written.conflicts] == [desk_appointment["id"]]
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [desk_appointment["id"]]
 
 
-async def test_what_the_desk_confirmed_at_an_earlier_time_is_known_at_once(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_the_desk_confirmed_at_an_earlier_time_is_found_at_once(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
     earlier = slot(0, NINE + timedelta(days=1))
     first = consultation(reference, earlier)
-    placed = await parts.systems["ascend-main"].place_hold(first, at_any_time)
+    placed = await connections.systems["ascend-main"].write_hold(first, unlimited_permit)
     sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
-    await claimed(parts, reference, slot(1))
-    writes = tuple(WriteRecord(slot=where, patient=PATIENT) for where in (earlier, slot(1)))
-    given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
-    main = parts.practice.connection("ascend-main").model_copy(update={"consistency_delay": timedelta(minutes=1)})
-    slowly = replace(parts, practice=parts.practice.model_copy(update={"connections": (main,)}))
-    begun = time.monotonic()
-    written = await written_by(slowly, given)
+    await acquire_claim(connections, reference, slot(1))
+    writes = tuple(WriteRecord(slot=written_slot, patient=PATIENT) for written_slot in (earlier, slot(1)))
+    request = write_input(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
+    main = connections.practice.connection("ascend-main").model_copy(update={"consistency_delay": timedelta(minutes=1)})
+    slow_connections = replace(connections, practice=connections.practice.model_copy(update={"connections": (main,)}))
+    started_at = time.monotonic()
+    written = await write_hold(slow_connections, request)
     assert written.appointment is not None
     assert (written.appointment.id, written.appointment.slot) == (placed.id, earlier)
-    assert time.monotonic() - begun < 60, "it was waited for"
+    assert time.monotonic() - started_at < 60, "the activity waited for the consistency delay"
 
 
-async def test_an_attempt_that_slept_after_it_asserted_its_claim_sends_nothing(
-    parts: Connections, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+async def test_attempt_that_slept_after_the_fence_check_sends_nothing(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
+    """The default ``late_commit`` is 60 s, so a hold must be sent within 30 s of the check."""
     reference = new_reference()
-    await claimed(parts, reference, slot(0))
-    asleep = datetime.now(UTC) - timedelta(seconds=31)
-    monkeypatch.setattr(holds, "utc_now", lambda: asleep)
+    await acquire_claim(connections, reference, slot(0))
+    late_connections = replace(connections, clock=OffsetClock(timedelta(seconds=-31)))
     with pytest.raises(Unavailable):
-        await written_by(parts, to_write(reference, slot(0)))
+        await write_hold(late_connections, write_input(reference, slot(0)))
     assert sandbox.state()["appointments"] == []
-    assert not (await parts.ledger.claims.renew(reference, datetime.now(UTC))).written
+    assert not (await connections.ledger.claims.renew(reference, datetime.now(UTC))).written
 
 
-async def test_only_what_we_took_back_ourselves_is_said_to_be(parts: Connections, sandbox: SandboxControl) -> None:
-    reference, system = new_reference(), parts.systems["ascend-main"]
+async def test_result_lists_only_what_this_call_released(connections: Connections, sandbox: SandboxControl) -> None:
+    reference, system = new_reference(), connections.systems["ascend-main"]
     hold = consultation(reference, slot(0))
-    given = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
+    request = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
 
-    async def taken_back(**known: object) -> ReleaseResult:
-        asked = given.model_copy(update=known)
-        return await withdrawn_by(parts, asked)
+    async def release(**changes: object) -> ReleaseResult:
+        return await release_hold(connections, request.model_copy(update=changes))
 
-    ours, theirs = [(await system.place_hold(hold, at_any_time)).id for _ in range(2)]
+    ours, theirs = [(await system.write_hold(hold, unlimited_permit)).id for _ in range(2)]
     sandbox.desk(do="set_status", id=theirs, status="BROKEN")
-    assert (await taken_back(appointment_id=ours, keep_ids=(ours,))).taken == ()
-    assert (await taken_back(appointment_id=ours)).taken == (ours,)
-    assert (await taken_back(appointment_id=ours)).taken == ()
-    assert await taken_back(appointment_id=theirs) == ReleaseResult()
+    assert (await release(appointment_id=ours, keep_ids=(ours,))).taken == ()
+    assert (await release(appointment_id=ours)).taken == (ours,)
+    assert (await release(appointment_id=ours)).taken == ()
+    assert await release(appointment_id=theirs) == ReleaseResult()
     sandbox.desk(do="set_status", id=theirs, status="CONFIRMED")
-    assert [kept.id for kept in (await taken_back(appointment_id=theirs, released_before=(ours,))).kept] == [theirs]
-    assert (await taken_back(appointment_id=theirs, released_before=(theirs,))).taken == (theirs,)
+    assert [kept.id for kept in (await release(appointment_id=theirs, released_before=(ours,))).kept] == [theirs]
+    assert (await release(appointment_id=theirs, released_before=(theirs,))).taken == (theirs,)
 
 
-async def test_a_hold_to_which_the_desk_gave_the_right_chart_stays_when_it_expires(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_that_the_desk_gave_to_another_patient_is_kept_when_it_expires(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference, theirs = new_reference(), "9000000000304"
-    placeholder = to_write(reference, slot(0))
-    await claimed(parts, reference, slot(0))
-    held = (await written_by(parts, placeholder)).appointment
+    request = write_input(reference, slot(0))
+    await acquire_claim(connections, reference, slot(0))
+    held = (await write_hold(connections, request)).appointment
     assert held is not None
     sandbox.desk(do="move", id=held.id, patient=theirs)
-    given = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
-    withdrawn = await withdrawn_by(parts, given)
-    assert [(kept.id, kept.patient) for kept in withdrawn.kept] == [(held.id, theirs)]
+    release = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
+    released = await release_hold(connections, release)
+    assert [(kept.id, kept.patient) for kept in released.kept] == [(held.id, theirs)]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
 
 
-async def test_what_was_left_at_an_earlier_time_and_given_to_another_patient_is_the_visit(
-    parts: Connections, sandbox: SandboxControl
+async def test_leftover_that_the_desk_gave_to_another_patient_is_the_visit(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
     reference = new_reference()
     earlier = consultation(reference, slot(0))
-    placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
+    placed = await connections.systems["ascend-main"].write_hold(earlier, unlimited_permit)
     sandbox.desk(do="move", id=placed.id, patient="9000000000304")
-    await claimed(parts, reference, slot(1))
-    writes = tuple(WriteRecord(slot=slot(chair), patient=PATIENT) for chair in (0, 1))
-    given = to_write(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
-    written = await written_by(parts, given)
+    await acquire_claim(connections, reference, slot(1))
+    writes = tuple(WriteRecord(slot=slot(number), patient=PATIENT) for number in (0, 1))
+    request = write_input(reference, slot(1)).model_copy(update={"look_first": True, "writes": writes})
+    written = await write_hold(connections, request)
     assert written.appointment is not None
     assert (written.appointment.id, written.appointment.patient) == (placed.id, "9000000000304")
 
 
-async def test_what_was_taken_back_twice_is_left_to_a_person(parts: Connections, sandbox: SandboxControl) -> None:
-    reference, system = new_reference(), parts.systems["ascend-main"]
+async def test_appointment_that_was_released_twice_is_left_to_staff(
+    connections: Connections, sandbox: SandboxControl
+) -> None:
+    reference, system = new_reference(), connections.systems["ascend-main"]
     hold = consultation(reference, slot(0))
-    placed = await system.place_hold(hold, at_any_time)
-    given = ReleaseInput(
+    placed = await system.write_hold(hold, unlimited_permit)
+    request = ReleaseInput(
         reference=reference, location="oakland", start=NINE, slots=(slot(0),), released_twice=(placed.id,)
     )
-    swept = await ActivityEnvironment().run(ReleaseActivities(parts).remove_leftovers, given)
-    assert ([kept.id for kept in swept.kept], swept.taken) == ([placed.id], ())
+    result = await ActivityEnvironment().run(ReleaseActivities(connections).remove_leftovers, request)
+    assert ([kept.id for kept in result.kept], result.taken) == ([placed.id], ())
 
 
-async def test_a_hold_that_gives_way_at_an_earlier_time_is_not_said_to_stand(
-    parts: Connections, sandbox: SandboxControl
+async def test_hold_at_an_earlier_time_that_yielded_is_not_returned(
+    connections: Connections, sandbox: SandboxControl
 ) -> None:
-    """Another time was chosen and could not be written; then the desk books over the hold that still stood."""
+    """The patient picked another time, which could not be written. Then the desk books over the hold at the first."""
     reference = new_reference()
     earlier = consultation(reference, slot(0))
-    placed = await parts.systems["ascend-main"].place_hold(earlier, at_any_time)
-    where = {"operatory": CHAIRS[0], "provider": DENTIST, "patient": PATIENT}
-    theirs = sandbox.desk(do="book", start=slot(0).time.start.isoformat(), **where)
-    wanted = slot(0, NINE + timedelta(hours=3))
-    writes = tuple(WriteRecord(slot=where, patient=PATIENT) for where in (slot(0), wanted))
-    given = to_write(reference, wanted).model_copy(update={"writes": writes, "replaces": placed.id})
-    seen = await ActivityEnvironment().run(
-        HoldActivities(parts).check_landing, CheckLandingInput(**dict(given), appointment_id=placed.id)
+    placed = await connections.systems["ascend-main"].write_hold(earlier, unlimited_permit)
+    resources = {"operatory": OPERATORIES[0], "provider": DENTIST, "patient": PATIENT}
+    desk_appointment = sandbox.desk(do="book", start=slot(0).time.start.isoformat(), **resources)
+    new_slot = slot(0, NINE + timedelta(hours=3))
+    writes = tuple(WriteRecord(slot=written_slot, patient=PATIENT) for written_slot in (slot(0), new_slot))
+    request = write_input(reference, new_slot).model_copy(update={"writes": writes, "supersedes": placed.id})
+    result = await ActivityEnvironment().run(
+        HoldActivities(connections).check_landing, CheckLandingInput(**dict(request), appointment_id=placed.id)
     )
-    assert seen.appointment is None
-    assert [conflict.appointment for conflict in seen.conflicts] == [theirs["id"]]
-    assert [row["id"] for row in sandbox.state()["appointments"]] == [theirs["id"]]
+    assert result.appointment is None
+    assert [conflict.appointment for conflict in result.conflicts] == [desk_appointment["id"]]
+    assert [row["id"] for row in sandbox.state()["appointments"]] == [desk_appointment["id"]]

@@ -1,4 +1,4 @@
-"""Email and SMS over real HTTP: what goes out, and what each failure means."""
+"""Email and SMS over real HTTP: what is sent, and what each failure means."""
 
 import asyncio
 import json
@@ -21,22 +21,22 @@ from adapters.errors import (
     Unavailable,
     Undeliverable,
 )
-from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger, _mail
+from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger, mail_body
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import OutgoingMessage
 from demo.stack import free_port
 from tests.support.sandbox import CONTRACTS, SandboxControl
 
-LATER = datetime.now(UTC) + timedelta(days=1)
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 EMAIL = OutgoingMessage(
     key="k" * 32,
     to="nova@patients.example",
     subject="An update\r\nBcc: x@y.example",
     text="Hello",
-    send_before=LATER,
+    send_before=TOMORROW,
 )
 SMS = OutgoingMessage(
-    send_before=LATER,
+    send_before=TOMORROW,
     key="k" * 32,
     to="+15105550121",
     text="Hello",
@@ -45,12 +45,12 @@ SMS = OutgoingMessage(
 
 
 def sendgrid(url: str, **changes: Any) -> SendGridMessenger:
-    given = {"api_key": "SG.sandbox", "sender": "desk@practice.example", "timeout": 30.0, **changes}
-    return SendGridMessenger(SendGridConfig(base_url=url, **given))
+    settings = {"api_key": "SG.sandbox", "sender": "desk@practice.example", "timeout": 30.0, **changes}
+    return SendGridMessenger(SendGridConfig(base_url=url, **settings))
 
 
 def twilio(url: str, **changes: Any) -> TwilioMessenger:
-    given = {
+    settings = {
         "account_sid": "AC" + "1".rjust(32, "0"),
         "api_key_sid": "SK" + "1".rjust(32, "0"),
         "api_key_secret": "sandbox-twilio",
@@ -58,10 +58,10 @@ def twilio(url: str, **changes: Any) -> TwilioMessenger:
         "read_timeout": 30.0,
         **changes,
     }
-    return TwilioMessenger(TwilioConfig(base_url=url, **given))
+    return TwilioMessenger(TwilioConfig(base_url=url, **settings))
 
 
-async def test_an_email_goes_to_one_person_with_tracking_off_and_an_opaque_key(sandbox: SandboxControl) -> None:
+async def test_email_goes_to_one_person_with_only_an_opaque_key(sandbox: SandboxControl) -> None:
     assert await sendgrid(sandbox.url).send(EMAIL)
     (sent,) = sandbox.state()["emails"]
     assert sent["to"] == EMAIL.to
@@ -70,12 +70,12 @@ async def test_an_email_goes_to_one_person_with_tracking_off_and_an_opaque_key(s
     assert await sendgrid(sandbox.url).check() == []
 
 
-async def test_a_text_is_found_again_after_doubt(sandbox: SandboxControl) -> None:
-    messenger, before = twilio(sandbox.url), datetime.now(UTC)
-    assert await messenger.find_sent(SMS, before) == ()
+async def test_text_with_an_unknown_outcome_can_be_found(sandbox: SandboxControl) -> None:
+    messenger, start = twilio(sandbox.url), datetime.now(UTC)
+    assert await messenger.find_sent(SMS, start) == ()
     sid = await messenger.send(SMS)
-    assert await messenger.find_sent(SMS, before) == (sid,)
-    assert await messenger.find_sent(SMS, before + timedelta(hours=1)) == ()
+    assert await messenger.find_sent(SMS, start) == (sid,)
+    assert await messenger.find_sent(SMS, start + timedelta(hours=1)) == ()
     (sent,) = sandbox.state()["texts"]
     form = sent["form"]
     assert (form["ContentRetention"], form["AddressRetention"], form["ValidityPeriod"]) == (
@@ -96,34 +96,34 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "meaning"), FAULTS)
-async def test_every_failure_of_email_is_told_apart(
-    sandbox: SandboxControl, fault: dict[str, Any], meaning: type[OutsideError]
+@pytest.mark.parametrize(("fault", "error"), FAULTS)
+async def test_each_failure_of_an_email_has_its_own_error(
+    sandbox: SandboxControl, fault: dict[str, Any], error: type[OutsideError]
 ) -> None:
     sandbox.fault(system="sendgrid", path="/v3/mail/send", **fault)
-    patience = {"timeout": 2.0} if fault["kind"] == "hang_after" else {}
+    timeouts = {"timeout": 2.0} if fault["kind"] == "hang_after" else {}
     with pytest.raises(OutsideError) as failure:
-        await sendgrid(sandbox.url, **patience).send(EMAIL)
-    assert type(failure.value) is meaning
+        await sendgrid(sandbox.url, **timeouts).send(EMAIL)
+    assert type(failure.value) is error
     assert EMAIL.to not in str(failure.value)
 
 
-@pytest.mark.parametrize(("fault", "meaning"), FAULTS)
-async def test_every_failure_of_sms_is_told_apart(
-    sandbox: SandboxControl, fault: dict[str, Any], meaning: type[OutsideError]
+@pytest.mark.parametrize(("fault", "error"), FAULTS)
+async def test_each_failure_of_a_text_has_its_own_error(
+    sandbox: SandboxControl, fault: dict[str, Any], error: type[OutsideError]
 ) -> None:
     sandbox.fault(system="twilio", path="/Messages.json", **fault)
-    patience = {"read_timeout": 2.0} if fault["kind"] == "hang_after" else {}
+    timeouts = {"read_timeout": 2.0} if fault["kind"] == "hang_after" else {}
     with pytest.raises(OutsideError) as failure:
-        await twilio(sandbox.url, **patience).send(SMS)
-    assert type(failure.value) is meaning
+        await twilio(sandbox.url, **timeouts).send(SMS)
+    assert type(failure.value) is error
     assert SMS.to not in str(failure.value)
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [("+15005550001", "21211"), ("+15005550009", "21614"), ("+15005550004", "21610")]
 )
-async def test_a_number_that_cannot_be_reached_is_named_by_its_code(
+async def test_unreachable_number_is_undeliverable_with_twilios_code(
     sandbox: SandboxControl, number: str, code: str
 ) -> None:
     with pytest.raises(Undeliverable) as failure:
@@ -131,13 +131,13 @@ async def test_a_number_that_cannot_be_reached_is_named_by_its_code(
     assert failure.value.code == code
 
 
-async def test_a_number_that_is_not_to_be_disturbed_now_is_tried_later(sandbox: SandboxControl) -> None:
+async def test_number_in_quiet_hours_may_be_tried_later(sandbox: SandboxControl) -> None:
     with pytest.raises(RateLimited):
         await twilio(sandbox.url).send(SMS.model_copy(update={"to": "+15005550005"}))
 
 
-async def test_emails_that_hang_leave_room_for_everything_else(sandbox: SandboxControl) -> None:
-    """Names are looked up, and other work is done, on the threads that the event loop lends to all."""
+async def test_hanging_emails_do_not_block_other_work(sandbox: SandboxControl) -> None:
+    """DNS lookups use the event loop's shared threads, which a blocking SDK would use up."""
     sandbox.fault(system="sendgrid", path="/v3/mail/send", kind="hang_before", seconds=30, times=None)
     messenger = sendgrid(sandbox.url)
     emails = [asyncio.create_task(messenger.send(EMAIL)) for _ in range(40)]
@@ -149,20 +149,20 @@ async def test_emails_that_hang_leave_room_for_everything_else(sandbox: SandboxC
     await messenger.close()
 
 
-async def test_nobody_listening_means_certainly_not_sent() -> None:
+async def test_refused_connection_means_certainly_not_sent() -> None:
     url = f"http://127.0.0.1:{free_port(0)}"
     for call in (sendgrid(url).send(EMAIL), twilio(url).send(SMS)):
         with pytest.raises(Unavailable):
             await call
 
 
-class Redirecting(BaseHTTPRequestHandler):
-    """Answers every request with a redirect to itself, and remembers what came."""
+class RedirectHandler(BaseHTTPRequestHandler):
+    """Answers every request with a redirect to itself, and records the paths."""
 
-    seen: list[str] = []
+    requested_paths: list[str] = []
 
     def do_POST(self) -> None:
-        self.seen.append(self.path)
+        self.requested_paths.append(self.path)
         self.send_response(302)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
@@ -173,27 +173,27 @@ class Redirecting(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def redirecting() -> Iterator[str]:
-    Redirecting.seen = []
-    server = HTTPServer(("127.0.0.1", 0), Redirecting)
+def redirecting_server() -> Iterator[str]:
+    RedirectHandler.requested_paths = []
+    server = HTTPServer(("127.0.0.1", 0), RedirectHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 
 
-async def test_no_redirect_is_followed_with_the_key(redirecting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redirect_is_not_followed(redirecting_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    for call in (sendgrid(redirecting).send(EMAIL), twilio(redirecting).send(SMS)):
+    for call in (sendgrid(redirecting_server).send(EMAIL), twilio(redirecting_server).send(SMS)):
         with pytest.raises(Refused):
             await call
-    assert "/elsewhere" not in Redirecting.seen
+    assert "/elsewhere" not in RedirectHandler.requested_paths
 
 
-def test_the_mail_is_what_the_vendors_own_document_allows() -> None:
+def test_email_conforms_to_the_vendors_openapi_document() -> None:
     document = CONTRACTS / "sendgrid-mail-v3.json"
     if not document.exists():
-        pytest.skip("the vendor's OpenAPI document is not at hand (HOLDFAST_CONTRACTS)")
-    body = _mail(SendGridConfig(base_url="x", api_key="x", sender="desk@practice.example"), EMAIL)
+        pytest.skip("the vendor's OpenAPI document is missing; HOLDFAST_CONTRACTS names its folder")
+    body = mail_body(SendGridConfig(base_url="x", api_key="x", sender="desk@practice.example"), EMAIL)
     headers = {"Authorization": "Bearer SG.sandbox"}
     request = MockRequest(
         "https://api.sendgrid.com",
@@ -204,9 +204,9 @@ def test_the_mail_is_what_the_vendors_own_document_allows() -> None:
         content_type="application/json",
     )
     OpenAPI.from_dict(json.loads(document.read_text())).validate_request(request)
-    broken = MockRequest(
+    invalid_request = MockRequest(
         "https://api.sendgrid.com", "post", "/v3/mail/send", headers=headers,
         data=json.dumps({**body, "custom_args": {"a": "b"}}).encode(), content_type="application/json",
     )  # fmt: skip
     with pytest.raises(Exception, match=r"(?i)invalid|body"):
-        OpenAPI.from_dict(json.loads(document.read_text())).validate_request(broken)
+        OpenAPI.from_dict(json.loads(document.read_text())).validate_request(invalid_request)

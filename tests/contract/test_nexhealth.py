@@ -1,4 +1,4 @@
-"""What is special to NexHealth, over real HTTP to the sandbox; what every connection must do is in test_port."""
+"""What only the NexHealth adapter does, over real HTTP to the sandbox. ``test_port`` has what every adapter does."""
 
 import asyncio
 import dataclasses
@@ -13,22 +13,30 @@ from typing import Any
 import pytest
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Refused, SlotTaken, Unavailable
-from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
-from adapters.nexhealth import system as nexhealth_system
+from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem, edits
 from adapters.nexhealth.config import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
-from adapters.nexhealth.webhooks import SUBSCRIPTIONS, events, is_signed
+from adapters.nexhealth.webhooks import SUBSCRIPTIONS, has_valid_signature, parse_events
 from adapters.practice_system import NewChart, PatientQuery, ReleaseOutcome
 from domain.calendar import AppointmentStatus, CalendarEvent, EventKind, LandingState
 from domain.interval import Interval
 from domain.patient import Address, ChartStatus
 from domain.reference import reference_in
 from domain.request import Person, Sex
-from tests.support.practice_systems import DAY, NINE, TUESDAY, WEDNESDAY, Bench, at_any_time, bench, nexhealth
+from tests.support.practice_systems import (
+    DAY,
+    NINE,
+    TUESDAY,
+    WEDNESDAY,
+    PracticeUnderTest,
+    nexhealth,
+    practice_under_test,
+    unlimited_permit,
+)
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.sandbox import SandboxControl
 
-HOURS = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 NOVA = Person(
     first_name="Nova",
     last_name="Newcomer",
@@ -40,95 +48,97 @@ NOVA = Person(
 
 
 @pytest.fixture
-async def dentrix(sandbox: SandboxControl) -> AsyncIterator[Bench]:
-    with bench(sandbox, "nexhealth dentrix") as found:
-        yield found
-        await found.system.close()
+async def dentrix(sandbox: SandboxControl) -> AsyncIterator[PracticeUnderTest]:
+    with practice_under_test(sandbox, "nexhealth dentrix") as practice:
+        yield practice
+        await practice.system.close()
 
 
 @pytest.fixture(params=["dentrix", "dentrix-enterprise", "eaglesoft", "ascend", "open-dental"])
-async def each(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    with bench(sandbox, f"nexhealth {request.param}") as found:
-        yield found
-        await found.system.close()
+async def practice(sandbox: SandboxControl, request: pytest.FixtureRequest) -> AsyncIterator[PracticeUnderTest]:
+    with practice_under_test(sandbox, f"nexhealth {request.param}") as practice:
+        yield practice
+        await practice.system.close()
 
 
-def config(at: Bench, **changes: Any) -> NexHealthConfig:
-    return config_of(at.sandbox, at.system.capabilities.system, **changes)
+def config(practice: PracticeUnderTest, **changes: Any) -> NexHealthConfig:
+    return config_for(practice.sandbox, practice.system.capabilities.system, **changes)
 
 
-def config_of(sandbox: SandboxControl, system: str, **changes: Any) -> NexHealthConfig:
+def config_for(sandbox: SandboxControl, system: str, **changes: Any) -> NexHealthConfig:
     return nexhealth(sandbox, system, **changes)._config
 
 
-def new(at: Bench, person: Person = NOVA) -> NewChart:
+def new_chart(practice: PracticeUnderTest, person: Person = NOVA) -> NewChart:
     address = Address(line1="9 Practice Row", city="Portland", state="OR", postal_code="97201")
-    return NewChart(person=person, location=at.location, address=address, language="en", provider=at.providers[1])
+    return NewChart(
+        person=person, location=practice.location, address=address, language="en", provider=practice.providers[1]
+    )
 
 
-def shown(at: Bench, kind: str) -> list[dict[str, Any]]:
-    return list(at.sandbox.state()["nexhealth"][kind])
+def nexhealth_rows(practice: PracticeUnderTest, kind: str) -> list[dict[str, Any]]:
+    return list(practice.sandbox.state()["nexhealth"][kind])
 
 
-def office(at: Bench) -> dict[str, list[dict[str, Any]]]:
-    """The practice's own system."""
-    return dict(at.sandbox.state()["nexhealth"]["office"])
+def office_rows(practice: PracticeUnderTest) -> dict[str, list[dict[str, Any]]]:
+    """What the practice's own system has."""
+    return dict(practice.sandbox.state()["nexhealth"]["office"])
 
 
-def born(at: Bench, day: date) -> PatientQuery:
-    return PatientQuery(location=at.location, last_name="x", first_name="y", date_of_birth=day)
+def patients_born(practice: PracticeUnderTest, day: date) -> PatientQuery:
+    return PatientQuery(location=practice.location, last_name="x", first_name="y", date_of_birth=day)
 
 
 # Calls
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 5, 1000])
-async def test_every_row_is_read_however_small_the_pages(dentrix: Bench, page_size: int) -> None:
+async def test_every_row_is_read_however_small_the_pages_are(dentrix: PracticeUnderTest, page_size: int) -> None:
     for hour in range(7):
-        dentrix.book(NINE + hour * HOURS)
+        dentrix.book(NINE + hour * HOUR)
     system = nexhealth(dentrix.sandbox, page_size=page_size)
-    assert len((await system.calendar("101", DAY)).appointments) == 7
+    assert len((await system.read_calendar("101", DAY)).appointments) == 7
     await system.close()
 
 
-async def test_a_token_is_made_once_and_used_for_everything(dentrix: Bench) -> None:
-    await asyncio.gather(*(dentrix.system.calendar("101", DAY) for _ in range(5)))
-    await dentrix.system.find_patients(born(dentrix, date(1981, 1, 15)))
+async def test_one_token_serves_all_calls(dentrix: PracticeUnderTest) -> None:
+    await asyncio.gather(*(dentrix.system.read_calendar("101", DAY) for _ in range(5)))
+    await dentrix.system.find_patients(patients_born(dentrix, date(1981, 1, 15)))
     assert dentrix.sandbox.state()["calls"]["nexhealth"]["POST /authenticates"] == 1
 
 
-async def test_a_token_refused_to_many_at_once_is_replaced_once(dentrix: Bench) -> None:
-    await dentrix.system.calendar("101", DAY)
+async def test_token_refused_to_many_calls_at_once_is_replaced_once(dentrix: PracticeUnderTest) -> None:
+    await dentrix.system.read_calendar("101", DAY)
     dentrix.sandbox.fault(system="nexhealth", method="GET", path="/patients", kind="expire_tokens")
     days = [date(1981, 1, day) for day in range(1, 9)]
-    await asyncio.gather(*(dentrix.system.find_patients(born(dentrix, day)) for day in days))
+    await asyncio.gather(*(dentrix.system.find_patients(patients_born(dentrix, day)) for day in days))
     assert dentrix.sandbox.state()["calls"]["nexhealth"]["POST /authenticates"] == 2
 
 
-async def test_a_token_that_never_helps_is_not_asked_for_again_and_again(dentrix: Bench) -> None:
+async def test_call_fails_if_the_new_token_is_refused_too(dentrix: PracticeUnderTest) -> None:
     dentrix.sandbox.fault(system="nexhealth", path="/appointments", kind="expire_tokens", times=9)
     with pytest.raises(NotAuthorized):
-        await dentrix.system.calendar("101", DAY)
+        await dentrix.system.read_calendar("101", DAY)
     assert dentrix.sandbox.state()["calls"]["nexhealth"]["POST /authenticates"] == 2
 
 
-async def test_a_key_that_is_refused_is_named(dentrix: Bench) -> None:
+async def test_error_for_a_refused_key_names_the_setting(dentrix: PracticeUnderTest) -> None:
     system = NexHealthSystem(
         NexHealthConfig(dentrix.sandbox.url, api_key="wrong", subdomain="x", system="dentrix", locations=())
     )
     with pytest.raises(NotAuthorized, match="NEXHEALTH_API_KEY"):
-        await system.calendar("101", DAY)
+        await system.read_calendar("101", DAY)
     await system.close()
 
 
-async def test_a_practice_out_of_the_keys_reach_is_refused(dentrix: Bench) -> None:
+async def test_practice_that_the_key_cannot_access_is_refused(dentrix: PracticeUnderTest) -> None:
     system = nexhealth(dentrix.sandbox, subdomain="far-shore")
     with pytest.raises(NotAuthorized):
-        await system.calendar("101", DAY)
+        await system.read_calendar("101", DAY)
     await system.close()
 
 
-async def test_a_filter_that_is_ignored_is_a_defect_never_an_answer(dentrix: Bench) -> None:
+async def test_ignored_filter_is_an_error(dentrix: PracticeUnderTest) -> None:
     transport = Transport(config(dentrix), Account())
     with pytest.raises(Misconfigured, match="search") as ignored:
         await transport.rows("/patients", [("location_id", "101"), ("search", "Sampleton")])
@@ -139,41 +149,41 @@ async def test_a_filter_that_is_ignored_is_a_defect_never_an_answer(dentrix: Ben
     await transport.close()
 
 
-async def test_readings_of_the_calendar_keep_to_ten_a_second(dentrix: Bench) -> None:
-    spans = [Interval(start=DAY.start + n * HOURS, end=DAY.end + n * HOURS) for n in range(14)]
-    await asyncio.gather(*(dentrix.system.calendar("101", span) for span in spans))
+async def test_calendar_reads_stay_below_ten_per_second(dentrix: PracticeUnderTest) -> None:
+    spans = [Interval(start=DAY.start + n * HOUR, end=DAY.end + n * HOUR) for n in range(14)]
+    await asyncio.gather(*(dentrix.system.read_calendar("101", span) for span in spans))
     assert dentrix.sandbox.state()["calls"]["nexhealth"]["GET /appointments"] == 14
 
 
-async def test_connections_under_one_key_share_its_pace_and_its_token(sandbox: SandboxControl) -> None:
+async def test_connections_under_one_key_share_rate_limit_and_token(sandbox: SandboxControl) -> None:
     account = Account()
-    offices = [NexHealthSystem(config_of(sandbox, system), account) for system in ("dentrix", "eaglesoft")]
-    spans = [Interval(start=DAY.start + n * HOURS, end=DAY.end + n * HOURS) for n in range(9)]
-    places = list(zip(offices, ("101", "103"), strict=True))
-    for office, place in places:  # what is kept afterwards is read, and the lines are open
-        await office.calendar(place, DAY)
+    systems = [NexHealthSystem(config_for(sandbox, system), account) for system in ("dentrix", "eaglesoft")]
+    spans = [Interval(start=DAY.start + n * HOUR, end=DAY.end + n * HOUR) for n in range(9)]
+    connections = list(zip(systems, ("101", "103"), strict=True))
+    for system, location in connections:  # fills the caches and opens the connections
+        await system.read_calendar(location, DAY)
     await asyncio.sleep(1)
-    await asyncio.gather(*(office.calendar(place, span) for office, place in places for span in spans))
+    await asyncio.gather(*(system.read_calendar(location, span) for system, location in connections for span in spans))
     calls = sandbox.state()["calls"]["nexhealth"]
     assert (calls["GET /appointments"], calls["POST /authenticates"]) == (20, 1)
-    for office in offices:
-        await office.close()
+    for system in systems:
+        await system.close()
 
 
-async def test_a_rate_limit_without_a_time_is_told_without_one(dentrix: Bench) -> None:
+async def test_rate_limit_without_retry_after_has_none(dentrix: PracticeUnderTest) -> None:
     dentrix.sandbox.nexhealth(retry_after=None)
     transport = Transport(config(dentrix), Account())
     for _ in range(10):
         await transport.read("/locations")
     crowd = [Transport(config(dentrix), Account()) for _ in range(4)]
-    asked = [t.rows("/appointments", _any_day()) for t in crowd for _ in range(5)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    limited = [a for a in answers if isinstance(a, RateLimited)]
+    reads = [one.rows("/appointments", _any_day()) for one in crowd for _ in range(5)]
+    results = await asyncio.gather(*reads, return_exceptions=True)
+    limited = [result for result in results if isinstance(result, RateLimited)]
     assert limited
-    assert all(a.retry_after is None for a in limited)
-    assert all(isinstance(a, list | RateLimited) for a in answers)
-    for t in (transport, *crowd):
-        await t.close()
+    assert all(result.retry_after is None for result in limited)
+    assert all(isinstance(result, list | RateLimited) for result in results)
+    for one in (transport, *crowd):
+        await one.close()
 
 
 def _any_day() -> list[tuple[str, str]]:
@@ -183,15 +193,15 @@ def _any_day() -> list[tuple[str, str]]:
 # Patients
 
 
-async def test_only_people_born_on_that_day_are_answered_whatever_the_vendor_answers(dentrix: Bench) -> None:
-    found = await dentrix.system.find_patients(born(dentrix, date(2014, 5, 5)))
-    assert sorted(chart.first_name for chart in found) == ["Lapis", "Lazuli"]
-    assert all(chart.phones == ("5035550122",) for chart in found)
+async def test_only_charts_with_the_birth_date_are_returned(dentrix: PracticeUnderTest) -> None:
+    charts = await dentrix.system.find_patients(patients_born(dentrix, date(2014, 5, 5)))
+    assert sorted(chart.first_name for chart in charts) == ["Lapis", "Lazuli"]
+    assert all(chart.phones == ("5035550122",) for chart in charts)
 
 
 @contextmanager
-def answering(data: Any) -> Iterator[str]:
-    """A vendor that answers every call with the same."""
+def nexhealth_answering(data: Any) -> Iterator[str]:
+    """The URL of a NexHealth that answers every call with the same data."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -217,326 +227,344 @@ def answering(data: Any) -> Iterator[str]:
         server.server_close()
 
 
-def somebody(first: str = "Nova", born: str = "1991-04-02") -> dict[str, Any]:
-    return {"id": 7, "first_name": first, "last_name": "Newcomer", "bio": {"date_of_birth": born}}
+def patient_row(first_name: str = "Nova", born: str = "1991-04-02") -> dict[str, Any]:
+    return {"id": 7, "first_name": first_name, "last_name": "Newcomer", "bio": {"date_of_birth": born}}
 
 
-async def test_strangers_whom_a_filter_let_through_are_not_answered(dentrix: Bench) -> None:
-    with answering([somebody(), {**somebody("Stranger", "1950-01-01"), "id": 8}]) as url:
+async def test_charts_that_the_filter_let_through_are_left_out(dentrix: PracticeUnderTest) -> None:
+    with nexhealth_answering([patient_row(), {**patient_row("Stranger", "1950-01-01"), "id": 8}]) as url:
         system = NexHealthSystem(dataclasses.replace(config(dentrix), base_url=url))
-        found = await system.find_patients(born(dentrix, NOVA.date_of_birth))
+        charts = await system.find_patients(patients_born(dentrix, NOVA.date_of_birth))
         await system.close()
-    assert [chart.id for chart in found] == ["7"]
+    assert [chart.id for chart in charts] == ["7"]
 
 
-@pytest.mark.parametrize("other", [somebody("Supernova"), somebody(born="1950-01-01")])
-async def test_somebody_elses_chart_is_not_taken_for_the_new_patients(dentrix: Bench, other: dict[str, Any]) -> None:
-    with answering({"user": other}) as url:
+@pytest.mark.parametrize("other_patient", [patient_row("Supernova"), patient_row(born="1950-01-01")])
+async def test_answer_with_another_persons_chart_is_refused(
+    dentrix: PracticeUnderTest, other_patient: dict[str, Any]
+) -> None:
+    with nexhealth_answering({"user": other_patient}) as url:
         system = NexHealthSystem(dataclasses.replace(config(dentrix), base_url=url))
         with pytest.raises(Refused) as refused:
-            await system.create_patient(new(dentrix), at_any_time)
+            await system.create_patient(new_chart(dentrix), unlimited_permit)
         await system.close()
     assert refused.value.code == "patient_mismatch"
 
 
-async def test_an_inactive_chart_is_found_and_says_so(sandbox: SandboxControl) -> None:
-    with bench(sandbox, "nexhealth dentrix-enterprise") as phoenix:
-        (found,) = await phoenix.system.find_patients(born(phoenix, date(1961, 3, 3)))
-        assert found.status is ChartStatus.INACTIVE
+async def test_inactive_chart_is_returned_as_inactive(sandbox: SandboxControl) -> None:
+    with practice_under_test(sandbox, "nexhealth dentrix-enterprise") as phoenix:
+        (chart,) = await phoenix.system.find_patients(patients_born(phoenix, date(1961, 3, 3)))
+        assert chart.status is ChartStatus.INACTIVE
         await phoenix.system.close()
 
 
-async def test_a_new_patient_is_written_as_the_vendor_wants_and_only_once(dentrix: Bench) -> None:
-    made = [await dentrix.system.create_patient(new(dentrix), at_any_time) for _ in range(2)]
-    assert made[0].id == made[1].id
-    (row,) = [row for row in shown(dentrix, "patients") if row["last_name"] == "Newcomer"]
-    wanted = {"phone_number": "5105550121", "gender": "Other", "street_address": "1 Main St, Apt 2"}
-    assert {name: row["bio"][name] for name in wanted} == wanted
+async def test_new_patient_is_created_once_with_the_fields_that_nexhealth_requires(dentrix: PracticeUnderTest) -> None:
+    charts = [await dentrix.system.create_patient(new_chart(dentrix), unlimited_permit) for _ in range(2)]
+    assert charts[0].id == charts[1].id
+    (row,) = [row for row in nexhealth_rows(dentrix, "patients") if row["last_name"] == "Newcomer"]
+    expected = {"phone_number": "5105550121", "gender": "Other", "street_address": "1 Main St, Apt 2"}
+    assert {name: row["bio"][name] for name in expected} == expected
     assert (row["email"], row["bio"]["zip_code"], row["provider_id"]) == ("Nova@example.com", "94601", 202)
-    assert made[0].status is ChartStatus.NEW
+    assert charts[0].status is ChartStatus.NEW
 
 
 @pytest.mark.parametrize(("sex", "gender"), [(Sex.FEMALE, "Female"), (Sex.MALE, "Male"), (None, "Other")])
-async def test_nobody_is_made_a_woman_by_default(dentrix: Bench, sex: Sex | None, gender: str) -> None:
+async def test_gender_is_always_sent(dentrix: PracticeUnderTest, sex: Sex | None, gender: str) -> None:
     person = NOVA.model_copy(update={"sex": sex, "address": None})
-    await dentrix.system.create_patient(new(dentrix, person), at_any_time)
-    (row,) = [row for row in shown(dentrix, "patients") if row["last_name"] == "Newcomer"]
+    await dentrix.system.create_patient(new_chart(dentrix, person), unlimited_permit)
+    (row,) = [row for row in nexhealth_rows(dentrix, "patients") if row["last_name"] == "Newcomer"]
     assert row["bio"]["gender"] == gender
     assert not row["bio"]["street_address"]
 
 
 @pytest.mark.parametrize(
-    ("left_out", "code"),
+    ("missing", "code"),
     [
         ({"email": None}, "email_missing"),
         ({"mobile": None}, "phone_missing"),
         ({"mobile": "+442079460000"}, "invalid_phone"),
     ],
 )
-async def test_a_chart_that_the_vendor_would_refuse_is_not_asked_for(
-    dentrix: Bench, left_out: dict[str, Any], code: str
+async def test_chart_that_nexhealth_would_refuse_costs_no_call(
+    dentrix: PracticeUnderTest, missing: dict[str, Any], code: str
 ) -> None:
     before = dentrix.sandbox.calls("nexhealth")
     with pytest.raises(Refused) as refused:
-        await dentrix.system.create_patient(new(dentrix, NOVA.model_copy(update=left_out)), at_any_time)
+        await dentrix.system.create_patient(new_chart(dentrix, NOVA.model_copy(update=missing)), unlimited_permit)
     assert refused.value.code == code
     assert dentrix.sandbox.calls("nexhealth") == before
 
 
-async def test_the_practice_gets_a_new_patient_with_the_first_visit_and_not_before(dentrix: Bench) -> None:
-    made = await dentrix.system.create_patient(new(dentrix), at_any_time)
+async def test_office_gets_a_new_patient_with_the_first_appointment(dentrix: PracticeUnderTest) -> None:
+    chart = await dentrix.system.create_patient(new_chart(dentrix), unlimited_permit)
     dentrix.settle()
-    assert [row for row in office(dentrix)["patients"] if row["last"] == "Newcomer"] == []
-    wanted = dentrix.hold(patient=made.id, new_patient=True)
-    landed = await dentrix.landed(wanted)
-    (chart,) = [row for row in office(dentrix)["patients"] if row["last"] == "Newcomer"]
-    (visit,) = office(dentrix)["appointments"]
-    assert visit["patient"] == chart["id"]
-    (found,) = await dentrix.system.find_patients(born(dentrix, NOVA.date_of_birth))
-    assert landed.patient == found.id
-    assert (await dentrix.system.confirm_hold(landed.id, wanted)).status is AppointmentStatus.CONFIRMED
+    assert [row for row in office_rows(dentrix)["patients"] if row["last"] == "Newcomer"] == []
+    our_hold = dentrix.hold(patient=chart.id, new_patient=True)
+    landed = await dentrix.place_landed(our_hold)
+    (office_chart,) = [row for row in office_rows(dentrix)["patients"] if row["last"] == "Newcomer"]
+    (office_appointment,) = office_rows(dentrix)["appointments"]
+    assert office_appointment["patient"] == office_chart["id"]
+    (match,) = await dentrix.system.find_patients(patients_born(dentrix, NOVA.date_of_birth))
+    assert landed.patient == match.id
+    assert (await dentrix.system.confirm_hold(landed.id, our_hold)).status is AppointmentStatus.CONFIRMED
 
 
-async def test_a_guardian_books_for_a_child(dentrix: Bench) -> None:
+async def test_guardian_books_for_a_child(dentrix: PracticeUnderTest) -> None:
     child = Person(first_name="Minnow", last_name="Sampleton", date_of_birth=date(2018, 3, 4), sex=Sex.MALE)
-    await dentrix.landed(dentrix.hold(dependent=child, new_patient=True))
-    (visit,) = office(dentrix)["appointments"]
-    (chart,) = [row for row in office(dentrix)["patients"] if row["first"] == "Minnow"]
-    assert (visit["patient"], chart["gender"], chart["born"]) == (chart["id"], "Male", "2018-03-04")
+    await dentrix.place_landed(dentrix.hold(dependent=child, new_patient=True))
+    (appointment,) = office_rows(dentrix)["appointments"]
+    (chart,) = [row for row in office_rows(dentrix)["patients"] if row["first"] == "Minnow"]
+    assert (appointment["patient"], chart["gender"], chart["born"]) == (chart["id"], "Male", "2018-03-04")
 
 
 @pytest.mark.parametrize("placeholders", ["replaced", "adopted"])
-async def test_a_hold_is_taken_back_under_whatever_chart_a_new_patient_or_a_child_has_by_then(
-    dentrix: Bench, placeholders: str
+async def test_hold_is_released_although_its_chart_got_another_id(
+    dentrix: PracticeUnderTest, placeholders: str
 ) -> None:
+    """NexHealth's placeholder for a new patient is replaced by the office's chart, or becomes it."""
     dentrix.sandbox.nexhealth(placeholders=placeholders)
-    made = await dentrix.system.create_patient(new(dentrix), at_any_time)
+    chart = await dentrix.system.create_patient(new_chart(dentrix), unlimited_permit)
     child = Person(first_name="Minnow", last_name="Sampleton", date_of_birth=date(2018, 3, 4))
-    own = dentrix.hold(patient=made.id, new_patient=True)
-    second = dentrix.hold(NINE + 2 * HOURS, patient=made.id)
-    guarded = dentrix.hold(NINE + 4 * HOURS, dependent=child, new_patient=True)
-    for wanted in (own, second, guarded):
-        await dentrix.system.place_hold(wanted, at_any_time)
+    first_hold = dentrix.hold(patient=chart.id, new_patient=True)
+    second_hold = dentrix.hold(NINE + 2 * HOUR, patient=chart.id)
+    childs_hold = dentrix.hold(NINE + 4 * HOUR, dependent=child, new_patient=True)
+    holds = (first_hold, second_hold, childs_hold)
+    for our_hold in holds:
+        await dentrix.system.write_hold(our_hold, unlimited_permit)
     dentrix.settle()
-    for wanted in (own, second, guarded):
-        (seen,) = await dentrix.system.find_by_reference(wanted.reference, "101", wanted.slot.time.start)
-        assert (seen.patient == wanted.patient) == (placeholders == "adopted" and wanted is not guarded)
-        taken = await dentrix.system.withdraw(seen.id, wanted.reference, wrote_for=[wanted.patient])
-        assert taken is ReleaseOutcome.RELEASED
+    for our_hold in holds:
+        (landed,) = await dentrix.system.find_by_reference(our_hold.reference, "101", our_hold.slot.time.start)
+        has_same_chart = landed.patient == our_hold.patient
+        assert has_same_chart == (placeholders == "adopted" and our_hold is not childs_hold)
+        outcome = await dentrix.system.release(landed.id, our_hold.reference, written_patients=[our_hold.patient])
+        assert outcome is ReleaseOutcome.RELEASED
 
 
-# Writes, and how they land
+# Writes and landing
 
 
-async def test_the_office_gets_the_visit_with_our_reference_in_the_note(each: Bench) -> None:
-    wanted = each.hold(note="A very long wish. " * 20)
-    await each.landed(wanted)
-    (visit,) = office(each)["appointments"]
-    assert reference_in(visit["note"]) == wanted.reference
-    assert len(visit["note"]) == 128
-    assert (visit["operatory"], visit["provider"]) == (int(each.chairs[0]), int(each.providers[0]))
+async def test_office_gets_the_appointment_with_our_reference_in_the_note(practice: PracticeUnderTest) -> None:
+    our_hold = practice.hold(note="A very long wish. " * 20)
+    await practice.place_landed(our_hold)
+    (appointment,) = office_rows(practice)["appointments"]
+    assert reference_in(appointment["note"]) == our_hold.reference
+    assert len(appointment["note"]) == 128
+    assert appointment["operatory"] == int(practice.operatories[0])
+    assert appointment["provider"] == int(practice.providers[0])
 
 
-async def test_procedures_are_attached_only_where_the_system_takes_them_all(each: Bench) -> None:
-    await each.system.place_hold(each.hold(procedures=("12",)), at_any_time)
-    (row,) = shown(each, "appointments")
-    assert row["_descriptors"] == ([12] if each.system.capabilities.attaches_procedures else [])
+async def test_procedures_are_attached_only_if_the_system_supports_them_fully(practice: PracticeUnderTest) -> None:
+    await practice.system.write_hold(practice.hold(procedures=("12",)), unlimited_permit)
+    (row,) = nexhealth_rows(practice, "appointments")
+    assert row["_descriptors"] == ([12] if practice.system.capabilities.attaches_procedures else [])
 
 
-async def test_our_visit_is_known_again_after_the_office_was_read(each: Bench) -> None:
-    """Also where the office's notes are not read and only our own mark beside it tells."""
-    wanted = each.hold()
-    await each.landed(wanted)
-    each.book(NINE + 3 * HOURS)
-    each.settle()
-    calendar = await each.system.calendar(each.location, DAY)
-    assert [a.reference for a in calendar.appointments] == [wanted.reference, None]
+async def test_our_appointment_keeps_its_reference_after_landing(practice: PracticeUnderTest) -> None:
+    """Also if NexHealth does not read the office's notes: then our mark in the referrer counts."""
+    our_hold = practice.hold()
+    await practice.place_landed(our_hold)
+    practice.book(NINE + 3 * HOUR)
+    practice.settle()
+    calendar = await practice.system.read_calendar(practice.location, DAY)
+    assert [a.reference for a in calendar.appointments] == [our_hold.reference, None]
 
 
-async def test_a_reference_that_the_desk_took_out_makes_the_visit_theirs(dentrix: Bench) -> None:
-    wanted = dentrix.hold()
-    placed = await dentrix.landed(wanted)
-    dentrix.desk(do="move", id=placed.id, note="Mrs S. rang, leave as is")
+async def test_appointment_belongs_to_the_desk_once_it_removed_our_reference(dentrix: PracticeUnderTest) -> None:
+    our_hold = dentrix.hold()
+    placed = await dentrix.place_landed(our_hold)
+    dentrix.desk(do="move", id=placed.id, note="Patient called, leave as is")
     with pytest.raises(Refused) as refused:
-        await dentrix.system.confirm_hold(placed.id, wanted)
+        await dentrix.system.confirm_hold(placed.id, our_hold)
     assert refused.value.code == "reference_gone"
-    await dentrix.system.withdraw(placed.id, wanted.reference)
+    await dentrix.system.release(placed.id, our_hold.reference)
     assert (await dentrix.system.get_appointment(placed.id)).status.occupies_time
 
 
-async def test_what_the_vendor_sees_in_the_way_is_told_at_once(dentrix: Bench) -> None:
+async def test_conflict_that_nexhealth_knows_is_reported_at_once(dentrix: PracticeUnderTest) -> None:
     dentrix.book()
     with pytest.raises(SlotTaken):
-        await dentrix.system.place_hold(dentrix.hold(), at_any_time)
+        await dentrix.system.write_hold(dentrix.hold(), unlimited_permit)
 
 
-async def test_a_type_that_the_slot_is_not_for_is_refused(dentrix: Bench) -> None:
+async def test_appointment_type_that_does_not_fit_the_slot_is_refused(dentrix: PracticeUnderTest) -> None:
     with pytest.raises(Refused) as refused:
-        await dentrix.system.place_hold(dentrix.hold(NINE + 9 * HOURS, reason="401"), at_any_time)
+        await dentrix.system.write_hold(dentrix.hold(NINE + 9 * HOUR, reason="401"), unlimited_permit)
     assert refused.value.code == "type_not_allowed"
-    placed = await dentrix.system.place_hold(dentrix.hold(reason="401", procedures=("501",)), at_any_time)
+    placed = await dentrix.system.write_hold(dentrix.hold(reason="401", procedures=("501",)), unlimited_permit)
     assert placed.landing is LandingState.ACCEPTED
 
 
-async def test_ids_that_are_no_numbers_never_leave_the_house(dentrix: Bench) -> None:
+async def test_id_that_is_not_a_number_is_never_sent(dentrix: PracticeUnderTest) -> None:
     before = dentrix.sandbox.calls("nexhealth")
     with pytest.raises(Misconfigured, match="location"):
-        await dentrix.system.calendar("portland", DAY)
+        await dentrix.system.read_calendar("portland", DAY)
     assert dentrix.sandbox.calls("nexhealth") == before
 
 
-async def test_an_office_that_is_off_lets_us_cancel_but_not_confirm(dentrix: Bench) -> None:
-    wanted = dentrix.hold()
-    placed = await dentrix.landed(wanted)
+async def test_offline_office_allows_release_but_not_confirmation(dentrix: PracticeUnderTest) -> None:
+    our_hold = dentrix.hold()
+    placed = await dentrix.place_landed(our_hold)
     dentrix.sandbox.office(101, online=False)
     with pytest.raises(Unavailable) as later:
-        await dentrix.system.confirm_hold(placed.id, wanted)
+        await dentrix.system.confirm_hold(placed.id, our_hold)
     assert later.value.retry_after == timedelta(minutes=1)
-    await dentrix.system.withdraw(placed.id, wanted.reference)
-    assert await dentrix.system.find_by_reference(wanted.reference, "101", NINE) == []
+    await dentrix.system.release(placed.id, our_hold.reference)
+    assert await dentrix.system.find_by_reference(our_hold.reference, "101", NINE) == []
     problems = await dentrix.system.check()
     assert any("writes nothing to the office" in problem for problem in problems)
 
 
-async def test_what_the_desk_confirmed_while_its_withdrawal_slept_stays(
-    dentrix: Bench, monkeypatch: pytest.MonkeyPatch
+async def test_hold_confirmed_while_its_release_was_suspended_stays(
+    dentrix: PracticeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = dentrix.hold()
-    placed = await dentrix.landed(wanted)
+    our_hold = dentrix.hold()
+    placed = await dentrix.place_landed(our_hold)
     dentrix.sandbox.fault(system="nexhealth", method="GET", path=r"/appointments/\d+", kind="hold_after", seconds=60)
-    with monkeypatch.context() as at_once:
-        at_once.setattr(nexhealth_system, "RESTS_FOR", timedelta(0))
-        sleeper = asyncio.create_task(dentrix.system.withdraw(placed.id, wanted.reference))
+    with monkeypatch.context() as patch:
+        patch.setattr(edits, "MAX_READ_AGE", timedelta(0))
+        suspended = asyncio.create_task(dentrix.system.release(placed.id, our_hold.reference))
         while not dentrix.sandbox.held():
             await asyncio.sleep(0.02)
-    await dentrix.system.confirm_hold(placed.id, wanted)
+    await dentrix.system.confirm_hold(placed.id, our_hold)
     dentrix.sandbox.clock(settle=True)
     dentrix.sandbox.release()
     with pytest.raises(Unavailable):
-        await sleeper
-    assert await dentrix.system.withdraw(placed.id, wanted.reference) is ReleaseOutcome.KEPT_BY_DESK
+        await suspended
+    assert await dentrix.system.release(placed.id, our_hold.reference) is ReleaseOutcome.KEPT_BY_DESK
 
 
-async def test_what_was_cancelled_is_left_out_also_where_its_times_cannot_be_read(
-    dentrix: Bench, monkeypatch: pytest.MonkeyPatch
+async def test_cancelled_appointment_with_unreadable_times_is_left_out(
+    dentrix: PracticeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = dentrix.hold()
-    cancelled, standing = await dentrix.landed(wanted), await dentrix.landed(dentrix.hold(NINE + 2 * HOURS))
-    await dentrix.system.withdraw(cancelled.id, wanted.reference)
+    our_hold = dentrix.hold()
+    cancelled = await dentrix.place_landed(our_hold)
+    active = await dentrix.place_landed(dentrix.hold(NINE + 2 * HOUR))
+    await dentrix.system.release(cancelled.id, our_hold.reference)
     dentrix.settle()
-    read, spoilt = Transport.rows, list[str]()
+    read_rows, corrupted_ids = Transport.rows, list[str]()
 
-    async def rows(self: Transport, path: str, params: Any = ()) -> list[dict[str, Any]]:
-        found = await read(self, path, params)
-        for row in found:
+    async def rows_with_unreadable_times(self: Transport, path: str, params: Any = ()) -> list[dict[str, Any]]:
+        rows = await read_rows(self, path, params)
+        for row in rows:
             if row.get("cancelled"):
                 row["start_time"] = "soon"
-                spoilt.append(str(row["id"]))
-        return found
+                corrupted_ids.append(str(row["id"]))
+        return rows
 
-    monkeypatch.setattr(Transport, "rows", rows)
-    assert [a.id for a in (await dentrix.system.calendar("101", DAY)).appointments] == [standing.id]
-    assert await dentrix.system.find_by_reference(wanted.reference, "101", NINE) == []
-    assert set(spoilt) == {cancelled.id}
+    monkeypatch.setattr(Transport, "rows", rows_with_unreadable_times)
+    calendar = await dentrix.system.read_calendar("101", DAY)
+    assert [appointment.id for appointment in calendar.appointments] == [active.id]
+    assert await dentrix.system.find_by_reference(our_hold.reference, "101", NINE) == []
+    assert set(corrupted_ids) == {cancelled.id}
 
 
-async def test_a_write_that_failed_can_be_taken_back_so_that_the_chair_is_free_again(dentrix: Bench) -> None:
+async def test_releasing_a_write_that_failed_to_land_frees_the_slot(dentrix: PracticeUnderTest) -> None:
     dentrix.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
-    wanted = dentrix.hold()
-    failed = await dentrix.landed(wanted)
+    our_hold = dentrix.hold()
+    failed = await dentrix.place_landed(our_hold)
     assert failed.landing is LandingState.ACCEPTED
-    await dentrix.system.withdraw(failed.id, wanted.reference)
-    assert (await dentrix.landed(dentrix.hold())).landing is LandingState.LANDED
+    await dentrix.system.release(failed.id, our_hold.reference)
+    assert (await dentrix.place_landed(dentrix.hold())).landing is LandingState.LANDED
 
 
 @pytest.mark.parametrize("system", ["dentrix", "ascend"])
-async def test_a_visit_is_moved_by_a_new_one_where_it_cannot_be_moved_in_place(
+async def test_appointment_that_cannot_be_moved_in_place_is_superseded_by_a_new_one(
     sandbox: SandboxControl, system: str
 ) -> None:
-    """Create first, and take the old one back only when the new one has landed: the patient never has none."""
-    with bench(sandbox, f"nexhealth {system}") as at:
-        old = at.hold()
-        first = await at.landed(old)
-        wanted = at.hold(NINE + 2 * HOURS, provider=1, chair=1, reference=old.reference)
-        assert not at.system.capabilities.can_move(old.slot, wanted.slot)
-        second = await at.landed(wanted)
-        assert second.landing is LandingState.LANDED
-        await at.system.withdraw(first.id, old.reference)
-        at.settle()
-        (kept,) = await at.system.find_by_reference(old.reference, at.location, NINE)
-        assert kept.slot == wanted.slot
-        await at.system.close()
+    """The old one is released only after the new one has landed, so that the patient always has an appointment."""
+    with practice_under_test(sandbox, f"nexhealth {system}") as practice:
+        old_hold = practice.hold()
+        old = await practice.place_landed(old_hold)
+        new_hold = practice.hold(NINE + 2 * HOUR, provider=1, operatory=1, reference=old_hold.reference)
+        assert not practice.system.capabilities.can_move(old_hold.slot, new_hold.slot)
+        new = await practice.place_landed(new_hold)
+        assert new.landing is LandingState.LANDED
+        await practice.system.release(old.id, old_hold.reference)
+        practice.settle()
+        (remaining,) = await practice.system.find_by_reference(old_hold.reference, practice.location, NINE)
+        assert remaining.slot == new_hold.slot
+        await practice.system.close()
 
 
-async def test_a_move_half_of_which_is_in_the_way_is_refused_and_nothing_is_moved(dentrix: Bench) -> None:
-    wanted = dentrix.hold()
-    placed = await dentrix.landed(wanted)
-    dentrix.book(NINE + 2 * HOURS)
+async def test_move_onto_a_taken_slot_changes_nothing(dentrix: PracticeUnderTest) -> None:
+    our_hold = dentrix.hold()
+    placed = await dentrix.place_landed(our_hold)
+    dentrix.book(NINE + 2 * HOUR)
     with pytest.raises(SlotTaken):
-        await dentrix.system.move(placed.id, dentrix.hold(NINE + 2 * HOURS, reference=wanted.reference))
-    assert (await dentrix.system.get_appointment(placed.id)).slot == wanted.slot
+        await dentrix.system.move(placed.id, dentrix.hold(NINE + 2 * HOUR, reference=our_hold.reference))
+    assert (await dentrix.system.get_appointment(placed.id)).slot == our_hold.slot
 
 
 # Schedules
 
 
-async def test_the_practices_own_hours_are_windows_where_they_are_synced(each: Bench) -> None:
-    windows = (await each.system.calendar(each.location, DAY)).windows
-    if not each.system.capabilities.syncs_hours:
+async def test_synced_working_hours_become_windows(practice: PracticeUnderTest) -> None:
+    windows = (await practice.system.read_calendar(practice.location, DAY)).windows
+    if not practice.system.capabilities.syncs_hours:
         assert windows is None
         return
     assert windows
-    here = [w for w in windows if (w.operatory, w.providers) == (each.chairs[0], (each.providers[0],))]
-    assert {w.time.length for w in here} == {9 * HOURS}
+    expected = (practice.operatories[0], (practice.providers[0],))
+    matching = [window for window in windows if (window.operatory, window.providers) == expected]
+    assert {window.time.length for window in matching} == {9 * HOUR}
 
 
-async def test_hours_are_read_once_an_hour_and_the_calendar_each_time(each: Bench) -> None:
-    await each.system.calendar(each.location, DAY)
-    before = each.sandbox.calls("nexhealth")
-    await each.system.calendar(each.location, DAY)
-    assert each.sandbox.calls("nexhealth") == before + 1
+async def test_second_calendar_read_costs_one_call(practice: PracticeUnderTest) -> None:
+    await practice.system.read_calendar(practice.location, DAY)
+    before = practice.sandbox.calls("nexhealth")
+    await practice.system.read_calendar(practice.location, DAY)
+    assert practice.sandbox.calls("nexhealth") == before + 1
 
 
 @pytest.mark.parametrize("cause", ["block", "lunch", "holiday", "closed"])
-async def test_closed_time_is_seen_as_far_as_the_support_table_says(each: Bench, cause: str) -> None:
-    end = (NINE + HOURS).isoformat()
-    each.desk(
-        do="block", cause=cause, location=each.location, operatory=each.chairs[0], start=NINE.isoformat(), end=end
+async def test_closed_time_is_seen_as_the_support_table_says(practice: PracticeUnderTest, cause: str) -> None:
+    end = (NINE + HOUR).isoformat()
+    practice.desk(
+        do="block",
+        cause=cause,
+        location=practice.location,
+        operatory=practice.operatories[0],
+        start=NINE.isoformat(),
+        end=end,
     )
-    blocks = (await each.system.calendar(each.location, DAY)).blocks
-    can = each.system._profile  # type: ignore[attr-defined]
-    told = {"block": "yes", "lunch": can.lunch_blocks, "holiday": can.holidays, "closed": can.closed_operatories}
-    assert len(blocks) == (told[cause] == "yes")
+    blocks = (await practice.system.read_calendar(practice.location, DAY)).blocks
+    profile = practice.system._profile  # type: ignore[attr-defined]
+    support = {
+        "block": "yes",
+        "lunch": profile.lunch_blocks,
+        "holiday": profile.holidays,
+        "closed": profile.closed_operatories,
+    }
+    assert len(blocks) == (support[cause] == "yes")
 
 
-async def test_a_provider_who_is_away_is_away_from_every_chair(dentrix: Bench) -> None:
-    end = (NINE + HOURS).isoformat()
-    given = {"location": "101", "operatory": "301", "provider": "201", "start": NINE.isoformat(), "end": end}
-    dentrix.desk(do="block", **given)
-    blocks = (await dentrix.system.calendar("101", DAY)).blocks
+async def test_absent_provider_is_absent_from_every_operatory(dentrix: PracticeUnderTest) -> None:
+    end = (NINE + HOUR).isoformat()
+    dentrix.desk(do="block", location="101", operatory="301", provider="201", start=NINE.isoformat(), end=end)
+    blocks = (await dentrix.system.read_calendar("101", DAY)).blocks
     assert sorted((b.operatory or "", b.provider or "") for b in blocks) == [("", "201"), ("301", "")]
 
 
-# Before the first patient
+# Setting up
 
 
-async def test_a_location_whose_visits_stay_at_nexhealth_is_refused(dentrix: Bench) -> None:
+async def test_location_whose_writes_never_reach_the_office_is_refused(dentrix: PracticeUnderTest) -> None:
     dentrix.sandbox.office(101, flags={"insert_appt_client": False})
     (problem,) = await dentrix.system.check()
     assert "insert_appt_client" in problem
     with pytest.raises(Misconfigured):
-        await dentrix.system.place_hold(dentrix.hold(), at_any_time)
-    assert shown(dentrix, "appointments") == []
+        await dentrix.system.write_hold(dentrix.hold(), unlimited_permit)
+    assert nexhealth_rows(dentrix, "appointments") == []
 
 
-async def test_check_names_another_system_than_the_practice_file_says(dentrix: Bench) -> None:
+async def test_check_names_a_system_other_than_the_configured_one(dentrix: PracticeUnderTest) -> None:
     system = nexhealth(dentrix.sandbox, "eaglesoft", locations=("101",))
     (problem,) = await system.check()
     assert 'runs dentrix, not system = "eaglesoft"' in problem
     await system.close()
 
 
-async def test_events_are_subscribed_once_and_again_after_they_were_switched_off(dentrix: Bench) -> None:
+async def test_subscribing_is_idempotent_and_moves_events_to_a_new_url(dentrix: PracticeUnderTest) -> None:
     system = nexhealth(dentrix.sandbox, public_url="https://book.practice.example")
     assert any("subscribe" in problem for problem in await system.check())
     first, second = await system.subscribe(), await system.subscribe()
@@ -548,14 +576,14 @@ async def test_events_are_subscribed_once_and_again_after_they_were_switched_off
     assert (await moved.subscribe()).added == first.added
     assert any("subscribe" in problem for problem in await system.check())
     assert await moved.check() == []
-    for one in (system, moved):
-        await one.close()
+    for each in (system, moved):
+        await each.close()
 
 
-async def test_an_address_that_was_switched_off_is_named_and_switched_on_again(dentrix: Bench) -> None:
+async def test_inactive_endpoint_is_reported_and_switched_on_again(dentrix: PracticeUnderTest) -> None:
     system = nexhealth(dentrix.sandbox, public_url="https://book.practice.example")
     await system.subscribe()
-    (endpoint,) = shown(dentrix, "endpoints")
+    (endpoint,) = nexhealth_rows(dentrix, "endpoints")
     transport = Transport(config(dentrix), Account())
     await transport.write("PATCH", f"/webhook_endpoints/{endpoint['id']}", {"active": False}, scoped=False)
     (problem,) = await system.check()
@@ -566,8 +594,8 @@ async def test_an_address_that_was_switched_off_is_named_and_switched_on_again(d
     await system.close()
 
 
-async def test_a_secret_is_changed_without_a_delivery_lost(dentrix: Bench, heard: Receiver) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+async def test_secret_is_rotated_without_losing_a_delivery(dentrix: PracticeUnderTest, receiver: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     with pytest.raises(Misconfigured, match="subscribe first"):
         await system.rotate_secret([])
     old = (await system.subscribe()).secret or ""
@@ -577,53 +605,53 @@ async def test_a_secret_is_changed_without_a_delivery_lost(dentrix: Bench, heard
     for too_few in ([], [old], [new], [old, "another"]):
         with pytest.raises(Misconfigured, match="both"):
             await system.rotate_secret(too_few)
-    await system.place_hold(dentrix.hold(), at_any_time)
+    await system.write_hold(dentrix.hold(), unlimited_permit)
     dentrix.settle()
-    assert [event.landing for event in believed(heard, old)] == [LandingState.LANDED]
+    assert [event.landing for event in signed_events(receiver, old)] == [LandingState.LANDED]
     assert (await system.rotate_secret([new, old])).added == tuple(event for _, event in SUBSCRIPTIONS)
     assert await system.check() == []
-    heard.deliveries.clear()
-    await system.place_hold(dentrix.hold(NINE + 2 * HOURS), at_any_time)
+    receiver.deliveries.clear()
+    await system.write_hold(dentrix.hold(NINE + 2 * HOUR), unlimited_permit)
     dentrix.settle()
-    assert [event.landing for event in believed(heard, new)] == [LandingState.LANDED]
-    assert [row["secret_key"] for row in shown(dentrix, "endpoints")] == [new]
+    assert [event.landing for event in signed_events(receiver, new)] == [LandingState.LANDED]
+    assert [row["secret_key"] for row in nexhealth_rows(dentrix, "endpoints")] == [new]
     await system.close()
 
 
-async def test_an_address_where_others_are_told_something_is_not_taken_away(dentrix: Bench, heard: Receiver) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+async def test_endpoint_with_other_subscriptions_is_not_deleted(dentrix: PracticeUnderTest, receiver: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     old = (await system.subscribe()).secret or ""
-    (endpoint,) = shown(dentrix, "endpoints")
+    (endpoint,) = nexhealth_rows(dentrix, "endpoints")
     new = (await system.rotate_secret([old])).secret or ""
     other = Transport(config(dentrix), Account())
     event = {"resource_type": "Patient", "event": "patient_created", "active": True}
     await other.write("POST", f"/webhook_endpoints/{endpoint['id']}/webhook_subscriptions", event)
     await system.rotate_secret([new, old])
-    assert len(shown(dentrix, "endpoints")) == 2
+    assert len(nexhealth_rows(dentrix, "endpoints")) == 2
     await other.close()
     await system.close()
 
 
-# Webhooks and the budget of calls
+# Events, and what a booking costs
 
 
-def public_url(heard: Receiver) -> str:
-    return heard.url.removesuffix(WEBHOOK_PATH)
+def public_url(receiver: Receiver) -> str:
+    return receiver.url.removesuffix(WEBHOOK_PATH)
 
 
-def believed(heard: Receiver, secret: str) -> list[CalendarEvent]:
+def signed_events(receiver: Receiver, secret: str) -> list[CalendarEvent]:
     signed = [
         raw
-        for headers, raw in heard.deliveries
-        if is_signed(raw, headers["timestamp"], headers["signature"], ["other", secret])
+        for headers, raw in receiver.deliveries
+        if has_valid_signature(raw, headers["timestamp"], headers["signature"], ["other", secret])
     ]
-    return [event for raw in signed for event in events(raw) if isinstance(event, CalendarEvent)]
+    return [event for raw in signed for event in parse_events(raw) if isinstance(event, CalendarEvent)]
 
 
 @pytest.fixture
-def heard() -> Iterator[Receiver]:
-    with running_receiver() as found:
-        yield found
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        yield receiver
 
 
 @pytest.mark.parametrize(
@@ -636,73 +664,75 @@ def heard() -> Iterator[Receiver]:
     ],
 )
 @pytest.mark.parametrize("deliveries", ["sparse", "whole"])
-async def test_how_a_write_ended_is_told(
-    dentrix: Bench, heard: Receiver, fault: str | None, landing: LandingState, deliveries: str
+async def test_event_tells_how_a_write_ended(
+    dentrix: PracticeUnderTest, receiver: Receiver, fault: str | None, landing: LandingState, deliveries: str
 ) -> None:
     dentrix.sandbox.nexhealth(deliveries=deliveries)
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     secret = (await system.subscribe()).secret or ""
     if fault:
         dentrix.sandbox.fault(system="office", method="insert", path="/101", kind=fault)
-    wanted = dentrix.hold()
-    placed = await system.place_hold(wanted, at_any_time)
+    our_hold = dentrix.hold()
+    placed = await system.write_hold(our_hold, unlimited_permit)
     dentrix.settle()
-    (event,) = [e for e in believed(heard, secret) if e.kind is EventKind.LANDING]
+    (event,) = [event for event in signed_events(receiver, secret) if event.kind is EventKind.LANDING]
     assert (event.appointment_id, event.landing) == (placed.id, landing)
-    assert event.reference == (wanted.reference if deliveries == "whole" else None)
+    assert event.reference == (our_hold.reference if deliveries == "whole" else None)
     assert event.account == "bright-harbor"
     await system.close()
 
 
-async def test_a_forged_delivery_is_not_believed_and_a_repeated_one_is_known_again(
-    dentrix: Bench, heard: Receiver
+async def test_forged_delivery_is_ignored_and_a_repeated_one_has_the_same_key(
+    dentrix: PracticeUnderTest, receiver: Receiver
 ) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     secret = (await system.subscribe()).secret or ""
     dentrix.sandbox.fault(system="webhook", kind="forged")
-    await system.place_hold(dentrix.hold(), at_any_time)
+    await system.write_hold(dentrix.hold(), unlimited_permit)
     dentrix.settle()
-    assert heard.deliveries
-    assert believed(heard, secret) == []
+    assert receiver.deliveries
+    assert signed_events(receiver, secret) == []
     dentrix.sandbox.fault(system="webhook", kind="twice")
-    await system.place_hold(dentrix.hold(NINE + 2 * HOURS), at_any_time)
+    await system.write_hold(dentrix.hold(NINE + 2 * HOUR), unlimited_permit)
     dentrix.settle()
-    assert len({event.key for event in believed(heard, secret)}) == 1
-    assert len(believed(heard, secret)) == 2
+    assert len({event.key for event in signed_events(receiver, secret)}) == 1
+    assert len(signed_events(receiver, secret)) == 2
     await system.close()
 
 
-async def test_a_change_that_did_not_reach_the_office_is_told(dentrix: Bench, heard: Receiver) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+async def test_event_tells_that_a_change_did_not_reach_the_office(
+    dentrix: PracticeUnderTest, receiver: Receiver
+) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     secret = (await system.subscribe()).secret or ""
-    wanted = dentrix.hold()
-    placed = await system.place_hold(wanted, at_any_time)
+    our_hold = dentrix.hold()
+    placed = await system.write_hold(our_hold, unlimited_permit)
     dentrix.settle()
     dentrix.sandbox.fault(system="office", method="update", path="/101", kind="failed")
-    await system.confirm_hold(placed.id, wanted)
+    await system.confirm_hold(placed.id, our_hold)
     dentrix.settle()
-    assert EventKind.CHANGE_FAILED in [event.kind for event in believed(heard, secret)]
+    assert EventKind.CHANGE_FAILED in [event.kind for event in signed_events(receiver, secret)]
     await system.close()
 
 
-async def test_a_booking_that_lands_by_webhook_costs_at_most_eight_calls(dentrix: Bench, heard: Receiver) -> None:
-    system = nexhealth(dentrix.sandbox, public_url=public_url(heard))
+async def test_booking_that_lands_by_webhook_costs_seven_calls(dentrix: PracticeUnderTest, receiver: Receiver) -> None:
+    system = nexhealth(dentrix.sandbox, public_url=public_url(receiver))
     secret = (await system.subscribe()).secret or ""
-    await system.place_hold(
-        dentrix.hold(NINE + 5 * HOURS), at_any_time
-    )  # the token and the location are known from then on
+    # Reads the token and the location, which are cached from then on.
+    await system.write_hold(dentrix.hold(NINE + 5 * HOUR), unlimited_permit)
     dentrix.settle()
     before = dentrix.sandbox.calls("nexhealth")
-    await system.find_patients(born(dentrix, date(1981, 1, 15)))
-    await system.calendar("101", DAY)
-    wanted = dentrix.hold()
-    placed = await system.place_hold(wanted, at_any_time)
-    await system.calendar("101", DAY)
+    await system.find_patients(patients_born(dentrix, date(1981, 1, 15)))
+    await system.read_calendar("101", DAY)
+    our_hold = dentrix.hold()
+    placed = await system.write_hold(our_hold, unlimited_permit)
+    await system.read_calendar("101", DAY)
     dentrix.settle()
-    assert any(e.appointment_id == placed.id and e.landing is LandingState.LANDED for e in believed(heard, secret))
-    calendar = await system.calendar("101", DAY)
-    (mine,) = [a for a in calendar.appointments if a.reference == wanted.reference]
-    assert mine.landing is LandingState.LANDED
-    await system.confirm_hold(placed.id, wanted)
+    events = signed_events(receiver, secret)
+    assert any(event.appointment_id == placed.id and event.landing is LandingState.LANDED for event in events)
+    calendar = await system.read_calendar("101", DAY)
+    (our_appointment,) = [a for a in calendar.appointments if a.reference == our_hold.reference]
+    assert our_appointment.landing is LandingState.LANDED
+    await system.confirm_hold(placed.id, our_hold)
     assert dentrix.sandbox.calls("nexhealth") - before == 7
     await system.close()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.ascend.wire import CONFIRMED, TENTATIVE
+from adapters.ascend.wire import CONFIRMED_NOTE, TENTATIVE_NOTE
 from tests.faults.practice import HERE, MESSAGES, Block, Call, Change, Place, Row, Visit, reference_in
 
 
@@ -100,7 +100,7 @@ def _visit(row: Row) -> Visit:
 
 
 def _words(note: str) -> str:
-    for marker in (TENTATIVE, CONFIRMED, f"ref:{reference_in(note)}"):
+    for marker in (TENTATIVE_NOTE, CONFIRMED_NOTE, f"ref:{reference_in(note)}"):
         note = note.replace(marker, "")
     return note.strip()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import worker
 from activities.holds import HoldActivities
-from adapters.ascend.edits import Edits
+from adapters.ascend.edits import AppointmentEditor
 from adapters.ledger import Claims
 from runtime.process import run_until_told
 
@@ -24,7 +24,7 @@ BEFORE, AFTER, BEFORE_EDIT = "sleep-before-the-fence", "sleep-after-the-fence", 
 
 
 def fall_asleep_at_the_fence() -> None:
-    asserted, place = Claims.begin_write, HoldActivities._place
+    asserted, place = Claims.begin_write, HoldActivities._send
 
     async def between_sleeps(*given: Any) -> None:
         _sleep_if_told(BEFORE)
@@ -35,11 +35,11 @@ def fall_asleep_at_the_fence() -> None:
         return await asyncio.shield(place(*given))
 
     Claims.begin_write = between_sleeps  # type: ignore[method-assign, assignment]
-    HoldActivities._place = deaf  # type: ignore[method-assign, assignment]
+    HoldActivities._send = deaf  # type: ignore[method-assign, assignment]
 
 
 def fall_asleep_over_a_row() -> None:
-    read, write = Edits._read_to_write, Edits._write
+    read, write = AppointmentEditor._read_to_write, AppointmentEditor._write
 
     async def then_sleeps(*given: Any) -> Any:
         seen = await read(*given)
@@ -49,8 +49,8 @@ def fall_asleep_over_a_row() -> None:
     async def deaf(*given: Any) -> Any:
         return await asyncio.shield(write(*given))
 
-    Edits._read_to_write = then_sleeps  # type: ignore[method-assign, assignment]
-    Edits._write = deaf  # type: ignore[method-assign, assignment]
+    AppointmentEditor._read_to_write = then_sleeps  # type: ignore[method-assign, assignment]
+    AppointmentEditor._write = deaf  # type: ignore[method-assign, assignment]
 
 
 def _sleep_if_told(note: str) -> None:

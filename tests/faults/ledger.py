@@ -72,7 +72,7 @@ async def opt_out(url: str, channel: str, to: str) -> OptOut:
         address = KeyedHash(SECRET)("address", f"{channel}:{to}")
         while True:
             try:
-                await ledger.consent.opt_out(address, channel, "stop", datetime.now(UTC))
+                await ledger.opt_outs.record(address, channel, "stop", datetime.now(UTC))
                 return OptOut(datetime.now(UTC), channel, to)
             except LedgerUnavailable:
                 await asyncio.sleep(0.5)

@@ -19,7 +19,7 @@ from tests.faults import ledger
 from tests.faults.nexhealth import NexHealth
 from tests.faults.practice import Practice
 from tests.support.gate import Gate
-from tests.support.postgres import installed, running_postgres
+from tests.support.postgres import find_postgres_binaries, running_postgres
 
 KEY = "test:aG9sZGZhc3QgdGVzdHMsIG5vdCBhIHNlY3JldCBrZXk="
 STARTS_WITHIN = 60.0
@@ -97,7 +97,7 @@ class FaultStack:
             "LOG_FORMAT": "json",
         }
         self.ledger_url = f"sqlite:///{folder.absolute()}/ledger.db"
-        self._on_postgres = postgres and installed() is not None
+        self._on_postgres = postgres and find_postgres_binaries() is not None
         self.temporal = self._temporal()
         self.sandbox = self._sandbox()
         self.web: Part | None = None

@@ -16,9 +16,9 @@ async def test_a_stop_is_found_under_the_workers_own_key(postgres: str) -> None:
     await ledger.migrate()
     address = KeyedHash(SECRET)("address", f"sms:{TO}")
     before, after = (MessageId(reference="bk_stop", kind="held", version=n, channel="sms") for n in (1, 2))
-    assert (await ledger.messages.begin(before, [address], datetime.now(UTC))).action is Action.SEND
+    assert (await ledger.messages.begin_attempt(before, [address], datetime.now(UTC))).action is Action.SEND
     await opt_out(postgres, "sms", TO)
-    assert (await ledger.messages.begin(after, [address], datetime.now(UTC))).action is Action.OPTED_OUT
+    assert (await ledger.messages.begin_attempt(after, [address], datetime.now(UTC))).action is Action.OPTED_OUT
     await ledger.close()
 
 
@@ -27,6 +27,6 @@ async def test_a_server_that_takes_nothing_in_refuses_until_it_is_over(postgres:
     await ledger.migrate()
     async with read_only(postgres):
         with pytest.raises(LedgerUnavailable):
-            await ledger.consent.opt_out("a", "sms", "stop", datetime.now(UTC))
-    await ledger.consent.opt_out("a", "sms", "stop", datetime.now(UTC))
+            await ledger.opt_outs.record("a", "sms", "stop", datetime.now(UTC))
+    await ledger.opt_outs.record("a", "sms", "stop", datetime.now(UTC))
     await ledger.close()

@@ -39,7 +39,7 @@ async def _believed(_self: Any, _site: Any, _given: Any, placed: Any) -> tuple[A
     return placed, ()
 
 
-_asserted, _begun = Claims.begin_write, MessageLedger.begin
+_asserted, _begun = Claims.begin_write, MessageLedger.begin_attempt
 
 
 async def _waved_through(*given: Any) -> None:
@@ -57,12 +57,12 @@ def without(guard: str) -> None:
     elif guard == "read_back":
         HoldActivities._read_back = _believed  # type: ignore[method-assign, assignment]
     elif guard == "reading":
-        edits.RESTS_FOR = timedelta(hours=1)
+        edits.MAX_READ_AGE = timedelta(hours=1)
     elif guard == "fence":
         Claims.begin_write = _waved_through  # type: ignore[method-assign, assignment]
         Site.send_within = timedelta(hours=1)  # type: ignore[method-assign, assignment]
     else:
-        MessageLedger.begin = _never_begun  # type: ignore[method-assign, assignment]
+        MessageLedger.begin_attempt = _never_begun  # type: ignore[method-assign, assignment]
 
 
 def control_plan(seed: int, connection: str, guard: str) -> Plan:

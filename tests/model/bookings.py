@@ -1,4 +1,4 @@
-"""Bookings that run the real hold protocol: the workflow's own steps, the activities and the ledger."""
+"""Bookings that run the real hold protocol: the workflow's own code, the activities and the ledger."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ from domain.reference import new_reference
 from domain.request import BookingRequest, Person
 from domain.rules import HoursSpan, ServiceRule
 from tests.model.calendar import DELAY, MemoryCalendar
-from tests.model.stage import Actor, Fate, Stage, acting
+from tests.model.scheduler import Actor, Outcome, Scheduler, current_actor
 from workflows.booking.background import BackgroundActivities
 from workflows.booking.cleanup import Cleanup
 from workflows.booking.compensation import Compensation
@@ -76,84 +76,87 @@ def practice() -> Practice:
     )
 
 
-class StagedClaims:
-    """The real claims, each call in its turn."""
+class ScheduledClaims:
+    """The real claims, where each call waits for the model."""
 
-    def __init__(self, claims: Claims, stage: Stage, fenced: bool) -> None:
+    def __init__(self, claims: Claims, scheduler: Scheduler, fenced: bool) -> None:
         self._claims = claims
-        self._stage = stage
+        self._scheduler = scheduler
         self._fenced = fenced
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        async def call(*given: Any, **more: Any) -> Any:
-            asked = self._stage.now
-            if await self._stage.turn() is Fate.NOTHING_DONE:
-                raise LedgerUnavailable("away")
-            given = tuple(self._stage.now if it is asked else it for it in given)  # who slept reads the clock anew
+        async def call(*arguments: Any, **options: Any) -> Any:
+            called_at = self._scheduler.time
+            if await self._scheduler.pause() is Outcome.NOT_DONE:
+                raise LedgerUnavailable("not reached")
+            # An actor that slept reads the clock again.
+            arguments = tuple(self._scheduler.time if it is called_at else it for it in arguments)
             try:
-                result = await self._stage.real(getattr(self._claims, name)(*given, **more))
+                result = await self._scheduler.run_real(getattr(self._claims, name)(*arguments, **options))
             except ClaimLost:
                 if self._fenced or name != "begin_write":
                     raise
                 result = None
-            self._stage.claimed_in_sleep |= name == "take" and acting.get().zombie
+            self._scheduler.zombie_acquired_claim |= name == "acquire" and current_actor.get().zombie
             return result
 
         return call
 
 
-class StagedLedger(Ledger):
-    def __init__(self, claims: Claims, stage: Stage, *, fenced: bool) -> None:
-        self.claims = StagedClaims(claims, stage, fenced)  # type: ignore[assignment]
+class ScheduledLedger(Ledger):
+    def __init__(self, claims: Claims, scheduler: Scheduler, *, fenced: bool) -> None:
+        self.claims = ScheduledClaims(claims, scheduler, fenced)  # type: ignore[assignment]
 
 
-class GaveUp(Exception):
-    """The attempt ran out of time; whatever it still does, nobody waits for it."""
+class AttemptTimedOut(Exception):
+    """The attempt timed out. It may still do something, but nobody waits for it."""
 
 
-class Steps(ActivityRunner):
-    """Attempts as Temporal makes them: again after a failure or a timeout, at most one that counts."""
+class ModelRunner(ActivityRunner):
+    """Runs attempts as Temporal does: again after a failure or a timeout, and only the latest one counts."""
 
-    def __init__(self, booking: str, stage: Stage, activities: Mapping[str, Any]) -> None:
+    def __init__(self, booking: str, scheduler: Scheduler, activities: Mapping[str, Any]) -> None:
         super().__init__("memory", "here")
         self._booking = booking
-        self._stage = stage
+        self._scheduler = scheduler
         self._activities = activities
         self._outcome: asyncio.Future[Any] | None = None
         self._attempt: asyncio.Task[None] | None = None
-        self.may_end = False
-        """A step on the way to the answer is under way."""
+        self.can_be_ended = False
+        """An activity on the way to the answer is running."""
 
-    def fail(self, why: Exception) -> bool:
+    def fail(self, error: Exception) -> bool:
         if self._outcome is None or self._outcome.done():
             return False
-        self._outcome.set_exception(why)
+        self._outcome.set_exception(error)
         return True
 
     def stop_urgent(self) -> None:
         self._is_stopped = True
-        if self.may_end and self._attempt is not None:
+        if self.can_be_ended and self._attempt is not None:
             self._attempt.cancel()
             self.fail(Cancelled())
 
-    async def run_urgent(self, step: Callable[..., Any], given: Any, summary: str) -> Any:
+    async def run_urgent(self, activity: Callable[..., Any], request: Any, summary: str) -> Any:
         if self._is_stopped:
             raise Cancelled
-        self.may_end = True
+        self.can_be_ended = True
         try:
-            return await self.run_in_background(step, given, summary)
+            return await self.run_in_background(activity, request, summary)
         finally:
-            self.may_end = False
+            self.can_be_ended = False
 
     async def run_in_background(
-        self, step: Callable[..., Any], given: Any, summary: str, *, max_duration: timedelta | None = None
+        self, activity: Callable[..., Any], request: Any, summary: str, *, max_duration: timedelta | None = None
     ) -> Any:
-        run = getattr(self._activities[step.__qualname__.split(".")[0]], step.__name__)
-        beats: list[Any] = []
+        run = getattr(self._activities[activity.__qualname__.split(".")[0]], activity.__name__)
+        heartbeat_details: list[Any] = []
         for number in itertools.count(1):
-            actor = Actor(self._booking, step.__name__, self._stage.turns)
+            actor = Actor(self._booking, activity.__name__, self._scheduler.steps)
             self._outcome = asyncio.get_running_loop().create_future()
-            self._attempt = asyncio.create_task(self._run(actor, run, given, number, beats, self._outcome))
+            self._attempt = asyncio.create_task(
+                self._run(actor, run, request, number, heartbeat_details, self._outcome)
+            )
             try:
                 return await self._outcome
             except Refused:
@@ -162,34 +165,34 @@ class Steps(ActivityRunner):
                 if failure.non_retryable:
                     raise NeedsStaff(Reason.NOT_LANDED) from None
                 wait = failure.next_retry_delay
-            except (GaveUp, OutsideError) as failure:
-                actor.troubled |= isinstance(failure, GaveUp)
+            except (AttemptTimedOut, OutsideError) as failure:
+                actor.had_trouble |= isinstance(failure, AttemptTimedOut)
                 wait = None
             finally:
                 actor.zombie = True
             if wait is not None:
-                await self._stage.sleep(wait.total_seconds())
+                await self._scheduler.sleep(wait)
 
     async def _run(
         self,
         actor: Actor,
         run: Callable[[Any], Any],
-        given: Any,
+        activity_input: Any,
         number: int,
-        beats: list[Any],
+        heartbeat_details: list[Any],
         outcome: "asyncio.Future[Any]",
     ) -> None:
-        def beat(*told: Any) -> None:
+        def record_heartbeat(*details: Any) -> None:
             if not outcome.done():
-                beats[:] = told
+                heartbeat_details[:] = details
 
-        acting.set(actor)
+        current_actor.set(actor)
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, attempt=number, heartbeat_details=tuple(beats))
-        environment.on_heartbeat = beat
+        environment.info = replace(environment.info, attempt=number, heartbeat_details=tuple(heartbeat_details))
+        environment.on_heartbeat = record_heartbeat
         try:
-            result = await environment.run(run, given)
-            await self._stage.turn()  # its result is on the way
+            result = await environment.run(run, activity_input)
+            await self._scheduler.pause()  # its result is on the way
         except (OutsideError, ApplicationError) as failure:
             if not outcome.done():
                 outcome.set_exception(failure)
@@ -198,8 +201,8 @@ class Steps(ActivityRunner):
                 outcome.set_result(result)
 
 
-def request(number: int, start: datetime, provider: str | None) -> BookingInput:
-    wanted = BookingRequest(
+def booking_input(number: int, start: datetime, provider: str | None) -> BookingInput:
+    booking_request = BookingRequest(
         request_id=f"request-{number}",
         location="here",
         service="cleaning",
@@ -207,83 +210,83 @@ def request(number: int, start: datetime, provider: str | None) -> BookingInput:
         patient=Person(first_name="Ana", last_name=f"Example {number}", date_of_birth=date(1988, 4, 2)),
     )
     policy = practice().policy("here", "cleaning")
-    return BookingInput(request=wanted, reference=new_reference(), policy=policy, provider=provider, digest="")
+    return BookingInput(request=booking_request, reference=new_reference(), policy=policy, provider=provider, digest="")
 
 
 class FrontDesk(DeskQueue):
-    """Asked about what we may not take back: removes it by hand, all but the visit itself, and says so."""
+    """Removes by hand whatever we may not release, except the visit itself, and says so."""
 
-    def __init__(self, stage: Stage, calendar: MemoryCalendar, state: BookingState) -> None:
-        self._stage = stage
+    def __init__(self, scheduler: Scheduler, calendar: MemoryCalendar, state: BookingState) -> None:
+        self._scheduler = scheduler
         self._calendar = calendar
         self._state = state
 
-    async def ask(self, need: NeedsStaff) -> ResolutionKind:
-        await self._stage.turn()
+    async def ask(self, problem: NeedsStaff) -> ResolutionKind:
+        await self._scheduler.pause()
         visit = self._state.reservation.appointment if not self._state.lifecycle.status.is_final else None
-        for left in self._calendar.of(self._state.booking.reference):
-            if visit is None or left.id != visit.id:
-                self._calendar.desk_deletes(left)
+        for appointment in self._calendar.with_reference(self._state.booking.reference):
+            if visit is None or appointment.id != visit.id:
+                self._calendar.desk_deletes(appointment)
         return ResolutionKind.APPROVE
 
 
 class Booking:
-    """What the workflow does around the hold protocol: attempts, a person's decision, the way back."""
+    """What the workflow does around the hold protocol: attempts, staff decisions, compensation."""
 
     def __init__(
         self,
-        stage: Stage,
+        scheduler: Scheduler,
         calendar: MemoryCalendar,
         activities: Mapping[str, Any],
-        given: BookingInput,
-        retried: bool,
+        booking: BookingInput,
+        staff_retry: bool,
     ) -> None:
-        self.reference = given.reference
-        self.state = BookingState(given, started_at=stage.now, now=stage.now)
-        self.state.patient.settle(Match(verdict=Verdict.MATCHED, chart=f"patient of {given.reference}"))
+        self.reference = booking.reference
+        self.state = BookingState(booking, started_at=scheduler.time, now=scheduler.time)
+        self.state.patient.settle(Match(verdict=Verdict.MATCHED, chart=f"patient of {booking.reference}"))
         self.confirmed = False
-        self._stage = stage
+        self._scheduler = scheduler
         self._calendar = calendar
-        self._steps = Steps(given.reference, stage, activities)
-        desk = FrontDesk(stage, calendar, self.state)
-        background = BackgroundActivities(self._steps, desk)
+        self._runner = ModelRunner(booking.reference, scheduler, activities)
+        desk = FrontDesk(scheduler, calendar, self.state)
+        background = BackgroundActivities(self._runner, desk)
         compensation = Compensation(self.state, background)
-        slots = SlotSteps(self.state, self._steps)
-        holds = HoldSteps(self.state, self._steps, background, compensation, slots)
-        self._reservation = ReservationSteps(self.state, PatientSteps(self.state, self._steps), slots, holds)
+        slots = SlotSteps(self.state, self._runner)
+        holds = HoldSteps(self.state, self._runner, background, compensation, slots)
+        self._reservation = ReservationSteps(self.state, PatientSteps(self.state, self._runner), slots, holds)
         self._cleanup = Cleanup(self.state, compensation, desk)
-        self._may_retry = retried
-        self.life = asyncio.create_task(self._live())
+        self._staff_retry = staff_retry
+        self.task = asyncio.create_task(self._run())
 
-    def give_up(self) -> None:
-        """The attempt under way times out: its worker died, or sleeps and may yet wake."""
-        self._steps.fail(GaveUp())
+    def time_out_attempt(self) -> None:
+        """The running attempt times out, because its worker died, or sleeps and may wake up later."""
+        self._runner.fail(AttemptTimedOut())
 
-    def run_out_of_time(self) -> None:
-        """The same, and the step is not tried again."""
-        if self._steps.may_end:
-            self._steps.fail(NeedsStaff(Reason.NOT_LANDED))
+    def time_out_activity(self) -> None:
+        """The running attempt times out, and the activity is not tried again."""
+        if self._runner.can_be_ended:
+            self._runner.fail(NeedsStaff(Reason.NOT_LANDED))
 
-    def withdraw(self) -> None:
-        """The patient takes it back: what runs is cancelled at its present await."""
-        self._steps.stop_urgent()
+    def cancel(self) -> None:
+        """The patient cancels. What is running is cancelled where it waits now."""
+        self._runner.stop_urgent()
 
-    async def _live(self) -> None:
-        acting.set(Actor(self.reference, "workflow", self._stage.turns))
+    async def _run(self) -> None:
+        current_actor.set(Actor(self.reference, "workflow", self._scheduler.steps))
         try:
-            await self._land()
+            await self._book()
         except (NeedsStaff, Declined, Cancelled) as end:
             status = Status.CANCELLED if isinstance(end, Cancelled) else Status.DECLINED
-            self.state.lifecycle.set_status(status, None, self._stage.now)
+            self.state.lifecycle.set_status(status, None, self._scheduler.time)
             await self._cleanup.compensate()
 
-    async def _land(self) -> None:
+    async def _book(self) -> None:
         try:
             await self._reserve_and_confirm()
         except NeedsStaff:
-            if not self._may_retry:
+            if not self._staff_retry:
                 raise
-            self._calendar.person_decides(self.reference)
+            self._calendar.forget_earlier_writes(self.reference)
             apply_resolution(Resolution(kind=ResolutionKind.RETRY), self.state)
             await self._reserve_and_confirm()
         self.confirmed = True

@@ -1,11 +1,10 @@
-"""The hold protocol under every disorder its environment allows, on both ledgers."""
+"""The hold protocol under every disorder that its environment allows, on both ledgers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import delete
 from temporalio import workflow
 
-from activities import holds, read_back, slots
 from activities.connections import Connections, Site
 from activities.hold_contracts import WriteHoldInput
 from activities.holds import HoldActivities
@@ -23,14 +21,14 @@ from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
 from adapters.ledger import Ledger, Renewal
 from adapters.ledger.schema import claims
-from adapters.practice_system import Hold, Permit
+from adapters.practice_system import Hold, SendPermit
 from domain.calendar import Appointment
 from domain.interval import Interval, span
 from domain.keyed_hash import KeyedHash
 from domain.slot import Conflict, Slot
-from tests.model.bookings import HOLD_EXPIRY, OPERATORIES, PROVIDERS, Booking, StagedLedger, practice, request
-from tests.model.calendar import DELAY, SENDS_AT_MOST, MemoryCalendar
-from tests.model.stage import Fate, Stage, Turn
+from tests.model.bookings import HOLD_EXPIRY, OPERATORIES, PROVIDERS, Booking, ScheduledLedger, booking_input, practice
+from tests.model.calendar import DELAY, MAX_SENDS, MemoryCalendar
+from tests.model.scheduler import Outcome, Pause, Scheduler
 from workflows.shared import timers
 
 Result = TypeVar("Result")
@@ -38,16 +36,17 @@ NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
 FIRST_START = datetime(2026, 12, 8, 8, tzinfo=UTC)
 
 starts = st.integers(0, 2).map(lambda n: FIRST_START + timedelta(minutes=30 * n))
-picks = st.integers(0, 4)
+indexes = st.integers(0, 4)
 providers = st.sampled_from(PROVIDERS)
-chairs = st.builds(
+slots = st.builds(
     Slot, time=starts.map(lambda start: span(start, 60)), provider=providers, operatory=st.sampled_from(OPERATORIES)
 )
-fates = st.sampled_from([Fate.WELL] * 3 + list(Fate))
-troubles = st.sampled_from([None, None, None, "give_up", "give_up", "run_out_of_time", "withdraw"])
+outcomes = st.sampled_from([Outcome.OK] * 3 + list(Outcome))
+troubles = st.sampled_from([None, None, None, "time_out_attempt", "time_out_attempt", "time_out_activity", "cancel"])
+"""Methods of ``Booking``."""
 
 
-async def no_claims(ledger: Ledger) -> None:
+async def delete_claims(ledger: Ledger) -> None:
     await ledger._database.run(lambda c: c.execute(delete(claims)))
 
 
@@ -55,251 +54,263 @@ class HoldProtocol(RuleBasedStateMachine):
     ledger: ClassVar[Ledger]
     loop: ClassVar[asyncio.AbstractEventLoop]
     activities: ClassVar[type[HoldActivities]] = HoldActivities
-    calendar_kind: ClassVar[type[MemoryCalendar]] = MemoryCalendar
+    calendar_type: ClassVar[type[MemoryCalendar]] = MemoryCalendar
     fenced: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.stage = Stage(NOW)
-        self.calendar = self.calendar_kind(self.stage)
+        self.scheduler = Scheduler(NOW)
+        self.calendar = self.calendar_type(self.scheduler)
         self.bookings: list[Booking] = []
-        self._do(no_claims(self.ledger))
-        staged = StagedLedger(self.ledger.claims, self.stage, fenced=self.fenced)
-        connections = Connections(practice=practice(), systems={"memory": self.calendar}, ledger=staged)
+        self._run(delete_claims(self.ledger))
+        connections = Connections(
+            practice=practice(),
+            systems={"memory": self.calendar},
+            ledger=ScheduledLedger(self.ledger.claims, self.scheduler, fenced=self.fenced),
+            clock=self.scheduler,
+        )
         self._activities = {
             "HoldActivities": self.activities(connections),
             "SlotActivities": SlotActivities(connections, KeyedHash(b"model")),
             "ReleaseActivities": ReleaseActivities(connections),
         }
-        self._patch = pytest.MonkeyPatch()
-        for module in (holds, slots):
-            self._patch.setattr(module, "utc_now", lambda: self.stage.now)
-        for module in (holds, read_back):
-            self._patch.setattr(module, "asyncio", SimpleNamespace(sleep=self.stage.sleep))
-        self._patch.setattr(workflow, "now", lambda: self.stage.now)
-        self._patch.setattr(workflow, "sleep", lambda time, summary: self.stage.sleep(time.total_seconds()))
-        self._patch.setattr(workflow, "wait_condition", self._until)
-        self._patch.setattr(timers, "_wait_within", self._in_vain)
+        # Workflow code has no clock of its own to pass: replace the functions of the SDK that it calls.
+        self._patches = ExitStack()
+        patch = self._patches.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(workflow, "now", self.scheduler.now)
+        patch.setattr(workflow, "sleep", lambda time, summary: self.scheduler.sleep(time))
+        patch.setattr(workflow, "wait_condition", self._wait_condition)
+        patch.setattr(timers, "_wait_within", self._wait_in_vain)
 
-    async def _in_vain(self, _: Callable[[], bool], within: timedelta, summary: str) -> bool:
-        """Nobody brings news here: what is waited for until a deadline does not happen."""
-        await self.stage.sleep(within.total_seconds())
+    async def _wait_in_vain(self, _: Callable[[], bool], max_wait: timedelta, summary: str) -> bool:
+        """The model has no events from outside: what a booking waits for until a deadline does not happen."""
+        await self.scheduler.sleep(max_wait)
         return False
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _wait_condition(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await asyncio.sleep(0)
 
-    def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.loop.run_until_complete(work)
 
-    # What happens.
+    # What happens
 
-    @initialize(start=starts, provider=st.none() | providers, retried=st.booleans())
-    def first(self, start: datetime, provider: str | None, retried: bool) -> None:
-        self.submit(start, provider, retried)
+    @initialize(start=starts, provider=st.none() | providers, staff_retry=st.booleans())
+    def submit_first(self, start: datetime, provider: str | None, staff_retry: bool) -> None:
+        self.submit(start, provider, staff_retry)
 
     @precondition(lambda self: len(self.bookings) < 4)
-    @rule(start=starts, provider=st.none() | providers, retried=st.booleans())
-    def submit(self, start: datetime, provider: str | None, retried: bool) -> None:
-        async def begin() -> None:
-            given = request(len(self.bookings), start, provider)
-            self.bookings.append(Booking(self.stage, self.calendar, self._activities, given, retried))
-            await self.stage.quiet()
+    @rule(start=starts, provider=st.none() | providers, staff_retry=st.booleans())
+    def submit(self, start: datetime, provider: str | None, staff_retry: bool) -> None:
+        async def start_booking() -> None:
+            booking = booking_input(len(self.bookings), start, provider)
+            self.bookings.append(Booking(self.scheduler, self.calendar, self._activities, booking, staff_retry))
+            await self.scheduler.wait_until_all_paused()
 
-        self._do(begin())
+        self._run(start_booking())
 
-    @precondition(lambda self: self._awake())
-    @rule(pick=picks, fate=fates, then=st.integers(0, 8), trouble=troubles)
-    def go_on(self, pick: int, fate: Fate, then: int, trouble: str | None) -> None:
-        """Somebody goes on for some turns; then, perhaps, its booking is in trouble just where it stands."""
-        ready = sorted(self._awake(), key=lambda turn: turn.who.zombie)
-        turn = ready[pick % len(ready)]
-        who = turn.who.booking, turn.who.zombie
-        self._do(self.stage.play(turn, fate))
-        for _ in range(then):
-            for next_turn in [t for t in self._awake() if (t.who.booking, t.who.zombie) == who][:1]:
-                self._do(self.stage.play(next_turn))
+    @precondition(lambda self: self._ready())
+    @rule(index=indexes, outcome=outcomes, more_steps=st.integers(0, 8), trouble=troubles)
+    def resume(self, index: int, outcome: Outcome, more_steps: int, trouble: str | None) -> None:
+        """One actor continues for some steps. Then its booking may run into trouble just where it is."""
+        ready = sorted(self._ready(), key=lambda pause: pause.actor.zombie)
+        pause = ready[index % len(ready)]
+        booking, zombie = pause.actor.booking, pause.actor.zombie
+        self._run(self.scheduler.resume(pause, outcome))
+        for _ in range(more_steps):
+            for next_pause in [p for p in self._ready() if (p.actor.booking, p.actor.zombie) == (booking, zombie)][:1]:
+                self._run(self.scheduler.resume(next_pause))
         if trouble is not None:
-            self._do(self._strike(turn.who.booking, trouble))
+            self._run(self._cause_trouble(booking, trouble))
 
-    @precondition(lambda self: self._awake())
-    @rule(pick=picks, then=st.integers(0, 6))
-    def fall_asleep(self, pick: int, then: int) -> None:
-        """All goes well for some turns, and then nobody hears of it any more, or much later."""
-        self.go_on(pick, Fate.WELL, then, "give_up")
+    @precondition(lambda self: self._ready())
+    @rule(index=indexes, more_steps=st.integers(0, 6))
+    def fall_asleep(self, index: int, more_steps: int) -> None:
+        """All goes well for some steps. Then nobody hears from the attempt any more, or only much later."""
+        self.resume(index, Outcome.OK, more_steps, "time_out_attempt")
 
-    def _awake(self) -> list[Turn]:
-        return [turn for turn in self._not_lost() if turn.at <= self.stage.now]
+    def _ready(self) -> list[Pause]:
+        return [pause for pause in self._relevant_pauses() if pause.not_before <= self.scheduler.time]
 
-    def _not_lost(self) -> list[Turn]:
-        """All but re-checks that sleep beyond their booking's end: should one wake, it claims for nobody.
+    def _relevant_pauses(self) -> list[Pause]:
+        """All pauses but those of re-checks that sleep beyond their booking's end. They would claim for nobody.
 
-        Its claim lapses by itself; only where a sleeping write wakes under it, too, that would write an orphan.
+        Such a claim expires by itself. Only if a sleeping write woke up under it, too, would an orphan be written.
         """
-        over = {booking.reference for booking in self.bookings if booking.life.done()}
-        return [t for t in self.stage.waiting if t.who.step != "recheck_slot" or t.who.booking not in over]
+        ended = {booking.reference for booking in self.bookings if booking.task.done()}
+        return [
+            pause
+            for pause in self.scheduler.pauses
+            if pause.actor.activity != "recheck_slot" or pause.actor.booking not in ended
+        ]
 
-    async def _strike(self, reference: str, trouble: str) -> None:
+    async def _cause_trouble(self, reference: str, trouble: str) -> None:
         for booking in self.bookings:
             if booking.reference == reference:
                 getattr(booking, trouble)()
-        await self.stage.quiet()
+        await self.scheduler.wait_until_all_paused()
 
     @rule(seconds=st.sampled_from([1, 3, 70, 700]))
-    def time_passes(self, seconds: int) -> None:
-        self.stage.pass_time(self.stage.now + timedelta(seconds=seconds))
+    def advance_time(self, seconds: int) -> None:
+        self.scheduler.advance_time(self.scheduler.time + timedelta(seconds=seconds))
 
-    @rule(what=st.sampled_from(["books", "moves", "deletes", "blocks"]), pick=picks, slot=chairs)
-    def desk(self, what: str, pick: int, slot: Slot) -> None:
-        there = list(self.calendar.appointments.values())
-        if what == "books":
+    @rule(action=st.sampled_from(["books", "moves", "deletes", "blocks"]), index=indexes, slot=slots)
+    def desk(self, action: str, index: int, slot: Slot) -> None:
+        appointments = list(self.calendar.appointments.values())
+        if action == "books":
             self.calendar.desk_books(slot)
-        elif what == "blocks":
+        elif action == "blocks":
             self.calendar.desk_blocks(slot.time, slot.operatory)
-        elif there and what == "moves":
-            self.calendar.desk_moves(there[pick % len(there)], slot)
-        elif there:
-            self.calendar.desk_deletes(there[pick % len(there)])
+        elif appointments and action == "moves":
+            self.calendar.desk_moves(appointments[index % len(appointments)], slot)
+        elif appointments:
+            self.calendar.desk_deletes(appointments[index % len(appointments)])
 
-    # How it ends.
+    # How it ends
 
     def teardown(self) -> None:
         try:
-            self._settle(zombies=False)
-            self._judge()
-            if not self.stage.claimed_in_sleep:
-                self._no_claim_is_left_after(4 * DELAY)
-            self._settle(zombies=True)
-            self._judge()
-            self._no_claim_is_left_after(HOLD_EXPIRY)  # a sleeper that woke may have claimed anew: it lapses by itself
+            self._finish(zombies=False)
+            self._check_calendar()
+            if not self.scheduler.zombie_acquired_claim:
+                self._check_no_claim_is_live_after(4 * DELAY)
+            self._finish(zombies=True)
+            self._check_calendar()
+            # A zombie that woke up may have acquired a new claim, which expires by itself.
+            self._check_no_claim_is_live_after(HOLD_EXPIRY)
         finally:
-            self._do(self._clear())
-            self._patch.undo()
+            self._run(self._cancel_tasks())
+            self._patches.close()
 
-    def _settle(self, *, zombies: bool) -> None:
-        """No more trouble: everybody goes on until all is said and done."""
-        while turns := [turn for turn in self._not_lost() if zombies or not turn.who.zombie]:
-            first = min(turns, key=lambda turn: turn.at)
-            self.stage.pass_time(first.at)
-            if first in self.stage.waiting:
-                # A sleeper that wakes to write dies of it: nobody looks after what it wrote.
-                dies = first.who.zombie and first.who.sending
-                self._do(self.stage.play(first, Fate.ANSWER_LOST if dies else Fate.WELL))
+    def _finish(self, *, zombies: bool) -> None:
+        """Let everybody continue without trouble until nothing is left to do."""
+        while pauses := [pause for pause in self._relevant_pauses() if zombies or not pause.actor.zombie]:
+            first = min(pauses, key=lambda pause: pause.not_before)
+            self.scheduler.advance_time(first.not_before)
+            if first in self.scheduler.pauses:
+                # A zombie that wakes up to write dies of it, so nobody cleans up after its write.
+                dies = first.actor.zombie and first.actor.sending
+                self._run(self.scheduler.resume(first, Outcome.ANSWER_LOST if dies else Outcome.OK))
 
-    def _judge(self) -> None:
-        assert not self.calendar.written_twice, "an unknown outcome was treated as a failure"
-        assert not self.calendar.written_over_desk, "what the desk took out was written again"
-        assert all(sends <= SENDS_AT_MOST for sends in self.calendar.sends.values()), "sent too often"
-        assert {k: a for k, a in self.calendar.appointments.items() if k in self.calendar.desk} == self.calendar.desk
+    def _check_calendar(self) -> None:
+        calendar = self.calendar
+        assert not calendar.written_twice, "an unknown outcome was treated as a failure"
+        assert not calendar.written_over_desk, "a hold that the desk had removed was written again"
+        of_desk = {k: a for k, a in calendar.appointments.items() if k in calendar.desk_appointments}
+        assert of_desk == calendar.desk_appointments, "an appointment of the desk was changed"
         for booking in self.bookings:
-            booking.life.result()
-            mine = [a.id for a in self.calendar.of(booking.reference)]
-            assert len(mine) <= 1, "twins"
-            kept = booking.state.reservation.appointment
+            booking.task.result()
+            our_ids = [a.id for a in calendar.with_reference(booking.reference)]
+            assert len(our_ids) <= 1, "twins"
+            visit = booking.state.reservation.appointment
             if booking.confirmed:
-                assert kept is not None
-                assert mine == [kept.id] or kept.id in self.calendar.removed_by_desk, "a confirmed visit is not there"
+                assert visit is not None
+                assert our_ids == [visit.id] or visit.id in calendar.removed_by_desk, "a confirmed visit is missing"
             else:
-                assert not mine, "an orphan"
-            for appointment in self.calendar.of(booking.reference):
-                self._nothing_was_there_before(appointment)
+                assert not our_ids, "an orphan"
+            for appointment in calendar.with_reference(booking.reference):
+                self._check_slot_was_free(appointment)
+        assert all(sends <= MAX_SENDS for sends in calendar.sends.values()), "sent too often"
 
-    def _nothing_was_there_before(self, ours: Appointment) -> None:
-        placed = self.calendar.placements[ours.id]
+    def _check_slot_was_free(self, ours: Appointment) -> None:
+        placement = self.calendar.placements[ours.id]
         for other in self.calendar.appointments.values():
-            shared = other.operatory == ours.operatory or other.provider == ours.provider
-            if other.id == ours.id or not shared or not other.status.occupies_time:
+            shares_resource = other.operatory == ours.operatory or other.provider == ours.provider
+            if other.id == ours.id or not shares_resource or not other.status.occupies_time:
                 continue
             if other.time.overlaps(ours.time):
-                later = max(placed, self.calendar.placements[other.id], key=lambda placement: placement.order)
+                later = max(placement, self.calendar.placements[other.id], key=lambda placement: placement.order)
                 assert later.by_desk, "we double-booked"
         for block in self.calendar.blocks:
             if block.operatory == ours.operatory and block.time.overlaps(ours.time):
-                assert placed.by_desk or self.calendar.block_order[block] > placed.order, "we booked over a block"
+                is_newer_block = self.calendar.block_order[block] > placement.order
+                assert placement.by_desk or is_newer_block, "we booked over a block"
 
-    def _no_claim_is_left_after(self, time: timedelta) -> None:
-        now = self.stage.now + time
-        day = Interval(start=FIRST_START - timedelta(days=1), end=FIRST_START + timedelta(days=1))
-        assert not self._do(self.ledger.claims.live("memory", day, now)), "a claim is left"
+    def _check_no_claim_is_live_after(self, time: timedelta) -> None:
+        now = self.scheduler.time + time
+        days = Interval(start=FIRST_START - timedelta(days=1), end=FIRST_START + timedelta(days=1))
+        assert not self._run(self.ledger.claims.find_live("memory", days, now)), "a claim was not released"
 
-    async def _clear(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+    async def _cancel_tasks(self) -> None:
+        other_tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in other_tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*other_tasks, return_exceptions=True)
 
 
-class NeverLooks(HoldActivities):
-    async def _find_ours(self, site: Site, given: WriteHoldInput, renewal: Renewal | None) -> Appointment | None:
+class ActivitiesWithoutSearch(HoldActivities):
+    async def _find_earlier_write(
+        self, site: Site, request: WriteHoldInput, renewal: Renewal | None
+    ) -> Appointment | None:
         return None
 
 
-class NeverReadsBack(HoldActivities):
+class ActivitiesWithoutReadBack(HoldActivities):
     async def _read_back(
-        self, site: Site, given: WriteHoldInput, placed: Appointment
+        self, site: Site, request: WriteHoldInput, appointment: Appointment
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
-        return placed, ()
+        return appointment, ()
 
 
-class WithoutTheLook(HoldProtocol):
-    activities = NeverLooks
+class WithoutSearch(HoldProtocol):
+    activities = ActivitiesWithoutSearch
 
 
-class WithoutTheReadBack(HoldProtocol):
-    activities = NeverReadsBack
+class WithoutReadBack(HoldProtocol):
+    activities = ActivitiesWithoutReadBack
 
 
-class WithoutTheFence(HoldProtocol):
+class WithoutFence(HoldProtocol):
     fenced = False
 
 
-class SendsWhenever(MemoryCalendar):
-    async def place_hold(self, hold: Hold, permit: Permit) -> Appointment:
-        async def for_ever() -> datetime:
+class CalendarWithoutSendDeadline(MemoryCalendar):
+    async def write_hold(self, hold: Hold, permit: SendPermit) -> Appointment:
+        async def permit_without_deadline() -> datetime:
             await permit()
             return datetime.max.replace(tzinfo=UTC)
 
-        return await super().place_hold(hold, for_ever)
+        return await super().write_hold(hold, permit_without_deadline)
 
 
-class WithoutTheBound(HoldProtocol):
-    calendar_kind = SendsWhenever
+class WithoutSendDeadline(HoldProtocol):
+    calendar_type = CalendarWithoutSendDeadline
 
 
 @contextmanager
-def on(url: str, kind: type[HoldProtocol] = HoldProtocol) -> Iterator[type[HoldProtocol]]:
-    """The machine with a ledger and an event loop to run on."""
+def machine_on(url: str, kind: type[HoldProtocol] = HoldProtocol) -> Iterator[type[HoldProtocol]]:
+    """The state machine with a ledger and an event loop to run on."""
     loop = asyncio.new_event_loop()
     ledger = Ledger(url)
     loop.run_until_complete(ledger.migrate())
     try:
         yield type(kind.__name__, (kind,), {"ledger": ledger, "loop": loop})
     finally:
-        loop.run_until_complete(no_claims(ledger))
+        loop.run_until_complete(delete_claims(ledger))
         loop.run_until_complete(ledger.close())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
 
-def play(url: str, kind: type[HoldProtocol] = HoldProtocol, **more: Any) -> None:
-    given = {"deadline": None, "stateful_step_count": 15, "suppress_health_check": list(HealthCheck), **more}
-    with on(url, kind) as machine:
-        run_state_machine_as_test(machine, settings=settings(**given))
+def run_model(url: str, kind: type[HoldProtocol] = HoldProtocol, **options: Any) -> None:
+    defaults = {"deadline": None, "stateful_step_count": 15, "suppress_health_check": list(HealthCheck)}
+    with machine_on(url, kind) as machine:
+        run_state_machine_as_test(machine, settings=settings(**defaults | options))
 
 
-def test_the_protocol_holds_on_sqlite(tmp_path: Path) -> None:
-    play(f"sqlite:///{tmp_path}/ledger.db", max_examples=400, derandomize=True, database=None)
+def test_protocol_holds_on_sqlite(tmp_path: Path) -> None:
+    run_model(f"sqlite:///{tmp_path}/ledger.db", max_examples=400, derandomize=True, database=None)
 
 
-def test_the_protocol_holds_on_postgresql(postgres: str) -> None:
-    play(postgres, max_examples=120, derandomize=True, database=None)
+def test_protocol_holds_on_postgresql(postgres: str) -> None:
+    run_model(postgres, max_examples=120, derandomize=True, database=None)
 
 
-@pytest.mark.parametrize("kind", [WithoutTheLook, WithoutTheReadBack, WithoutTheFence, WithoutTheBound])
-def test_the_model_sees_what_each_guard_is_for(kind: type[HoldProtocol], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [WithoutSearch, WithoutReadBack, WithoutFence, WithoutSendDeadline])
+def test_model_fails_when_a_guard_is_removed(kind: type[HoldProtocol], tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"unknown outcome|twins|booked|orphan"):
-        play(
+        run_model(
             f"sqlite:///{tmp_path}/ledger.db",
             kind,
             max_examples=1000,
@@ -309,29 +320,29 @@ def test_the_model_sees_what_each_guard_is_for(kind: type[HoldProtocol], tmp_pat
         )
 
 
-def run(state: HoldProtocol, scenario: Callable[[HoldProtocol], None]) -> None:
+def run_scenario(state: HoldProtocol, scenario: Callable[[HoldProtocol], None]) -> None:
     scenario(state)
     state.teardown()
 
 
-def sleeps_after_its_look(state: HoldProtocol) -> None:
-    """The first attempt fails, the second sleeps between its look and its write, and the third writes."""
+def sleep_after_search(state: HoldProtocol) -> None:
+    """The first attempt fails, the second sleeps between its search and its write, and the third writes."""
     state.submit(FIRST_START, None, False)
-    state.go_on(0, Fate.WELL, 2, None)
-    state.go_on(0, Fate.NOTHING_DONE, 0, None)
-    state.go_on(0, Fate.WELL, 1, None)
-    state.time_passes(3)
+    state.resume(0, Outcome.OK, 2, None)
+    state.resume(0, Outcome.NOT_DONE, 0, None)
+    state.resume(0, Outcome.OK, 1, None)
+    state.advance_time(3)
     state.fall_asleep(0, 1)
 
 
-def sleeps_before_its_write(state: HoldProtocol) -> None:
-    """The first attempt has a fence and sleeps; the second one writes."""
+def sleep_before_write(state: HoldProtocol) -> None:
+    """The first attempt has a fence and sleeps. The second writes."""
     state.submit(FIRST_START, None, False)
     state.fall_asleep(0, 3)
 
 
-def sleeps_at_its_write(state: HoldProtocol) -> None:
-    """The first attempt has passed the fence and sleeps; the second one writes, and all is swept."""
+def sleep_during_write(state: HoldProtocol) -> None:
+    """The first attempt has passed the fence and sleeps. The second writes, and clean-up finishes."""
     state.submit(FIRST_START, None, False)
     state.fall_asleep(0, 5)
 
@@ -339,85 +350,85 @@ def sleeps_at_its_write(state: HoldProtocol) -> None:
 @pytest.mark.parametrize(
     ("scenario", "unguarded"),
     [
-        (sleeps_after_its_look, WithoutTheFence),
-        (sleeps_before_its_write, WithoutTheFence),
-        (sleeps_at_its_write, WithoutTheBound),
+        (sleep_after_search, WithoutFence),
+        (sleep_before_write, WithoutFence),
+        (sleep_during_write, WithoutSendDeadline),
     ],
 )
-def test_an_attempt_that_slept_past_its_time_writes_nothing(
+def test_attempt_that_slept_too_long_writes_nothing(
     scenario: Callable[[HoldProtocol], None], unguarded: type[HoldProtocol], tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    with on(url) as machine:
-        run(machine(), scenario)
-    with on(url, unguarded) as machine, pytest.raises(AssertionError, match="twins"):
-        run(machine(), scenario)
+    with machine_on(url) as machine:
+        run_scenario(machine(), scenario)
+    with machine_on(url, unguarded) as machine, pytest.raises(AssertionError, match="twins"):
+        run_scenario(machine(), scenario)
 
 
-def test_a_claim_is_freed_though_its_booking_never_learnt_of_it(tmp_path: Path) -> None:
-    """The re-check claims; before its answer arrives, its time is over."""
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_claim_is_released_when_its_booking_never_learns_of_it(tmp_path: Path) -> None:
+    """The re-check acquires the claim, and times out before its result arrives."""
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, False)
-        state.go_on(0, Fate.WELL, 0, "run_out_of_time")
+        state.resume(0, Outcome.OK, 0, "time_out_activity")
         state.teardown()
 
 
-def test_a_write_left_at_a_lost_time_is_not_taken_for_the_desks_move(tmp_path: Path) -> None:
-    """Its answer is lost and the office stays away; meanwhile the desk had booked that chair; then a person retries."""
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_write_left_at_a_lost_time_is_not_mistaken_for_a_move_by_the_desk(tmp_path: Path) -> None:
+    """A write's answer is lost and the office stays away. The desk had booked that slot meanwhile. Staff retry."""
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, True)
-        state.go_on(0, Fate.WELL, 4, None)
+        state.resume(0, Outcome.OK, 4, None)
         state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
-        state.go_on(0, Fate.ANSWER_LOST, 0, "run_out_of_time")
+        state.resume(0, Outcome.ANSWER_LOST, 0, "time_out_activity")
         state.teardown()
 
 
-def test_what_a_sleeper_confirmed_at_a_lost_time_is_the_visit(tmp_path: Path) -> None:
-    """Written and then confirmed by an attempt that was given up; the desk books over it; then a person retries."""
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_hold_that_a_zombie_confirmed_at_a_lost_time_is_the_visit(tmp_path: Path) -> None:
+    """An attempt that timed out writes and confirms a hold. The desk books over it. Staff retry."""
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, True)
         state.fall_asleep(0, 6)
-        state.go_on(1, Fate.WELL, 0, "run_out_of_time")
-        state.go_on(1, Fate.WELL, 0, None)
+        state.resume(1, Outcome.OK, 0, "time_out_activity")
+        state.resume(1, Outcome.OK, 0, None)
         state.desk("books", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
         state.teardown()
 
 
-def test_what_the_desk_deleted_before_it_was_seen_is_not_written_again(tmp_path: Path) -> None:
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_hold_that_the_desk_deleted_before_the_read_back_is_not_written_again(tmp_path: Path) -> None:
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, False)
-        state.go_on(0, Fate.WELL, 6, None)
+        state.resume(0, Outcome.OK, 6, None)
         assert len(state.calendar.appointments) == 1
         state.desk("deletes", 0, Slot(time=span(FIRST_START, 60), provider="p1", operatory="o1"))
         state.teardown()
         assert sum(state.calendar.sends.values()) == 1
 
 
-def test_what_stays_unknown_is_sent_as_often_as_it_may_be_and_no_more(tmp_path: Path) -> None:
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_write_with_unknown_outcome_is_sent_the_maximum_number_of_times(tmp_path: Path) -> None:
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, False)
-        state.go_on(0, Fate.WELL, 5, None)
+        state.resume(0, Outcome.OK, 5, None)
         for _ in range(200):
-            state.stage.pass_time(min(turn.at for turn in state.stage.waiting))
-            sending = [turn for turn in state.stage.waiting if turn.who.sending]
-            state.go_on(0, Fate.NOTHING_DONE if sending else Fate.WELL, 0, None)
-            if state.bookings[0].life.done():
+            state.scheduler.advance_time(min(pause.not_before for pause in state.scheduler.pauses))
+            is_sending = any(pause.actor.sending for pause in state.scheduler.pauses)
+            state.resume(0, Outcome.NOT_DONE if is_sending else Outcome.OK, 0, None)
+            if state.bookings[0].task.done():
                 break
-        assert sum(state.calendar.sends.values()) == SENDS_AT_MOST
+        assert sum(state.calendar.sends.values()) == MAX_SENDS
         state.teardown()
 
 
-def test_a_look_that_began_too_early_to_see_all_is_not_the_last_one(tmp_path: Path) -> None:
-    """It read the calendar as it was before the write, and took so long that late commits were over when it ended."""
-    with on(f"sqlite:///{tmp_path}/ledger.db") as machine:
+def test_search_that_began_too_early_to_see_everything_is_not_the_last(tmp_path: Path) -> None:
+    """A search reads the calendar as it was before the write, and ends after late commits are over."""
+    with machine_on(f"sqlite:///{tmp_path}/ledger.db") as machine:
         state = machine()
         state.submit(FIRST_START, None, False)
-        state.go_on(0, Fate.WELL, 6, "run_out_of_time")
-        state.go_on(0, Fate.STALE, 0, None)
-        state.time_passes(70)
+        state.resume(0, Outcome.OK, 6, "time_out_activity")
+        state.resume(0, Outcome.STALE_READ, 0, None)
+        state.advance_time(70)
         state.teardown()

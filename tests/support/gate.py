@@ -1,16 +1,16 @@
-"""A door between a client and a server that can be shut: then nobody listens, and calls under way are cut off."""
+"""A TCP relay between a client and a server that tests can shut."""
 
 import asyncio
 import contextlib
 
 
 class Gate:
-    """Relays one port to another, on loopback."""
+    """Relays one loopback port to another. When shut, it refuses new connections and cuts off open ones."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def open(self) -> None:
@@ -21,26 +21,26 @@ class Gate:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in list(self._open):
+        for writer in list(self._writers):
             writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
-        self._open |= {writer, far_writer}
+        self._writers |= {writer, target_writer}
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(_pump(reader, target_writer), _pump(target_reader, writer))
         finally:
-            self._open -= {writer, far_writer}
-            for end in (writer, far_writer):
-                end.close()
+            self._writers -= {writer, target_writer}
+            for open_writer in (writer, target_writer):
+                open_writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One direction, until its source ends; a side that vanished ends both."""
+    """Copy one direction until its source ends. If one side vanishes, both directions end."""
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)

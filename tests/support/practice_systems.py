@@ -1,4 +1,4 @@
-"""Every connection the port is held to, each against the sandbox, with a hand on the practice's own calendar."""
+"""Every connection that the port is tested on, each against the sandbox."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,33 +16,34 @@ from domain.slot import Slot
 from tests.support.sandbox import SandboxControl
 
 
-def a_tuesday(today: date) -> date:
-    """The second of a January to come: winter, a working day like any other, and three weeks away at least."""
-    found = (date(today.year + years, 1, day) for years in (0, 1, 2) for day in range(8, 15))
-    return next(day for day in found if day.isoweekday() == 2 and day - today > timedelta(weeks=3))
+def find_test_tuesday(today: date) -> date:
+    """The second Tuesday of a coming January: winter time, no holiday, and more than three weeks away."""
+    days = (date(today.year + years, 1, day) for years in (0, 1, 2) for day in range(8, 15))
+    return next(day for day in days if day.isoweekday() == 2 and day - today > timedelta(weeks=3))
 
 
-TUESDAY = a_tuesday(datetime.now(UTC).date())
+TUESDAY = find_test_tuesday(datetime.now(UTC).date())
 WEDNESDAY = TUESDAY + timedelta(days=1)
 NINE = datetime.combine(TUESDAY, time(17), UTC)
 """Nine o'clock in Los Angeles."""
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
+"""The whole local day in Los Angeles."""
 
 
-async def at_any_time() -> datetime:
-    """The permit of a test that has nothing to do with it."""
+async def unlimited_permit() -> datetime:
+    """A send permit that never expires, for tests that are not about permits."""
     return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
-class Bench:
-    """One practice on one connection."""
+class PracticeUnderTest:
+    """One practice on one connection, with methods to act as its front desk in the sandbox."""
 
     sandbox: SandboxControl
     connection: str
     system: PracticeSystem
     location: str
-    chairs: tuple[str, str]
+    operatories: tuple[str, str]
     providers: tuple[str, str]
     patient: str
     other_patient: str
@@ -52,37 +53,40 @@ class Bench:
         return isinstance(self.system, NexHealthSystem)
 
     @property
-    def wire(self) -> str:
-        """Under which name the sandbox counts and troubles its calls."""
+    def sandbox_system(self) -> str:
+        """The name under which the sandbox counts calls and injects faults."""
         return "nexhealth" if self.is_nexhealth else "ascend"
 
     @property
-    def appointments(self) -> str:
+    def appointments_path(self) -> str:
         return "/appointments" if self.is_nexhealth else "/v1/appointments"
 
     @property
-    def change(self) -> str:
+    def update_method(self) -> str:
         return "PATCH" if self.is_nexhealth else "PUT"
 
     def hold(
-        self, start: datetime = NINE, minutes: int = 60, *, chair: int = 0, provider: int = 0, **more: Any
+        self, start: datetime = NINE, minutes: int = 60, *, operatory: int = 0, provider: int = 0, **changes: Any
     ) -> Hold:
-        slot = Slot(time=span(start, minutes), provider=self.providers[provider], operatory=self.chairs[chair])
-        given = {"reference": new_reference(), "location": self.location, "patient": self.patient, **more}
-        return Hold(slot=slot, title="Cleaning", **given)
+        """A hold to write. ``operatory`` and ``provider`` are indexes into this practice's own."""
+        time = span(start, minutes)
+        slot = Slot(time=time, provider=self.providers[provider], operatory=self.operatories[operatory])
+        fields = {"reference": new_reference(), "location": self.location, "patient": self.patient, **changes}
+        return Hold(slot=slot, title="Cleaning", **fields)
 
-    async def landed(self, hold: Hold) -> Appointment:
-        placed = await self.system.place_hold(hold, at_any_time)
+    async def place_landed(self, hold: Hold) -> Appointment:
+        """Write the hold and let it land. Returns the landed appointment."""
+        placed = await self.system.write_hold(hold, unlimited_permit)
         self.settle()
         return await self.system.get_appointment(placed.id)
 
     def settle(self) -> None:
-        """Until what was written is in the office, and what the office did is known."""
+        """Let queued writes land, and let the partner read what changed in the office."""
         if self.is_nexhealth:
             self.sandbox.clock(settle=True)
 
     def desk(self, **action: Any) -> str:
-        """What the front desk does in its own calendar; returns the row's id as the office has it."""
+        """Act as the front desk in its own calendar. Returns the row's id in the office."""
         numbers = {k: int(v) for k, v in action.items() if k in ("id", "operatory", "provider", "patient", "location")}
         if not self.is_nexhealth:
             return str(self.sandbox.desk(**action)["id"])
@@ -91,43 +95,41 @@ class Bench:
         return str(row["id"])
 
     def book(self, start: datetime = NINE, minutes: int = 60) -> str:
+        """The desk books an appointment of its own."""
         return self.desk(
             do="book",
-            operatory=self.chairs[0],
+            operatory=self.operatories[0],
             provider=self.providers[0],
             patient=self.patient,
             start=start.isoformat(),
             duration=minutes,
         )
 
-    def seat(self, appointment_id: str) -> None:
-        self.says(appointment_id, "here")
-
-    def says(self, appointment_id: str, status: str) -> None:
-        """The desk notes what became of a visit, in the words of the offices behind NexHealth."""
-        named = status if self.is_nexhealth else _AS_ASCEND_SAYS.get(status, status.upper())
-        self.desk(do="set_status", id=appointment_id, status=named)
+    def set_status(self, appointment_id: str, status: str) -> None:
+        """The desk sets an appointment's status. ``status``: in the words of the offices behind NexHealth."""
+        row_status = status if self.is_nexhealth else _ASCEND_STATUS.get(status, status.upper())
+        self.desk(do="set_status", id=appointment_id, status=row_status)
 
 
 def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
-    given = {"read_timeout": 30.0, "requests_per_second": 100, **changes}
+    fields = {"read_timeout": 30.0, "requests_per_second": 100, **changes}
     return AscendSystem(
         AscendConfig(
             base_url=sandbox.url,
             client_id="sandbox-client",
             client_secret="sandbox-secret",
             organization_id="5f0000000000000000000001",
-            **given,
+            **fields,
         )
     )
 
 
 def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) -> NexHealthSystem:
-    given = {
+    fields = {
         "subdomain": "bright-harbor",
         "read_timeout": 30.0,
         "requests_per_second": 100,
-        "locations": (PLACES[system][0],),
+        "locations": (NEXHEALTH_LOCATIONS[system][0],),
         **changes,
     }
     return NexHealthSystem(
@@ -135,7 +137,7 @@ def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) 
             base_url=sandbox.url,
             api_key="sandbox-nexhealth-key",
             system=system,
-            **given,
+            **fields,
         )
     )
 
@@ -143,46 +145,46 @@ def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) 
 _PORTLAND = ("101", ("301", "302"), ("201", "202"), "Sampleton", "Booking Portland")
 _PHOENIX = ("102", ("311", "312"), ("203", "204"), "Mockridge", "Booking Phoenix")
 _BOSTON = ("103", ("321", "322"), ("205", "206"), "Placeholm", "Booking Boston")
-PLACES = {
+NEXHEALTH_LOCATIONS = {
     "dentrix": _PORTLAND,
     "dentrix-enterprise": _PHOENIX,
     "eaglesoft": _BOSTON,
     "ascend": _PORTLAND,
     "open-dental": _BOSTON,
 }
-_AS_ASCEND_SAYS = {"cancelled": "BROKEN", "missed": "NO_SHOW"}
-_AS_THE_SANDBOX_SAYS = {"ascend": "dentrixascend", "open-dental": "opendental"}
-CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in PLACES))
+_ASCEND_STATUS = {"cancelled": "BROKEN", "missed": "NO_SHOW"}
+_SANDBOX_SYSTEM_NAMES = {"ascend": "dentrixascend", "open-dental": "opendental"}
+CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in NEXHEALTH_LOCATIONS))
 
 
 @contextmanager
-def bench(sandbox: SandboxControl, connection: str, **changes: Any) -> Iterator[Bench]:
-    """``changes``: of how the practice's system is reached."""
+def practice_under_test(sandbox: SandboxControl, connection: str, **changes: Any) -> Iterator[PracticeUnderTest]:
+    """``changes``: to the adapter's configuration."""
     if connection == "ascend":
-        yield Bench(
+        yield PracticeUnderTest(
             sandbox=sandbox,
             connection=connection,
             system=ascend_at(sandbox, **changes),
             location="7000000000101",
-            chairs=("12000000000301", "12000000000302"),
+            operatories=("12000000000301", "12000000000302"),
             providers=("9000000000202", "9000000000201"),
             patient="9000000000301",
             other_patient="9000000000304",
         )
         return
-    runs = connection.removeprefix("nexhealth ")
-    location, chairs, providers, name, other = PLACES[runs]
-    if runs in _AS_THE_SANDBOX_SAYS:
-        sandbox.office(location, system=_AS_THE_SANDBOX_SAYS[runs])
+    office_system = connection.removeprefix("nexhealth ")
+    location, operatories, providers, name, other_name = NEXHEALTH_LOCATIONS[office_system]
+    if office_system in _SANDBOX_SYSTEM_NAMES:
+        sandbox.office(location, system=_SANDBOX_SYSTEM_NAMES[office_system])
     sandbox.clock(paused=True)
-    charts = sandbox.state()["nexhealth"]["patients"]
-    yield Bench(
+    patients = sandbox.state()["nexhealth"]["patients"]
+    yield PracticeUnderTest(
         sandbox=sandbox,
         connection=connection,
-        system=nexhealth(sandbox, runs, **changes),
+        system=nexhealth(sandbox, office_system, **changes),
         location=location,
-        chairs=chairs,
+        operatories=operatories,
         providers=providers,
-        patient=next(str(row["id"]) for row in charts if row["last_name"] == name),
-        other_patient=next(str(row["id"]) for row in charts if row["last_name"] == other),
+        patient=next(str(row["id"]) for row in patients if row["last_name"] == name),
+        other_patient=next(str(row["id"]) for row in patients if row["last_name"] == other_name),
     )

@@ -1,4 +1,4 @@
-"""Small practices as a practice file makes them: one connection, ``main``, and what a test has to say beside."""
+"""Builds small practices the way a practice file does: one connection, ``main``, and the keys a test needs."""
 
 from typing import Any
 

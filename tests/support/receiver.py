@@ -1,4 +1,4 @@
-"""A receiver of webhooks, as a practice's own web server would be."""
+"""A webhook receiver, like the web server of a practice."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Receiver:
-    """Keeps what was delivered: headers and raw body. Answers with ``status``."""
+    """Records the headers and raw body of each delivery. Answers with ``status``."""
 
     def __init__(self) -> None:
         self.status = 200

@@ -1,4 +1,4 @@
-"""The sandbox as a process, and a hand on it."""
+"""Runs the sandbox as a process and controls it over HTTP."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ import httpx
 from demo.stack import ROOT, STARTS_WITHIN, free_port
 
 CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
-"""Where the vendors' OpenAPI documents lie, if they are at hand."""
+"""Folder of the vendors' OpenAPI documents, if available."""
 
 
 class SandboxControl:
@@ -29,11 +29,11 @@ class SandboxControl:
         self._http.post("faults", json=fault).raise_for_status()
 
     def held(self) -> list[dict[str, Any]]:
-        """Calls that wait where a fault holds them."""
+        """Calls that a fault is holding up."""
         return list(self._http.get("held").raise_for_status().json()["held"])
 
     def release(self, method: str = "") -> None:
-        """Let those go on, or those of one method."""
+        """Let the held calls continue, or only those with this HTTP method."""
         for call in self.held():
             if method in ("", call["method"]):
                 self._http.post("release", json={"fault_id": call["fault"]}).raise_for_status()
@@ -45,15 +45,15 @@ class SandboxControl:
         return dict(self._http.post("desk", json=action).raise_for_status().json())
 
     def nexhealth(self, **switches: Any) -> None:
-        """What the vendor leaves open."""
+        """Set the behavior that NexHealth's documentation leaves open."""
         self._http.post("nexhealth", json=switches).raise_for_status()
 
     def office(self, location: int | str, **changes: Any) -> dict[str, Any]:
-        """An office behind NexHealth: ``online``, its sync status, its ``system``, ``overlap``, its ``flags``."""
+        """Change an office behind NexHealth: ``online``, sync status, ``system``, ``overlap``, ``flags``."""
         return dict(self._http.post("office", json={"id": int(location), **changes}).raise_for_status().json())
 
     def clock(self, **changes: Any) -> dict[str, Any]:
-        """NexHealth's time: ``paused``, ``advance`` by seconds, or ``settle`` all that waits."""
+        """Control NexHealth's time: ``paused``, ``advance`` by seconds, or ``settle`` everything that waits."""
         return dict(self._http.post("clock", json=changes).raise_for_status().json())
 
     def office_desk(self, **action: Any) -> dict[str, Any]:
@@ -62,8 +62,8 @@ class SandboxControl:
     def calls(self, system: str) -> int:
         return sum(self.state()["calls"][system].values())
 
-    def reset(self, **given: Any) -> None:
-        self._http.post("reset", json=given).raise_for_status()
+    def reset(self, **options: Any) -> None:
+        self._http.post("reset", json=options).raise_for_status()
 
 
 @contextmanager
@@ -75,10 +75,10 @@ def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
     process = subprocess.Popen(command, cwd=ROOT)
     control = SandboxControl(f"http://127.0.0.1:{port}")
     try:
-        end = time.monotonic() + STARTS_WITHIN
-        while not _answers(control):
-            assert process.poll() is None, "the sandbox ended before it was up"
-            assert time.monotonic() < end, "the sandbox did not come up"
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not _responds(control):
+            assert process.poll() is None, "the sandbox exited before it was ready"
+            assert time.monotonic() < deadline, "the sandbox did not start in time"
             time.sleep(0.05)
         yield control
     finally:
@@ -86,7 +86,7 @@ def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
         process.wait(timeout=30)
 
 
-def _answers(control: SandboxControl) -> bool:
+def _responds(control: SandboxControl) -> bool:
     try:
         control.state()
     except httpx.HTTPError:

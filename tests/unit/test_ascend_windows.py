@@ -1,4 +1,4 @@
-"""What a schedule template of Ascend's opens; one that can't be read opens nothing, and stops nobody."""
+"""The windows that an Ascend schedule template opens. An unreadable one opens none, and raises nothing."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,5 +25,5 @@ def test_midnight_is_the_end_of_the_day(end: str, hours: int) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"end": "late"}, {"start": None}, {"end": None}, {"dayOfWeek": "SOMEDAY"}])
-def test_what_cannot_be_read_opens_nothing(changes: dict[str, Any]) -> None:
+def test_unreadable_template_opens_nothing(changes: dict[str, Any]) -> None:
     assert wire.windows(template(**changes), TUESDAY, LA) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from activities.hold_contracts import WriteRecord
 from domain.interval import span
 from domain.slot import Slot
-from tests.model.bookings import request
+from tests.model.bookings import booking_input
 from workflows.booking.state.booking_state import BookingState
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -14,7 +14,7 @@ VISIT = NOW + timedelta(days=9, hours=7)
 
 
 def state_with_write(*, has_queued_writes: bool = True) -> BookingState:
-    state = BookingState(request(0, VISIT, None), started_at=NOW, now=NOW)
+    state = BookingState(booking_input(0, VISIT, None), started_at=NOW, now=NOW)
     state.leftovers.expect_queued_writes(has_queued_writes)
     slot = Slot(time=span(VISIT, 30), provider="1", operatory="1")
     state.reservation.begin_write(WriteRecord(slot=slot, patient="1"))

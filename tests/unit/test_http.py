@@ -1,4 +1,4 @@
-"""A call is made once, and what is known of it afterwards is told exactly."""
+"""The HTTP client makes each call once, and distinguishes "not sent" from "no answer"."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,114 +10,118 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from adapters.http import LONGEST_REST, HttpClient, NoAnswer, NotSent, rest_until, retry_after
+from adapters.http import MAX_RETRY_AFTER, HttpClient, NoAnswer, NotSent, delay_until_epoch, retry_after
 
-DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-ELSEWHERE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
-Reply = Callable[[str], bytes | None]
-"""What to send back to a request line; ``None``: hang up."""
+OK_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+REDIRECT_RESPONSE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+Respond = Callable[[str], bytes | None]
+"""From a request line, computes what to send back. ``None`` closes the connection."""
 
 
 @asynccontextmanager
-async def server(reply: Reply, seen: list[str], patience: float = 30) -> AsyncIterator[HttpClient]:
+async def client_of_server(
+    respond: Respond, request_lines: list[str], timeout: float = 30
+) -> AsyncIterator[HttpClient]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                seen.append(head.partition(b" HTTP")[0].decode())
-                answer = reply(seen[-1])
-                if answer is None:
+                request_lines.append(head.partition(b" HTTP")[0].decode())
+                response = respond(request_lines[-1])
+                if response is None:
                     break
-                writer.write(answer)
+                writer.write(response)
         except asyncio.IncompleteReadError:
             pass
         writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    client = HttpClient(f"http://127.0.0.1:{port}/", patience, patience)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = HttpClient(f"http://127.0.0.1:{port}/", timeout, timeout)
     try:
         yield client
     finally:
         await client.close()
-        listening.close()
+        server.close()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-async def test_what_was_lost_on_a_kept_connection_is_not_asked_again(method: str) -> None:
-    seen: list[str] = []
-    async with server(lambda line: None if line.endswith("/lost") else DONE, seen) as client:
+async def test_request_lost_on_a_kept_alive_connection_is_not_repeated(method: str) -> None:
+    request_lines: list[str] = []
+    async with client_of_server(lambda line: None if line.endswith("/lost") else OK_RESPONSE, request_lines) as client:
         assert (await client.request("GET", "/first")).json() == {}
         with pytest.raises(NoAnswer):
             await client.request(method, "/lost")
-    assert seen == ["GET /first", f"{method} /lost"]
+    assert request_lines == ["GET /first", f"{method} /lost"]
 
 
-async def test_silence_is_no_answer() -> None:
-    async with server(lambda _: b"", [], patience=0.2) as client:
+async def test_read_timeout_means_no_answer() -> None:
+    async with client_of_server(lambda _: b"", [], timeout=0.2) as client:
         with pytest.raises(NoAnswer):
             await client.request("GET", "/")
 
 
-async def test_half_an_answer_is_none() -> None:
-    async with server(lambda _: DONE[:-1], [], patience=0.2) as client:
+async def test_incomplete_response_means_no_answer() -> None:
+    async with client_of_server(lambda _: OK_RESPONSE[:-1], [], timeout=0.2) as client:
         with pytest.raises(NoAnswer):
             await client.request("GET", "/")
 
 
-async def test_where_nobody_listens_nothing_was_sent() -> None:
-    async with server(lambda _: DONE, []) as listening:
-        client = HttpClient(listening.base_url, 30, 30)
+async def test_refused_connection_means_not_sent() -> None:
+    async with client_of_server(lambda _: OK_RESPONSE, []) as stopped:
+        client = HttpClient(stopped.base_url, 30, 30)
     with pytest.raises(NotSent):
         await client.request("POST", "/")
     await client.close()
 
 
-async def test_a_redirect_is_not_followed() -> None:
-    seen: list[str] = []
-    async with server(lambda _: ELSEWHERE, seen) as client:
+async def test_redirect_is_not_followed() -> None:
+    request_lines: list[str] = []
+    async with client_of_server(lambda _: REDIRECT_RESPONSE, request_lines) as client:
         assert (await client.request("GET", "/here")).status_code == 302
-    assert seen == ["GET /here"]
+    assert request_lines == ["GET /here"]
 
 
-async def test_a_filter_arrives_as_it_was_meant() -> None:
-    seen: list[str] = []
-    async with server(lambda _: DONE, seen) as client:
+async def test_query_with_special_characters_arrives_unchanged() -> None:
+    request_lines: list[str] = []
+    async with client_of_server(lambda _: OK_RESPONSE, request_lines) as client:
         await client.request("GET", "/rows", params={"filter": "start>=2027-01-04T00:00:00.000Z,a==1&b+c d%20"})
-    assert parse_qsl(seen[0].partition("?")[2]) == [("filter", "start>=2027-01-04T00:00:00.000Z,a==1&b+c d%20")]
+    assert parse_qsl(request_lines[0].partition("?")[2]) == [
+        ("filter", "start>=2027-01-04T00:00:00.000Z,a==1&b+c d%20")
+    ]
 
 
 @pytest.mark.parametrize("content", [None, {"a": 1}, {"a": "x" * 3_000_000}])
-async def test_what_may_not_leave_any_more_is_not_sent(content: object) -> None:
-    seen: list[str] = []
-    async with server(lambda _: DONE, seen) as client:
+async def test_request_past_its_deadline_is_not_sent(content: object) -> None:
+    request_lines: list[str] = []
+    async with client_of_server(lambda _: OK_RESPONSE, request_lines) as client:
         with pytest.raises(NotSent):
-            await client.request("POST", "/late", content=content, until=datetime.now(UTC))
-        await client.request("POST", "/early", until=datetime.now(UTC) + timedelta(seconds=60))
-    assert seen == ["POST /early"]
+            await client.request("POST", "/late", content=content, send_before=datetime.now(UTC))
+        await client.request("POST", "/early", send_before=datetime.now(UTC) + timedelta(seconds=60))
+    assert request_lines == ["POST /early"]
 
 
-def in_days(days: int) -> str:
+def http_date_in(days: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
 
 
 @pytest.mark.parametrize(
-    ("header", "rest"),
+    ("header", "delay"),
     [
         ("7", timedelta(seconds=7)),
-        ("86400", LONGEST_REST),
-        ("9" * 400, LONGEST_REST),
-        pytest.param(in_days(1), LONGEST_REST, id="tomorrow"),
-        pytest.param(in_days(-1), timedelta(0), id="yesterday"),
+        ("86400", MAX_RETRY_AFTER),
+        ("9" * 400, MAX_RETRY_AFTER),
+        pytest.param(http_date_in(1), MAX_RETRY_AFTER, id="tomorrow"),
+        pytest.param(http_date_in(-1), timedelta(0), id="yesterday"),
         ("soon", None),
     ],
 )
-def test_we_rest_as_long_as_we_are_asked_to_but_never_more_than_an_hour(header: str, rest: timedelta | None) -> None:
-    assert retry_after(httpx.Response(429, headers={"retry-after": header}, content=b"")) == rest
+def test_retry_after_is_obeyed_for_at_most_an_hour(header: str, delay: timedelta | None) -> None:
+    assert retry_after(httpx.Response(429, headers={"retry-after": header}, content=b"")) == delay
 
 
-def test_a_moment_at_which_calls_are_welcome_again_is_kept_to_for_an_hour_at_most() -> None:
+def test_rate_limit_reset_is_obeyed_for_at_most_an_hour() -> None:
     now = int(datetime.now(UTC).timestamp())
-    assert timedelta(seconds=50) < (rest_until(str(now + 60)) or LONGEST_REST) <= timedelta(seconds=60)
-    assert rest_until(str(now - 60)) == timedelta(0)
-    assert rest_until(str(1000 * now)) == rest_until("9" * 400) == LONGEST_REST
-    assert rest_until("soon") is None
+    assert timedelta(seconds=50) < (delay_until_epoch(str(now + 60)) or MAX_RETRY_AFTER) <= timedelta(seconds=60)
+    assert delay_until_epoch(str(now - 60)) == timedelta(0)
+    assert delay_until_epoch(str(1000 * now)) == delay_until_epoch("9" * 400) == MAX_RETRY_AFTER
+    assert delay_until_epoch("soon") is None

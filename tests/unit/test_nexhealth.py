@@ -1,4 +1,4 @@
-"""The parts of the NexHealth adapter that need no wire: the support table, error texts, notes, hours, events."""
+"""The parts of the NexHealth adapter that need no calls: support table, error texts, notes, hours and events."""
 
 import base64
 import hashlib
@@ -23,12 +23,12 @@ from adapters.errors import (
     SlotTaken,
     Unavailable,
 )
-from adapters.nexhealth import wire
-from adapters.nexhealth.account import lasts
+from adapters.nexhealth import wire, working_hours
+from adapters.nexhealth.account import usable_seconds
 from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
-from adapters.nexhealth.transport import understood
-from adapters.nexhealth.webhooks import NotAnEvent, events, is_signed
+from adapters.nexhealth.transport import envelope_of
+from adapters.nexhealth.webhooks import UnreadableDelivery, has_valid_signature, parse_events
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold, NewChart
 from client.check import out_of_reach
@@ -47,7 +47,7 @@ SUPPORT = {
     "cancels": "yes yes yes yes yes",
     "confirms": "yes yes yes yes yes",
     "moves": "yes yes no yes yes",
-    "tells_landing": "yes no yes yes yes",
+    "landing_event": "yes no yes yes yes",
     "syncs_hours": "no yes no yes yes",
     "lunch_blocks": "yes unknown no yes yes",
     "holidays": "yes yes no yes yes",
@@ -66,55 +66,54 @@ def test_each_cell_of_the_support_table(system: str, row: str, cell: str) -> Non
     assert getattr(PROFILES[system], row) == cell
 
 
-_ROWS_IN_THE_DOCS = {
+FIELD_BY_LABEL = {
     "versions": "versions",
-    "book, with a new patient if need be": "books",
+    "book, including new patients": "books",
     "cancel": "cancels",
     "confirm": "confirms",
     "move in place (time and operatory, never the provider)": "moves",
-    "we are told when a booking has landed": "tells_landing",
-    "the office's working hours are known": "syncs_hours",
-    "lunch is seen as closed time": "lunch_blocks",
-    "holidays are seen": "holidays",
-    "closed operatory columns are seen": "closed_operatories",
-    "the office's notes are read": "reads_notes",
-    "the office's own appointment types and procedures": "descriptors",
-    "recalls are read": "recalls",
+    "NexHealth reports when a booking has landed": "landing_event",
+    "working hours can be read": "syncs_hours",
+    "lunch can be read as closed time": "lunch_blocks",
+    "holidays can be read": "holidays",
+    "closed operatories can be read": "closed_operatories",
+    "appointment notes can be read": "reads_notes",
+    "appointment types and procedures of the office": "descriptors",
+    "recalls can be read": "recalls",
 }
 
 
-def test_the_table_in_the_docs_is_the_one_we_act_on() -> None:
+def test_table_in_the_docs_matches_the_profiles() -> None:
     lines = (ROOT / "docs/connections.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    told = {row[0]: row[1:] for row in rows if row[0] in _ROWS_IN_THE_DOCS}
-    assert told == {
-        label: [str(getattr(PROFILES[system], field)) for system in SYSTEMS]
-        for label, field in _ROWS_IN_THE_DOCS.items()
+    documented = {row[0]: row[1:] for row in rows if row[0] in FIELD_BY_LABEL}
+    assert documented == {
+        label: [str(getattr(PROFILES[system], field)) for system in SYSTEMS] for label, field in FIELD_BY_LABEL.items()
     }
 
 
-def test_what_is_not_certain_counts_as_not_possible() -> None:
-    can = {system: profile.capabilities for system, profile in PROFILES.items()}
-    assert all(c.queued_writes and not c.moves_provider for c in can.values())
-    assert [s for s in SYSTEMS if not can[s].moves_in_place] == ["ascend"]
-    assert [s for s in SYSTEMS if not can[s].syncs_hours] == ["dentrix", "ascend"]
-    assert [s for s in SYSTEMS if not can[s].reads_notes] == ["ascend"]
-    assert [s for s in SYSTEMS if not can[s].attaches_procedures] == ["ascend"]
+def test_uncertain_support_counts_as_none() -> None:
+    capabilities = {system: profile.capabilities for system, profile in PROFILES.items()}
+    assert all(c.queued_writes and not c.moves_provider for c in capabilities.values())
+    assert [s for s in SYSTEMS if not capabilities[s].moves_in_place] == ["ascend"]
+    assert [s for s in SYSTEMS if not capabilities[s].syncs_hours] == ["dentrix", "ascend"]
+    assert [s for s in SYSTEMS if not capabilities[s].reads_notes] == ["ascend"]
+    assert [s for s in SYSTEMS if not capabilities[s].attaches_procedures] == ["ascend"]
 
 
-def test_a_move_to_another_provider_needs_a_new_appointment() -> None:
+def test_move_to_another_provider_is_not_possible_in_place() -> None:
     slot = Slot(time=span(NINE, 60), provider="201", operatory="301")
-    can = PROFILES["dentrix"].capabilities
-    assert can.can_move(slot, slot.model_copy(update={"operatory": "302"}))
-    assert not can.can_move(slot, slot.model_copy(update={"provider": "202"}))
+    capabilities = PROFILES["dentrix"].capabilities
+    assert capabilities.can_move(slot, slot.model_copy(update={"operatory": "302"}))
+    assert not capabilities.can_move(slot, slot.model_copy(update={"provider": "202"}))
 
 
-def answered(status: int, **body: Any) -> httpx.Response:
+def response(status: int, **body: Any) -> httpx.Response:
     envelope = {"code": status < 300, "description": None, "error": None, "data": {}, **body}
     return httpx.Response(status, headers={}, content=json.dumps(envelope).encode())
 
 
-SAID = [
+ERROR_TEXTS = [
     ("this time is no longer available", SlotTaken, "slot_taken"),
     ("Operatory not available", SlotTaken, "slot_taken"),
     ("appointment_type_id was not found to be configured for the requested slot", Refused, "type_not_allowed"),
@@ -129,36 +128,36 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("text", "kind", "code"), SAID)
+@pytest.mark.parametrize(("text", "error", "code"), ERROR_TEXTS)
 @pytest.mark.parametrize("status", [400, 422, 200])
-def test_an_error_is_known_by_its_words_whatever_its_status(
-    text: str, kind: type[Refused], code: str, status: int
+def test_error_is_recognized_by_its_text_whatever_its_status(
+    text: str, error: type[Refused], code: str, status: int
 ) -> None:
-    with pytest.raises(kind) as refused:
-        understood(answered(status, code=False, error=[text.upper()]), "POST /x")
+    with pytest.raises(error) as refused:
+        envelope_of(response(status, code=False, error=[text.upper()]), "POST /x")
     assert refused.value.code == code
     assert "123456" not in str(refused.value)
 
 
-def test_every_row_of_the_table_has_its_words() -> None:
-    texts = [text for text, _, _ in SAID] + ["not synced with the PMS"]
+def test_every_meaning_is_covered_by_a_text() -> None:
+    texts = [text for text, _, _ in ERROR_TEXTS] + ["not synced with the PMS"]
     assert [m.text for m in MEANINGS if not any(m.text in text.lower() for text in texts)] == []
 
 
-def test_a_write_that_must_wait_for_the_office_may_be_tried_again_but_not_at_once() -> None:
+def test_change_before_landing_may_be_retried_after_a_minute() -> None:
     text = "Cannot update appointment because it is not synced with the PMS and/or a live client"
     with pytest.raises(Unavailable) as later:
-        understood(answered(400, error=[text]), "PATCH /x")
+        envelope_of(response(400, error=[text]), "PATCH /x")
     assert later.value.retry_after == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "error"),
     [
-        (answered(404, error=["Appointment not found"]), NotFound),
-        (answered(403, error=["You don't have access"]), NotAuthorized),
-        (answered(400, error=["something new"]), Refused),
-        (answered(200, code=False, error=None), Refused),
+        (response(404, error=["Appointment not found"]), NotFound),
+        (response(403, error=["You don't have access"]), NotAuthorized),
+        (response(400, error=["something new"]), Refused),
+        (response(200, code=False, error=None), Refused),
         (httpx.Response(403, headers={}, content=b"<title>1010</title>"), Unavailable),
         (httpx.Response(429, headers={}, content=b"Retry later"), RateLimited),
         (httpx.Response(500, headers={}, content=b"oops"), OutcomeUnknown),
@@ -166,43 +165,41 @@ def test_a_write_that_must_wait_for_the_office_may_be_tried_again_but_not_at_onc
         (httpx.Response(201, headers={}, content=b"{"), OutcomeUnknown),
     ],
 )
-def test_what_each_answer_means(answer: httpx.Response, kind: type[OutsideError]) -> None:
+def test_each_answer_raises_its_error(answer: httpx.Response, error: type[OutsideError]) -> None:
     with pytest.raises(OutsideError) as failure:
-        understood(answer, "POST /x")
-    assert type(failure.value) is kind
+        envelope_of(answer, "POST /x")
+    assert type(failure.value) is error
 
 
-@pytest.mark.parametrize(("issued_for", "used_for"), [(3600, 3000), (86400, 3000), (1200, 900), (200, 100)])
-def test_a_token_is_replaced_early(issued_for: int, used_for: int) -> None:
-    claims = {"iat": 1_800_000_000, "exp": 1_800_000_000 + issued_for}
+@pytest.mark.parametrize(("lifetime", "usable"), [(3600, 3000), (86400, 3000), (1200, 900), (200, 100)])
+def test_token_is_replaced_before_it_ends(lifetime: int, usable: int) -> None:
+    claims = {"iat": 1_800_000_000, "exp": 1_800_000_000 + lifetime}
     part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    assert lasts(f"e30.{part}.sig") == used_for
-    assert lasts("no token") == 3000
+    assert usable_seconds(f"e30.{part}.sig") == usable
+    assert usable_seconds("no token") == 3000
 
 
-@pytest.mark.parametrize("patients_words", ["", "short", "long " * 100, "in\nlines", "é" * 300])
-def test_our_reference_survives_the_longest_note(patients_words: str) -> None:
+@pytest.mark.parametrize("patient_note", ["", "short", "long " * 100, "in\nlines", "é" * 300])
+def test_our_reference_survives_in_the_longest_note(patient_note: str) -> None:
     slot = Slot(time=span(NINE, 60), provider="201", operatory="301")
-    hold = Hold(reference=new_reference(), location="101", slot=slot, patient="1", title="T" * 60, note=patients_words)
-    note = wire.note(hold)
+    hold = Hold(reference=new_reference(), location="101", slot=slot, patient="1", title="T" * 60, note=patient_note)
+    note = wire.note_text(hold)
     assert len(note) <= 128
     assert "\n" not in note
     assert reference_in(note) == hold.reference
 
 
-@pytest.mark.parametrize(("reads_notes", "known"), [(True, False), (False, True)])
-def test_our_mark_beside_a_visit_counts_only_where_the_offices_notes_are_not_read(
-    reads_notes: bool, known: bool
-) -> None:
+@pytest.mark.parametrize(("reads_notes", "is_recognized"), [(True, False), (False, True)])
+def test_reference_in_the_referrer_counts_only_if_notes_are_not_read(reads_notes: bool, is_recognized: bool) -> None:
     slot = Slot(time=span(NINE, 60), provider="201", operatory="301")
     hold = Hold(reference=new_reference(), location="101", slot=slot, patient="1", title="Cleaning")
-    sent = wire.new_appointment(hold, "https://book.practice.example")["appt"]
-    read = wire.appointment({**sent, "id": 1, "note": None}, reads_notes=reads_notes)
-    assert (read.reference == hold.reference) is known
-    assert wire.appointment({**sent, "id": 1}, reads_notes=reads_notes).reference == hold.reference
+    row = wire.new_appointment(hold, "https://book.practice.example")["appt"]
+    appointment = wire.appointment({**row, "id": 1, "note": None}, reads_notes=reads_notes)
+    assert (appointment.reference == hold.reference) is is_recognized
+    assert wire.appointment({**row, "id": 1}, reads_notes=reads_notes).reference == hold.reference
 
 
-def test_a_new_patient_is_asked_for_without_making_a_twin() -> None:
+def test_new_patient_asks_for_an_existing_chart_if_there_is_one() -> None:
     person = Person(
         first_name="Nova",
         last_name="Newcomer",
@@ -214,10 +211,10 @@ def test_a_new_patient_is_asked_for_without_making_a_twin() -> None:
     new = NewChart(person=person, location="101", address=address, language="en", provider="202")
     body = wire.new_patient(new)
     assert body["return_existing_if_match"] is True
-    assert "street_address" not in body["patient"]["bio"]  # the practice's own address is nobody's home
+    assert "street_address" not in body["patient"]["bio"]  # the practice's own address is not the patient's
 
 
-def test_services_that_would_never_be_offered_are_named(tmp_path: Path) -> None:
+def test_check_names_services_that_would_never_be_offered(tmp_path: Path) -> None:
     text = (
         (ROOT / "practice.toml").read_text().replace('slot_step = "30m"', 'slot_step = "30m"\nonly_in_windows = true')
     )
@@ -225,11 +222,11 @@ def test_services_that_would_never_be_offered_are_named(tmp_path: Path) -> None:
     practice = read_practice(tmp_path / "practice.toml")
     (name, *_) = [connection.name for connection in practice.connections]
     assert out_of_reach(name, PROFILES["eaglesoft"].capabilities, practice) == []
-    told = out_of_reach(name, PROFILES["dentrix"].capabilities, practice)
-    assert "oakland: cleaning is offered only_in_windows" in told[0]
+    problems = out_of_reach(name, PROFILES["dentrix"].capabilities, practice)
+    assert "oakland: cleaning is offered only_in_windows" in problems[0]
 
 
-def test_procedures_that_would_not_be_attached_are_named(tmp_path: Path) -> None:
+def test_check_names_procedures_that_would_not_be_attached(tmp_path: Path) -> None:
     text = (
         (ROOT / "practice.toml").read_text().replace('label = "Cleaning"', 'label = "Cleaning"\nprocedures = ["7"]', 1)
     )
@@ -241,32 +238,32 @@ def test_procedures_that_would_not_be_attached_are_named(tmp_path: Path) -> None
     assert "procedures of cleaning" in problem
 
 
-def hours(**given: Any) -> dict[str, Any]:
+def hours_row(**fields: Any) -> dict[str, Any]:
     row = {"id": 1, "provider_id": 7, "operatory_id": 301, "begin_time": "08:00", "end_time": "12:00", "active": True}
-    return {**row, "days": [], "specific_date": None, "custom_recurrence": None, **given}
+    return {**row, "days": [], "specific_date": None, "custom_recurrence": None, **fields}
 
 
-def opened(*rows: dict[str, Any], day: date = date(2027, 1, 12)) -> list[tuple[int, str]]:
+def windows_opened(*rows: dict[str, Any], day: date = date(2027, 1, 12)) -> list[tuple[int, str]]:
     """(UTC hour of opening, operatory)"""
     tz = ZoneInfo("America/New_York")
     start = datetime(day.year, day.month, day.day, tzinfo=tz)
     around = Interval(start=start, end=start + timedelta(hours=23))
-    return [(w.time.start.hour, w.operatory) for w in wire.windows(rows, around, tz, ["301", "302"])]
+    return [(w.time.start.hour, w.operatory) for w in working_hours.windows(rows, around, tz, ["301", "302"])]
 
 
-def test_working_hours_open_windows_on_their_days_in_the_practices_zone() -> None:
-    weekly = hours(days=["Tuesday"])
-    assert opened(weekly) == [(13, "301")]
-    assert opened(weekly, day=date(2027, 7, 13)) == [(12, "301")]
-    assert opened(weekly, day=date(2027, 1, 13)) == []
-    assert opened(hours(days=["Tuesday"], operatory_id=None)) == [(13, "301"), (13, "302")]
-    assert opened(hours(days=["Tuesday"], active=False)) == []
+def test_weekly_hours_open_windows_in_the_locations_zone() -> None:
+    weekly = hours_row(days=["Tuesday"])
+    assert windows_opened(weekly) == [(13, "301")]
+    assert windows_opened(weekly, day=date(2027, 7, 13)) == [(12, "301")]
+    assert windows_opened(weekly, day=date(2027, 1, 13)) == []
+    assert windows_opened(hours_row(days=["Tuesday"], operatory_id=None)) == [(13, "301"), (13, "302")]
+    assert windows_opened(hours_row(days=["Tuesday"], active=False)) == []
 
 
-def test_a_date_set_apart_replaces_that_providers_usual_hours_only() -> None:
-    apart = hours(specific_date="2027-01-12", begin_time="10:00")
-    other = hours(days=["Tuesday"], provider_id=8, operatory_id=302)
-    assert opened(hours(days=["Tuesday"]), apart, other) == [(15, "301"), (13, "302")]
+def test_specific_date_replaces_the_weekly_hours_of_that_provider_only() -> None:
+    specific = hours_row(specific_date="2027-01-12", begin_time="10:00")
+    other = hours_row(days=["Tuesday"], provider_id=8, operatory_id=302)
+    assert windows_opened(hours_row(days=["Tuesday"]), specific, other) == [(15, "301"), (13, "302")]
 
 
 @pytest.mark.parametrize(
@@ -281,20 +278,20 @@ def test_a_date_set_apart_replaces_that_providers_usual_hours_only() -> None:
         (1, "day", "2027-02-01", False),
     ],
 )
-def test_hours_that_recur_otherwise(num: int, unit: str, ref: str, opens: bool) -> None:
-    row = hours(custom_recurrence={"num": num, "unit": unit, "ref": ref})
-    assert bool(opened(row)) is opens
+def test_hours_with_a_custom_recurrence(num: int, unit: str, ref: str, opens: bool) -> None:
+    row = hours_row(custom_recurrence={"num": num, "unit": unit, "ref": ref})
+    assert bool(windows_opened(row)) is opens
 
 
-def test_midnight_at_the_end_of_a_day_is_the_days_end() -> None:
+def test_24_00_is_midnight_at_the_end_of_the_day() -> None:
     tz = ZoneInfo("America/New_York")
     around = Interval(start=datetime(2027, 1, 12, tzinfo=tz), end=datetime(2027, 1, 12, 23, tzinfo=tz))
-    (window,) = wire.windows([hours(days=["Tuesday"], end_time="24:00")], around, tz, [])
+    (window,) = working_hours.windows([hours_row(days=["Tuesday"], end_time="24:00")], around, tz, [])
     assert window.time.end == datetime(2027, 1, 13, tzinfo=tz)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "unreadable",
     [
         {"begin_time": "25:00"},
         {"begin_time": None},
@@ -305,48 +302,49 @@ def test_midnight_at_the_end_of_a_day_is_the_days_end() -> None:
         {"appointment_types": ["cleaning"]},
     ],
 )
-def test_hours_that_cannot_be_read_open_nothing_and_hide_no_others(wrong: dict[str, Any]) -> None:
-    others = hours(days=["Tuesday"], provider_id=8, operatory_id=302)
-    assert opened(hours(**{"days": ["Tuesday"], **wrong}), others) == [(13, "302")]
+def test_unreadable_hours_open_nothing_and_do_not_affect_others(unreadable: dict[str, Any]) -> None:
+    readable = hours_row(days=["Tuesday"], provider_id=8, operatory_id=302)
+    assert windows_opened(hours_row(**{"days": ["Tuesday"], **unreadable}), readable) == [(13, "302")]
 
 
 SECRETS = ("new-secret", "old-secret")
 
 
-def signed(raw: bytes, secret: str, timestamp: str = "2027-01-12T17:00:00.000Z", *, in_lines: bool = False) -> str:
-    text = base64.encodebytes(raw) if in_lines else base64.b64encode(raw)
-    if in_lines:  # in lines of 60 characters, as Ruby writes them
-        plain = base64.b64encode(raw)
-        text = b"".join(plain[i : i + 60] + b"\n" for i in range(0, len(plain), 60))
+def signature_of(
+    raw: bytes, secret: str, timestamp: str = "2027-01-12T17:00:00.000Z", *, in_lines: bool = False
+) -> str:
+    text = base64.b64encode(raw)
+    if in_lines:  # of 60 characters, as Ruby writes them
+        text = b"".join(text[i : i + 60] + b"\n" for i in range(0, len(text), 60))
     return hmac.new(secret.encode(), timestamp.encode() + b"." + text, hashlib.sha256).hexdigest()
 
 
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("in_lines", [False, True])
-def test_a_delivery_signed_with_any_of_our_secrets_is_believed(secret: str, in_lines: bool) -> None:
+def test_signature_with_any_of_our_secrets_is_valid(secret: str, in_lines: bool) -> None:
     raw = json.dumps({"event_name": "appointment_insertion.complete", "padding": "x" * 200}).encode()
     at = "2027-01-12T17:00:00.000Z"
-    assert is_signed(raw, at, signed(raw, secret, in_lines=in_lines), SECRETS)
-    assert is_signed(raw, at, signed(raw, secret).upper(), SECRETS)
+    assert has_valid_signature(raw, at, signature_of(raw, secret, in_lines=in_lines), SECRETS)
+    assert has_valid_signature(raw, at, signature_of(raw, secret).upper(), SECRETS)
 
 
-def test_any_change_and_any_other_secret_is_noticed() -> None:
+def test_signature_is_invalid_after_any_change() -> None:
     raw, at = b'{"event_name": "x"}', "2027-01-12T17:00:00.000Z"
-    good = signed(raw, "new-secret")
-    assert not is_signed(raw + b" ", at, good, SECRETS)
-    assert not is_signed(raw, "2027-01-12T17:00:01.000Z", good, SECRETS)
-    assert not is_signed(raw, at, signed(raw, "another"), SECRETS)
-    assert not is_signed(raw, at, "", SECRETS)
-    assert not is_signed(raw, at, "é", SECRETS)
-    assert not is_signed(raw, at, good, ())
+    good = signature_of(raw, "new-secret")
+    assert not has_valid_signature(raw + b" ", at, good, SECRETS)
+    assert not has_valid_signature(raw, "2027-01-12T17:00:01.000Z", good, SECRETS)
+    assert not has_valid_signature(raw, at, signature_of(raw, "another"), SECRETS)
+    assert not has_valid_signature(raw, at, "", SECRETS)
+    assert not has_valid_signature(raw, at, "é", SECRETS)
+    assert not has_valid_signature(raw, at, good, ())
 
 
 def delivery(name: str, data: dict[str, Any]) -> bytes:
     return json.dumps({"resource_type": "Appointment", "event_name": name, "subdomain": "demo", "data": data}).encode()
 
 
-def news(raw: bytes) -> list[CalendarEvent]:
-    return [event for event in events(raw) if isinstance(event, CalendarEvent)]
+def calendar_events(raw: bytes) -> list[CalendarEvent]:
+    return [event for event in parse_events(raw) if isinstance(event, CalendarEvent)]
 
 
 @pytest.mark.parametrize(
@@ -362,36 +360,36 @@ def news(raw: bytes) -> list[CalendarEvent]:
         ("appointment_updated.incomplete", EventKind.CHANGE_FAILED, None),
     ],
 )
-def test_news_of_one_appointment(name: str, kind: EventKind, landing: LandingState | None) -> None:
+def test_event_about_one_appointment(name: str, kind: EventKind, landing: LandingState | None) -> None:
     reference = new_reference()
     row = {"id": 1822, "foreign_id": "94", "cancelled": False, "note": f"ref:{reference} Online booking"}
-    (event,) = news(delivery(name, {"appointment": row}))
+    (event,) = calendar_events(delivery(name, {"appointment": row}))
     assert (event.kind, event.landing, event.account) == (kind, landing, "demo")
     assert (event.appointment_id, event.reference) == ("1822", reference)
 
 
-def test_the_same_news_has_the_same_key_and_other_news_another() -> None:
+def test_only_a_repeated_event_has_the_same_key() -> None:
     def key(name: str, **row: Any) -> str:
-        return events(delivery(name, {"appointment": {"id": 1, **row}}))[0].key
+        return parse_events(delivery(name, {"appointment": {"id": 1, **row}}))[0].key
 
     complete = "appointment_insertion.complete"
     assert key(complete, updated_at="t1") == key(complete, updated_at="t1", note="x")
-    others = [key(complete, updated_at="t2"), key("appointment_updated", updated_at="t1"), key(complete)]
-    assert len({key(complete, updated_at="t1"), *others}) == 4
+    other_keys = [key(complete, updated_at="t2"), key("appointment_updated", updated_at="t1"), key(complete)]
+    assert len({key(complete, updated_at="t1"), *other_keys}) == 4
 
 
-def test_lists_and_other_resources_and_nonsense() -> None:
-    found = news(delivery("appointment_created", {"appointments": [{"id": 1}, {"id": 2}]}))
-    assert [(e.kind, e.appointment_id) for e in found] == [(EventKind.CREATED, "1"), (EventKind.CREATED, "2")]
+def test_delivery_with_several_appointments_and_unreadable_deliveries() -> None:
+    created = calendar_events(delivery("appointment_created", {"appointments": [{"id": 1}, {"id": 2}]}))
+    assert [(e.kind, e.appointment_id) for e in created] == [(EventKind.CREATED, "1"), (EventKind.CREATED, "2")]
     for raw in (b"", b"[]", b"{}", b"\xff", delivery("appointment_updated", {"appointment": {"id": "x"}})):
-        with pytest.raises(NotAnEvent):
-            events(raw)
+        with pytest.raises(UnreadableDelivery):
+            parse_events(raw)
 
 
 @pytest.mark.parametrize("data", [None, [], [{"id": 7}], "x", {"appointment": {"id": "x"}}])
 @pytest.mark.parametrize("name", ["patient_created", "sync_status_read_change", "colour_changed"])
-def test_what_is_of_no_use_need_not_be_readable(name: str, data: Any) -> None:
-    assert events(delivery(name, data)) == ()
+def test_event_that_we_do_not_use_need_not_be_readable(name: str, data: Any) -> None:
+    assert parse_events(delivery(name, data)) == ()
 
 
 GREEN = {"write_status": "green", "locations": [{"id": 101, "name": "Portland"}]}
@@ -408,11 +406,11 @@ GREEN = {"write_status": "green", "locations": [{"id": 101, "name": "Portland"}]
         (None, ()),
     ],
 )
-def test_an_office_that_is_back_is_told_whatever_the_form(data: Any, locations: tuple[str, ...]) -> None:
-    (event,) = events(delivery("sync_status_write_change", data))
+def test_office_online_event_is_read_in_any_shape(data: Any, locations: tuple[str, ...]) -> None:
+    (event,) = parse_events(delivery("sync_status_write_change", data))
     assert isinstance(event, OfficeOnline)
     assert (event.account, event.locations) == ("demo", locations)
 
 
-def test_an_office_that_is_off_is_not_back() -> None:
-    assert events(delivery("sync_status_write_change", {"sync_status": GREEN | {"write_status": "red"}})) == ()
+def test_status_event_of_an_offline_office_gives_no_event() -> None:
+    assert parse_events(delivery("sync_status_write_change", {"sync_status": GREEN | {"write_status": "red"}})) == ()

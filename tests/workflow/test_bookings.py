@@ -19,7 +19,7 @@ from runtime.codec import Keyring
 from runtime.plugin import holdfast_plugin
 from tests.support.courses import says_more_than_that_it_goes_on, until
 from tests.support.sandbox import SandboxControl
-from tests.support.shown import shown
+from tests.support.views import wait_for_view
 from workflows.booking.messages import NewTime, Resolution, ResolutionKind, workflow_id
 from workflows.booking.workflow import BookingWorkflow
 
@@ -70,12 +70,20 @@ async def decided(bookings: BookingClient, view: BookingView, decision: Resoluti
 
 
 async def gone_on(bookings: BookingClient, view: BookingView) -> BookingView:
-    return view if says_more_than_that_it_goes_on(view) else await shown(bookings, view, says_more_than_that_it_goes_on)
+    return (
+        view
+        if says_more_than_that_it_goes_on(view)
+        else await wait_for_view(bookings, view, says_more_than_that_it_goes_on)
+    )
 
 
 async def cancelled(bookings: BookingClient, view: BookingView) -> BookingView:
     view = await bookings.cancel(view.request_id)
-    return view if view.status.is_final else await shown(bookings, view, lambda now: now.status is Status.CANCELLED)
+    return (
+        view
+        if view.status.is_final
+        else await wait_for_view(bookings, view, lambda now: now.status is Status.CANCELLED)
+    )
 
 
 async def test_a_known_patient_is_confirmed_and_told_once_on_each_channel(
@@ -270,7 +278,7 @@ async def test_staff_decide_by_signal_too(bookings: BookingClient, control: Sand
     await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.PATIENT, patient="1"))
     assert (await bookings.show(view.request_id)).status is Status.HELD
     await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.DECLINE))
-    view = await shown(bookings, view, lambda now: now.status is Status.DECLINED and not written(control, now))
+    view = await wait_for_view(bookings, view, lambda now: now.status is Status.DECLINED and not written(control, now))
     assert (view.reason, written(control, view)) == (Reason.DECLINED_BY_STAFF, [])
 
 
@@ -347,7 +355,7 @@ async def test_a_hold_that_nobody_confirms_is_escalated_then_taken_back_and_stay
     day = a_day()
     view = await settled(bookings, await bookings.submit(request(at(day, 9), NOVA, service="hurried")))
     assert view.status is Status.HELD
-    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_EXPIRED)
+    view = await wait_for_view(bookings, view, lambda now: now.reason is Reason.HOLD_EXPIRED)
     assert (view.status, view.reason, written(control, view)) == (Status.NEEDS_STAFF, Reason.HOLD_EXPIRED, [])
     await until(lambda: "A booking is still waiting for a decision" in to_manager(control))
     done = await decided(bookings, view, Resolution(kind=ResolutionKind.START, start=at(day, 10)))

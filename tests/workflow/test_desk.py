@@ -13,7 +13,7 @@ from demo.stack import ROOT, Stack
 from domain.booking import BookingView, Reason, Status
 from tests.support.courses import until
 from tests.support.sandbox import SandboxControl
-from tests.support.shown import shown
+from tests.support.views import wait_for_view
 from tests.workflow.test_bookings import (
     NOVA,
     a_day,
@@ -52,7 +52,7 @@ async def test_a_cancel_breaks_also_what_the_desk_has_confirmed_itself(
     view = await held(bookings, at(a_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
     view = await cancelled(bookings, view)
-    await shown(bookings, view, lambda _: not written(control, view))
+    await wait_for_view(bookings, view, lambda _: not written(control, view))
     assert [row["status"] for row in control.state()["appointments"]] == ["BROKEN"], "its history is kept"
 
 
@@ -61,7 +61,7 @@ async def test_what_the_desk_has_confirmed_itself_does_not_expire(
 ) -> None:
     view = await held(bookings, at(a_day(), 9), "hurried")
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
-    view = await shown(bookings, view, lambda now: now.status is Status.CONFIRMED)
+    view = await wait_for_view(bookings, view, lambda now: now.status is Status.CONFIRMED)
     assert [row["id"] for row in written(control, view)] == [view.appointment_id]
     assert not any("could not hold" in text["body"] for text in control.state()["texts"])
 
@@ -70,7 +70,7 @@ async def test_a_hold_that_the_desk_has_moved_does_not_expire(bookings: BookingC
     day = a_day()
     view = await held(bookings, at(day, 9), "hurried")
     control.desk(do="move", id=view.appointment_id, start=at(day, 11).isoformat())
-    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await wait_for_view(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.start, starts(control, view)) == (at(day, 11), [at(day, 11)])
     assert (await decided(bookings, view, APPROVE)).status is Status.CONFIRMED
 
@@ -80,7 +80,7 @@ async def test_a_hold_that_the_desk_gave_to_another_patient_does_not_expire(
 ) -> None:
     view = await held(bookings, at(a_day(), 9), "hurried")
     control.desk(do="move", id=view.appointment_id, patient="9000000000304")
-    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await wait_for_view(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     (row,) = written(control, view)
     assert (row["id"], row["patient"]["id"]) == (view.appointment_id, "9000000000304")
 
@@ -91,10 +91,10 @@ async def test_a_decline_of_what_the_desk_has_confirmed_itself_is_left_to_the_de
     view = await held(bookings, at(a_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.DECLINE))
-    view = await shown(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
+    view = await wait_for_view(bookings, view, lambda now: now.reason is Reason.HOLD_CHANGED)
     assert (view.status, len(written(control, view))) == (Status.DECLINED, 1)
     await bookings.resolve(view.request_id, APPROVE)
-    await shown(bookings, view, lambda now: now.resolutions == ())
+    await wait_for_view(bookings, view, lambda now: now.resolutions == ())
 
 
 async def test_an_approval_looks_again_and_what_the_desk_has_booked_since_stays(
@@ -118,7 +118,7 @@ async def test_after_a_wait_for_a_person_the_day_is_looked_at_before_anything_is
     control.desk(do="book", start=start.isoformat(), duration=60, operatory=OP1, provider=HAZEL, patient=SOMEBODY)
     charts = len(control.state()["patients"])
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.NEW_PATIENT))
-    await shown(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
+    await wait_for_view(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
     state = control.state()
     assert (state["calls"]["ascend"].get("POST /v1/appointments", 0), len(state["patients"])) == (0, charts)
 
@@ -141,7 +141,7 @@ async def test_another_time_takes_the_place_of_the_hold(bookings: BookingClient,
     view = await held(bookings, at(day, 9))
     wanted = at(day, 9) + timedelta(minutes=30)
     await bookings.resolve(view.request_id, moved_to(wanted))
-    await shown(bookings, view, lambda now: now.start == wanted and starts(control, view) == [wanted])
+    await wait_for_view(bookings, view, lambda now: now.start == wanted and starts(control, view) == [wanted])
 
 
 async def test_a_hold_stands_until_another_time_is_secured(bookings: BookingClient, control: SandboxControl) -> None:
@@ -155,7 +155,7 @@ async def test_a_hold_stands_until_another_time_is_secured(bookings: BookingClie
     control.desk(do="book", start=at(day, 10).isoformat(), duration=30, patient=SOMEBODY, **where)
     control.release()
     await resolving
-    lost = await shown(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
+    lost = await wait_for_view(bookings, view, lambda now: now.reason is Reason.SLOT_TAKEN)
     assert (lost.appointment_id, starts(control, view)) == (view.appointment_id, [at(day, 9)])
     done = await decided(bookings, view, APPROVE)
     assert (done.status, starts(control, done)) == (Status.CONFIRMED, [at(day, 9)])
@@ -170,7 +170,7 @@ async def test_where_the_calendar_refuses_what_overlaps_a_hold_can_still_move_by
     assert view.appointment_id is not None
     wanted = at(day, 9) + timedelta(minutes=30)
     done = await decided(bookings, view, moved_to(wanted))
-    done = await shown(bookings, done, lambda _: starts(control, view) == [wanted])
+    done = await wait_for_view(bookings, done, lambda _: starts(control, view) == [wanted])
     assert done.reason is not Reason.SLOT_TAKEN
 
 

@@ -7,7 +7,7 @@ import pytest
 from client.bookings import BookingClient
 from domain.booking import Reason, Status
 from tests.support.sandbox import SandboxControl
-from tests.support.shown import shown
+from tests.support.views import wait_for_view
 from tests.workflow.test_bookings import TESS, a_day, at, request, settled, written
 from tests.workflow.test_offices import KNOWN, NOVA, a_start, confirmed, settled_in_office
 
@@ -53,7 +53,7 @@ async def test_a_parent_in_doubt_is_for_a_person(bookings: BookingClient, contro
     stranger = (*parent[:3], "elsewhere@patients.example", "+15035550199")
     wanted = request(a_start("portland"), a_child(stranger), location="portland", guardian=by(stranger))
     sent = await bookings.submit(wanted)
-    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.PATIENT_AMBIGUOUS
     assert view.patient_candidates == (), "a parent's chart is not offered for the child"
 

@@ -16,7 +16,7 @@ from client.edge import request_from
 from demo.stack import Stack
 from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
-from tests.support.shown import shown
+from tests.support.views import wait_for_view
 from tests.workflow.test_bookings import cancelled
 from workflows.booking.messages import Resolution, ResolutionKind
 
@@ -61,7 +61,7 @@ async def book(
 
 
 async def its_chair(bookings: BookingClient, view: BookingView) -> int:
-    return int((await shown(bookings, view, lambda seen: seen.operatory is not None)).operatory or 0)
+    return int((await wait_for_view(bookings, view, lambda seen: seen.operatory is not None)).operatory or 0)
 
 
 def in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]
 
 
 async def confirmed(bookings: BookingClient, view: BookingView) -> BookingView:
-    return await shown(bookings, view, lambda seen: seen.status is Status.CONFIRMED)
+    return await wait_for_view(bookings, view, lambda seen: seen.status is Status.CONFIRMED)
 
 
 async def settled_in_office(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ async def test_what_the_office_refuses_goes_to_the_desk_with_other_times(
 ) -> None:
     control.fault(system="office", kind="failed", method="insert", path="/101")
     sent = await book(bookings, "portland", a_start("portland"))
-    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.REFUSED_BY_OFFICE
     assert len(view.alternatives) == 3
     other = view.alternatives[0]
@@ -137,12 +137,12 @@ async def test_what_the_office_refuses_goes_to_the_desk_with_other_times(
 async def test_a_hold_stands_until_another_time_has_landed(bookings: BookingClient, control: SandboxControl) -> None:
     start = a_start("boston")
     sent = await book(bookings, "boston", start, note="Please call first.")
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     control.fault(system="office", kind="failed", method="insert", path="/103")
     first = await settled_in_office(control, view)
     later = Resolution(kind=ResolutionKind.START, start=start + timedelta(hours=2))
     await bookings.resolve(view.request_id, later)
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.REFUSED_BY_OFFICE)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.reason is Reason.REFUSED_BY_OFFICE)
     assert (view.start, await settled_in_office(control, view)) == (start, first)
     view = await confirmed(bookings, await bookings.resolve(view.request_id, later))
     (row,) = await settled_in_office(control, view)
@@ -155,7 +155,7 @@ async def test_a_landing_that_is_unclear_is_looked_up_by_a_person(
 ) -> None:
     control.fault(system="office", kind="incomplete", method="insert", path="/103")
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.LANDING_UNCLEAR
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
     await confirmed(bookings, view)
@@ -169,7 +169,7 @@ async def test_an_office_that_is_off_over_night_gets_its_bookings_in_the_morning
     sent = [await book(bookings, "portland", start + timedelta(hours=n), service="consult") for n in range(2)]
     control.clock(advance=9 * 3600)
     for view in sent:
-        seen = await shown(bookings, view, lambda seen: seen.reason is not None)
+        seen = await wait_for_view(bookings, view, lambda seen: seen.reason is not None)
         assert (seen.status, seen.reason) == (Status.RECEIVED, Reason.AWAITING_OFFICE)
         assert in_office(control, view) == []
     control.office(101, online=True)
@@ -185,12 +185,12 @@ async def test_an_office_that_is_off_is_said_to_be_and_told_when_it_is_back(
     await asyncio.sleep(5)  # as long as an earlier test's reading may be kept
     control.office(103, online=False)
     sent = await book(bookings, "boston", a_start("boston"))
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFFLINE)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.reason is Reason.OFFICE_OFFLINE)
     assert view.status is Status.RECEIVED
-    view = await shown(bookings, view, lambda seen: bool(seen.messages))
+    view = await wait_for_view(bookings, view, lambda seen: bool(seen.messages))
     assert {message.kind for message in view.messages} == {"requested"}
     control.office(103, online=True)
-    view = await shown(bookings, view, lambda seen: seen.status is Status.CONFIRMED, seconds=12)
+    view = await wait_for_view(bookings, view, lambda seen: seen.status is Status.CONFIRMED, seconds=12)
     assert len(await settled_in_office(control, view)) == 1
 
 
@@ -198,11 +198,11 @@ async def test_what_was_approved_while_the_office_was_off_is_confirmed_when_it_i
     bookings: BookingClient, control: SandboxControl
 ) -> None:
     sent = await book(bookings, "portland", a_start("portland"), note="Please call first.")
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     assert view.note == "Please call first."
     control.office(101, online=False)
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
-    view = await shown(bookings, view, lambda seen: seen.reason is Reason.AWAITING_CONFIRMATION)
+    view = await wait_for_view(bookings, view, lambda seen: seen.reason is Reason.AWAITING_CONFIRMATION)
     assert [row["confirmed"] for row in in_office(control, view)] == [False]
     control.office(101, online=True)
     view = await confirmed(bookings, view)
@@ -219,7 +219,7 @@ async def test_a_visit_that_the_desk_entered_meanwhile_stays_and_ours_is_taken_b
     taken = {"operatory": await its_chair(bookings, sent), "provider": 201, "patient": 901}
     theirs = control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.office(101, online=True)
-    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.SLOT_TAKEN
     assert len(view.alternatives) == 3
     assert await settled_in_office(control, view) == []
@@ -238,7 +238,7 @@ async def test_a_hold_that_the_office_would_not_take_back_is_taken_back_again(
     control.office_desk(do="book", start=start.isoformat(), duration=60, **taken)
     control.fault(system="office", kind="incomplete", method="update", path="/101")
     control.office(101, online=True)
-    view = await shown(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
     for _ in range(60):
         refused = [hit["kind"] for hit in control.state()["hits"] if hit["system"] == "office"]
         if refused == ["incomplete"] and not in_office(control, view):
@@ -292,10 +292,10 @@ async def test_a_cancellation_that_the_office_refuses_again_and_again_goes_to_th
     control.clock(settle=True)
     control.fault(system="office", kind="failed", method="update", path="/103", times=None)
     await bookings.cancel(view.request_id)
-    view = await shown(bookings, view, lambda seen: seen.reason is Reason.REFUSED_BY_SYSTEM)
+    view = await wait_for_view(bookings, view, lambda seen: seen.reason is Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CANCELLED
     await bookings.resolve(view.request_id, Resolution(kind=ResolutionKind.APPROVE))
-    await shown(bookings, view, lambda seen: seen.resolutions == ())
+    await wait_for_view(bookings, view, lambda seen: seen.resolutions == ())
 
 
 async def test_a_cancellation_that_the_office_refuses_is_found_though_nobody_tells(
@@ -318,7 +318,7 @@ async def test_what_a_visit_has_replaced_goes_though_a_slow_office_refuses_it_fi
 ) -> None:
     start = a_start("boston")
     sent = await book(bookings, "boston", start, note="Please call first.")
-    view = await shown(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
+    view = await wait_for_view(bookings, sent, lambda seen: seen.reason is Reason.SPECIAL_REQUEST)
     (first,) = await settled_in_office(control, view)
     control.nexhealth(write_every=4.0)
     control.fault(system="office", kind="failed", method="update", path="/103")

@@ -21,7 +21,7 @@ from domain.quiet_hours import QuietHours
 from runtime.build import messengers
 from settings import load_settings
 from tests.support.sandbox import SandboxControl
-from tests.support.shown import shown
+from tests.support.views import wait_for_view
 from tests.workflow.test_bookings import a_day, at, request, settled
 from workflows.booking.workflow import BookingWorkflow
 
@@ -31,7 +31,7 @@ QUEUE = "quiet-hours"
 async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
     client: Client, control: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "STILL_UP", timedelta(0))
+    monkeypatch.setattr(notifications, "QUIET_HOURS_GRACE", timedelta(0))
     settings, practice = load_settings(), read_practice(load_settings().practice_file)
     end_of, ends = QuietHours.end_after, list[datetime]()
 
@@ -52,7 +52,7 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
             bookings = BookingClient(client, practice, QUEUE)
             view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
             assert view.status is Status.CONFIRMED
-            view = await shown(bookings, view, lambda now: len(now.messages) == 2)
+            view = await wait_for_view(bookings, view, lambda now: len(now.messages) == 2)
             state, told = control.state(), view.messages
             (text,), (email,) = state["texts"], state["emails"]
             assert datetime.fromisoformat(email["at"]) < ends[0] <= datetime.fromisoformat(text["at"])

@@ -160,7 +160,7 @@ async def test_whether_it_was_asked_in_time_is_judged_by_when_it_was_and_by_whom
 
 
 async def test_a_write_that_never_shows_is_for_a_person_at_once(hand: ByHand) -> None:
-    never = ApplicationError("what was written does not show", type="NeverShown", non_retryable=True)
+    never = ApplicationError("what was written does not show", type="HoldNeverVisible", non_retryable=True)
     hand.answers["write_hold"] = never
     handle = await hand.start()
     await waiting(handle, Reason.NOT_LANDED)

@@ -12,7 +12,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
-    from adapters.errors import REFUSALS
+    from adapters.errors import REFUSAL_TYPES
     from domain.booking import Reason
     from workflows.shared.outcomes import Cancelled, NeedsStaff
     from workflows.shared.timers import is_cancelled
@@ -127,7 +127,7 @@ async def _wait_for_result(handle: Awaitable[Result]) -> Result:
             raise
         if is_cancelled():
             raise asyncio.CancelledError from failure
-        if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSALS:
+        if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSAL_TYPES:
             raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, refusal=failure.cause.message) from failure
         raise NeedsStaff(Reason.NOT_LANDED) from failure
     if is_cancelled():

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that the ledger hands over, inside its transaction."""
+"""Alembic's entry point. Runs on the connection that the ledger passes, inside its transaction."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The first tables; on PostgreSQL the database itself refuses overlapping live claims."""
+"""First tables. On PostgreSQL the database itself refuses overlapping live claims."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Fences that never repeat need 64 bits; SQLite's integers have them."""
+"""Fences that never repeat need 64 bits. SQLite's integers have 64 bits already."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which booking wrote which appointment, and what news of appointments was passed on."""
+"""Which booking wrote which appointment, and which appointment events were forwarded."""
 
 from alembic import op
 

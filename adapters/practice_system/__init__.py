@@ -1,0 +1,39 @@
+"""The port to a practice system, and the values that cross it."""
+
+from adapters.practice_system.port import (
+    AppointmentWriter,
+    CalendarReader,
+    Diagnostics,
+    PatientRecords,
+    PracticeSystem,
+)
+from adapters.practice_system.values import (
+    Capabilities,
+    Hold,
+    LocationRecord,
+    NewChart,
+    OperatoryRecord,
+    PatientQuery,
+    ProviderRecord,
+    ReferenceData,
+    ReleaseOutcome,
+    SendPermit,
+)
+
+__all__ = [
+    "AppointmentWriter",
+    "CalendarReader",
+    "Capabilities",
+    "Diagnostics",
+    "Hold",
+    "LocationRecord",
+    "NewChart",
+    "OperatoryRecord",
+    "PatientQuery",
+    "PatientRecords",
+    "PracticeSystem",
+    "ProviderRecord",
+    "ReferenceData",
+    "ReleaseOutcome",
+    "SendPermit",
+]

@@ -1,0 +1,73 @@
+"""A provider works at two locations of one connection, and is busy at both when she is busy at one."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.connections import Connections
+from adapters.ledger import Ledger
+from domain.practice import Practice
+from domain.schedule import Facts, conflicts
+from domain.slot import Cause, Slot
+from tests.support.practice_systems import NINE, PracticeUnderTest, practice_under_test
+from tests.support.practices import location, practice_of
+from tests.support.sandbox import SandboxControl
+
+HOUR = timedelta(hours=1)
+LOCATIONS = {
+    "ascend": (("7000000000101", "12000000000301"), ("7000000000102", "12000000000311"), "9000000000202"),
+    "nexhealth dentrix": (("101", "301"), ("102", "311"), "201"),
+}
+"""By connection: two locations with one operatory each, and a provider who works at both."""
+
+
+def practice_on(connection: str) -> Practice:
+    *ids, provider = LOCATIONS[connection]
+    shared = {"providers": {"maple": provider}, "hours": {"tuesday": ["08:00-17:00"]}, "horizon": "900d"}
+    locations = [
+        location(name, practice_system_id=location_id, operatories={"op1": operatory}, **shared)
+        for name, (location_id, operatory) in zip(("here", "there"), ids, strict=True)
+    ]
+    return practice_of(*locations, system=connection.rpartition(" ")[2])
+
+
+async def conflict_causes(tested: PracticeUnderTest, folder: Path) -> list[Cause]:
+    """Why the provider cannot have a visit here at nine."""
+    (_, operatory), _, provider = LOCATIONS[tested.connection]
+    practice, ledger = practice_on(tested.connection), Ledger(f"sqlite:///{folder}/ledger.db")
+    site = Connections(practice=practice, systems={"main": tested.system}, ledger=ledger).site("here")
+    rule = practice.rule("here", "cleaning")
+    facts = Facts(rule=rule, calendar=await site.read_day(NINE, rule), now=NINE - 72 * HOUR)
+    slot = Slot(time={"start": NINE, "end": NINE + HOUR}, provider=provider, operatory=operatory)
+    return [conflict.cause for conflict in conflicts(slot, facts)]
+
+
+@pytest.mark.parametrize("reason", ["absence", "visit"])
+@pytest.mark.parametrize("connection", LOCATIONS)
+async def test_provider_who_is_busy_at_another_location_is_busy_here(
+    sandbox: SandboxControl, tmp_path: Path, connection: str, reason: str
+) -> None:
+    _, (there, operatory_there), provider = LOCATIONS[connection]
+    with practice_under_test(sandbox, connection) as tested:
+        if reason == "absence":
+            end = (NINE + HOUR).isoformat()
+            tested.desk(do="block", location=there, provider=provider, start=NINE.isoformat(), end=end)
+        else:
+            visit = {"operatory": operatory_there, "provider": provider, "patient": tested.patient, "duration": 60}
+            tested.desk(do="book", start=NINE.isoformat(), **visit)
+        causes = await conflict_causes(tested, tmp_path)
+        assert causes == [Cause.BLOCK if reason == "absence" else Cause.PROVIDER_ELSEWHERE]
+        await tested.system.close()
+
+
+async def test_closure_of_another_location_or_its_operatory_does_not_close_this_one(
+    sandbox: SandboxControl, tmp_path: Path
+) -> None:
+    _, (there, operatory_there), _ = LOCATIONS["ascend"]
+    with practice_under_test(sandbox, "ascend") as tested:
+        closure = {"location": there, "start": NINE.isoformat(), "end": (NINE + HOUR).isoformat()}
+        tested.desk(do="block", **closure)
+        tested.desk(do="block", operatory=operatory_there, **closure)
+        assert await conflict_causes(tested, tmp_path) == []
+        await tested.system.close()
