@@ -14,10 +14,12 @@ COPY activities activities
 COPY workflows workflows
 COPY runtime runtime
 COPY client client
+COPY cli cli
 COPY web web
+COPY devstack devstack
 COPY demo demo
 COPY sandbox sandbox
-COPY settings.py worker.py starter.py practice.toml ./
+COPY settings.py worker.py starter.py practice.toml pyproject.toml ./
 RUN python -m compileall -q .
 ENV PYTHONUNBUFFERED=1 APP_ENV=production STATE_DIR=/tmp/holdfast
 USER holdfast

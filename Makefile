@@ -1,9 +1,11 @@
-# Every target sets up what it needs on a fresh machine: Python 3.11+ and make are enough.
+# Every target sets up what it needs on a fresh machine. Python 3.11+ and make are enough.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SEEDS ?= 25
+# Coverage is measured when all tests run, because its floor holds for all of them together.
+COVERAGE := $(if $(ARGS),,--cov --cov-report=term)
 
 .PHONY: demo test replay faults bench lint setup setup-dev lock clean
 
@@ -11,13 +13,14 @@ demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
 
 test: setup-dev lint replay
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS) $(COVERAGE)
 
 replay:
 	@scripts/replay
 
 faults: setup-dev
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)
+
 bench: setup-dev
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -38,9 +41,11 @@ $(VENV)/.dev: requirements-dev.lock
 	@scripts/setup $(PYTHON) $(VENV) requirements-dev.lock
 	@touch $@ $(VENV)/.runtime
 
+# Needs uv. Upgrades every package within the ranges of pyproject.toml.
+LOCK := uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
-	uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
-	uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev -o requirements-dev.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .venv-* .holdfast
+	rm -rf $(VENV) .venv-* .holdfast .coverage*

@@ -1,4 +1,4 @@
-"""The Temporal worker: connects, puts the parts together, runs until told to stop."""
+"""The Temporal worker: connects, builds its parts, and runs until it is told to stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,70 +20,73 @@ from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
-from runtime.build import connections, messengers
+from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
-from runtime.ops import AddressTaken, ops_app, serve
-from runtime.process import run_until_told
+from runtime.keys import link_keyring, payload_keyring
+from runtime.ops import AddressUnavailable, ops_app, serve
+from runtime.process import run_until_stopped
 from settings import Settings
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import ALL
 
 log = structlog.get_logger("worker")
 
-GRACE = timedelta(seconds=25)
-"""After SIGTERM activities that run may finish for so long; the container's stop grace must be longer."""
-CALLS_AT_ONCE = 8
-"""Activities at a time on one connection: an office that hangs ties up no more than these."""
-DECISIONS_AT_ONCE = 8
-"""Workflow tasks at a time: more would only wait in this process, where a rush at one location comes first in line."""
+GRACEFUL_SHUTDOWN_TIMEOUT = timedelta(seconds=25)
+"""How long running activities may continue after SIGTERM. The container's stop grace period must be longer."""
+MAX_CONCURRENT_CALLS_PER_CONNECTION = 8
+"""Activities at once on one connection, so that a practice system that hangs occupies no more than these."""
+MAX_CONCURRENT_WORKFLOW_TASKS = 8
+"""More tasks would only wait inside this process, in order of arrival. In the task queue, locations take turns."""
+MAX_CONCURRENT_NOTIFICATIONS = 20
 
 
 @asynccontextmanager
-async def workers(client: Client, parts: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
-    """One worker for workflows and messages and one a connection, all in this process."""
-    hashed = KeyedHash(*settings.link_keyring.secrets)
-    practice_steps = _practice_steps(parts, hashed)
+async def running_workers(client: Client, connections: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
+    """One worker for workflows and messages and one for each connection, all in this process."""
+    contact_hash = KeyedHash(*link_keyring(settings).secrets)
+    practice_activities = _practice_activities(connections, contact_hash)
     async with AsyncExitStack() as stack:
-        channels = await stack.enter_async_context(messengers(settings, parts.practice.name))
-        messages = NotificationActivities(parts, channels, hashed, settings.public_base_url or None)
-        running = [
-            Worker(
-                client,
-                task_queue=settings.booking_task_queue,
-                workflows=[BookingWorkflow],
-                workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
-                max_concurrent_workflow_tasks=DECISIONS_AT_ONCE,
-                activities=[
-                    messages.notify,
-                    messages.route_exception,
-                ],  # beside the workflows: handed over without a queue
-                max_concurrent_activities=20,
-                graceful_shutdown_timeout=GRACE,
-            ),
-        ]
-        for connection in parts.practice.connections:
-            running.append(
+        messengers = await stack.enter_async_context(open_messengers(settings, connections.practice.name))
+        notifications = NotificationActivities(connections, messengers, contact_hash, settings.public_base_url or None)
+        workers = [_booking_worker(client, settings.booking_task_queue, notifications)]
+        for connection in connections.practice.connections:
+            workers.append(
                 Worker(
                     client,
                     task_queue=practice_queue(connection.name),
-                    activities=practice_steps,
-                    max_concurrent_activities=CALLS_AT_ONCE,
-                    graceful_shutdown_timeout=GRACE,
+                    activities=practice_activities,
+                    max_concurrent_activities=MAX_CONCURRENT_CALLS_PER_CONNECTION,
+                    graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
                 )
             )
-        for worker in running:
+        for worker in workers:
             await stack.enter_async_context(worker)
         try:
-            yield running
+            yield workers
         finally:
-            await asyncio.gather(*(worker.shutdown() for worker in running))
+            # All at once: the exit stack would stop them one after the other, each with its own grace period.
+            await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
-def _practice_steps(parts: Connections, hashed: KeyedHash) -> list[Callable[..., Any]]:
-    """The activities on a practice system."""
-    patients, slots = PatientActivities(parts, hashed), SlotActivities(parts, hashed)
-    holds, withdrawals = HoldActivities(parts), ReleaseActivities(parts)
+def _booking_worker(client: Client, task_queue: str, notifications: NotificationActivities) -> Worker:
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[BookingWorkflow],
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+        max_concurrent_workflow_tasks=MAX_CONCURRENT_WORKFLOW_TASKS,
+        # On the workflows' own queue, because the server hands such activities to this worker without queueing them.
+        activities=[notifications.notify, notifications.route_exception],
+        max_concurrent_activities=MAX_CONCURRENT_NOTIFICATIONS,
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
+    )
+
+
+def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> list[Callable[..., Any]]:
+    """The activities that call a practice system or the ledger."""
+    patients, slots = PatientActivities(connections, contact_hash), SlotActivities(connections, contact_hash)
+    holds, release = HoldActivities(connections), ReleaseActivities(connections)
     return [
         patients.match_patient,
         patients.create_chart,
@@ -94,8 +97,8 @@ def _practice_steps(parts: Connections, hashed: KeyedHash) -> list[Callable[...,
         holds.check_landing,
         holds.confirm_hold,
         holds.read_appointment,
-        withdrawals.release_hold,
-        withdrawals.remove_leftovers,
+        release.release_hold,
+        release.remove_leftovers,
     ]
 
 
@@ -103,26 +106,26 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then finish what is running."""
     practice = read_practice(settings.practice_file)
     async with AsyncExitStack() as stack:
-        systems, ledger = await stack.enter_async_context(connections(settings, practice))
-        parts = Connections(practice=practice, systems=systems, ledger=ledger)
-        client = await connect(settings, runtime=_runtime(settings))
+        systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
+        connections = Connections(practice=practice, systems=systems, ledger=ledger)
+        client = await connect(settings, runtime=_runtime_with_metrics(settings))
         await ensure_search_attributes(client, ALL)
-        running = await stack.enter_async_context(workers(client, parts, settings))
+        workers = await stack.enter_async_context(running_workers(client, connections, settings))
         if settings.worker_http_address:
             app = ops_app(
-                EncryptionCodec(settings.payload_keyring, settings.temporal_namespace),
-                ready=lambda: not stop.is_set() and all(worker.is_running for worker in running),
+                EncryptionCodec(payload_keyring(settings), settings.temporal_namespace),
+                is_ready=lambda: not stop.is_set() and all(worker.is_running for worker in workers),
                 origin=settings.codec_origin,
                 token=settings.codec_token.get_secret_value(),
             )
             await stack.enter_async_context(serve(app, settings.worker_http_address))
-        log.info("worker ready", locations=len(parts.practice.locations), connections=len(parts.systems))
+        log.info("worker_ready", locations=len(practice.locations), connections=len(systems))
         await stop.wait()
-        log.info("worker stopping")
+        log.info("worker_stopping")
 
 
-def _runtime(settings: Settings) -> Runtime | None:
-    """Raises AddressTaken."""
+def _runtime_with_metrics(settings: Settings) -> Runtime | None:
+    """The SDK's runtime with Prometheus metrics; ``None`` when they are off. Raises AddressUnavailable."""
     if not settings.metrics_address:
         return None
     metrics = PrometheusConfig(
@@ -133,9 +136,9 @@ def _runtime(settings: Settings) -> Runtime | None:
     )
     try:
         return Runtime(telemetry=TelemetryConfig(metrics=metrics))
-    except ValueError as refusal:
-        raise AddressTaken(f"METRICS_ADDRESS: {settings.metrics_address}: {refusal}") from None
+    except ValueError as error:
+        raise AddressUnavailable(f"METRICS_ADDRESS: {settings.metrics_address}: {error}") from None
 
 
 if __name__ == "__main__":
-    run_until_told(run)
+    run_until_stopped(run)

@@ -1,1 +1,1 @@
-"""What is measured, and how: ``make bench``."""
+"""The benchmarks: what is measured, and how. ``make bench`` runs them."""

@@ -1,12 +1,14 @@
-"""The floor: a workflow of as many activities as a booking has, in the same order, that do nothing at all.
+"""The baseline: a bare workflow with as many activities as a booking, in the same order, that do nothing.
 
-Like a booking it is started and asked for its answer in one round trip (update-with-start); two activities run side
-by side, one follows, then it answers, then two more (a booking's messages) run side by side. Everything carries a text
-as long as a booking's request. It has a worker process of its own, on the same server, with the SDK's defaults:
+Like a booking, it is started and asked for its decision in one round trip (update-with-start). Two activities run in
+parallel, one follows, then it answers, then two more run in parallel (a booking's messages). Every payload is as long
+as a booking's request. The bare workflows have their own worker process on the same server, with the SDK's defaults.
 
-* ``bare`` plain JSON, no plugin, one task queue: the SDK hands activities straight to the worker (eager execution);
-* ``bare-split`` the same with the activities on a second queue, as bookings need it to keep offices apart;
-* ``bare-encrypted`` like ``bare`` with Holdfast's converter and codec, to say what encryption costs.
+There are three variants:
+
+* ``bare``: plain JSON, no plugin, one task queue. The SDK passes activities straight to the worker (eager execution).
+* ``bare-split``: the same, with the activities on a second task queue, as bookings need it to keep offices apart.
+* ``bare-encrypted``: like ``bare``, with Holdfast's converter and codec. It shows the cost of encryption.
 """
 
 import asyncio
@@ -23,9 +25,12 @@ from temporalio.worker import Worker
 with workflow.unsafe.imports_passed_through():
     from runtime.codec import EncryptionCodec
     from runtime.converter import data_converter
+    from runtime.keys import payload_keyring
     from settings import load_settings
 
 VARIANTS = ("bare", "bare-split", "bare-encrypted")
+"""Each is also the name of its workflow task queue."""
+ACTIVITY_TIMEOUT = timedelta(seconds=30)
 
 
 def activity_queue(variant: str) -> str:
@@ -33,8 +38,8 @@ def activity_queue(variant: str) -> str:
 
 
 @activity.defn
-async def nothing(given: str) -> str:
-    return given
+async def do_nothing(payload: str) -> str:
+    return payload
 
 
 @workflow.defn
@@ -43,19 +48,20 @@ class BareWorkflow:
         self._decided = False
 
     @workflow.run
-    async def run(self, given: str) -> None:
-        await asyncio.gather(self._step(given), self._step(given))
-        await self._step(given)
+    async def run(self, payload: str) -> None:
+        await asyncio.gather(self._run_activity(payload), self._run_activity(payload))
+        await self._run_activity(payload)
         self._decided = True
-        await asyncio.gather(self._step(given), self._step(given))
+        await asyncio.gather(self._run_activity(payload), self._run_activity(payload))
+        # An update that is still running when the workflow ends would fail.
         await workflow.wait_condition(workflow.all_handlers_finished)
 
-    async def _step(self, given: str) -> str:
+    async def _run_activity(self, payload: str) -> str:
         return await workflow.execute_activity(
-            nothing,
-            given,
+            do_nothing,
+            payload,
             task_queue=activity_queue(workflow.info().task_queue),
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=ACTIVITY_TIMEOUT,
         )
 
     @workflow.update
@@ -64,32 +70,39 @@ class BareWorkflow:
         return "decided"
 
 
-async def bare_client(variant: str) -> Client:
+async def connect_bare_client(variant: str) -> Client:
     config = ClientConfig.load_client_connect_config()
     if variant == "bare-encrypted":
         settings = load_settings()
-        codec = EncryptionCodec(settings.payload_keyring, settings.temporal_namespace)
+        codec = EncryptionCodec(payload_keyring(settings), settings.temporal_namespace)
         return await Client.connect(**config, data_converter=data_converter(codec))
     return await Client.connect(**config)
 
 
 async def main() -> None:
+    """Run the workers of all variants until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    workers = []
+    workers: list[Worker] = []
     for variant in VARIANTS:
-        client = await bare_client(variant)
-        apart = activity_queue(variant) != variant
-        here = [] if apart else [nothing]
-        workers.append(Worker(client, task_queue=variant, workflows=[BareWorkflow], activities=here))
-        if apart:
-            workers.append(Worker(client, task_queue=activity_queue(variant), activities=[nothing]))
+        workers += _workers(await connect_bare_client(variant), variant)
     running = [asyncio.create_task(worker.run()) for worker in workers]
     await stop.wait()
     await asyncio.gather(*(worker.shutdown() for worker in workers), *running)
 
 
+def _workers(client: Client, variant: str) -> list[Worker]:
+    """One worker for everything, or two if the variant's activities have their own queue."""
+    queue = activity_queue(variant)
+    if queue == variant:
+        return [Worker(client, task_queue=variant, workflows=[BareWorkflow], activities=[do_nothing])]
+    return [
+        Worker(client, task_queue=variant, workflows=[BareWorkflow]),
+        Worker(client, task_queue=queue, activities=[do_nothing]),
+    ]
+
+
 if __name__ == "__main__":
     asyncio.run(main())
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(0)  # the SDK's native threads can crash a normal interpreter exit

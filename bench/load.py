@@ -1,4 +1,4 @@
-"""Load, and what it took."""
+"""Runs work at a given load and times it."""
 
 import asyncio
 import time
@@ -9,58 +9,58 @@ Work = Callable[[], Awaitable[object]]
 
 
 @dataclass
-class Timed:
-    """Latencies in seconds, and the wall-clock time they took together."""
-
+class LoadResult:
     latencies: list[float] = field(default_factory=list)
+    """Seconds, one for each piece of work."""
     seconds: float = 0
+    """Wall-clock time of everything together."""
 
-    def __iadd__(self, other: "Timed") -> "Timed":
+    def __iadd__(self, other: "LoadResult") -> "LoadResult":
         self.latencies += other.latencies
         self.seconds += other.seconds
         return self
 
     @property
-    def rate(self) -> float:
+    def per_second(self) -> float:
         return len(self.latencies) / self.seconds
 
-    def quantile(self, q: float) -> float:
-        """Milliseconds."""
+    def quantile_ms(self, q: float) -> float:
         return quantile(self.latencies, q) * 1000
 
 
 def quantile(values: Sequence[float], q: float) -> float:
+    """One of the values, for ``q`` from 0 to 1."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
 
-async def closed(work: Sequence[Work], at_once: int) -> Timed:
-    """Everything as fast as it goes, with so many under way at any time."""
-    timed, waiting = Timed(), list(reversed(work))
-    begun = time.perf_counter()
+async def run_at_concurrency(work: Sequence[Work], concurrency: int) -> LoadResult:
+    """Run everything as fast as possible, with this many under way at any time."""
+    result, remaining = LoadResult(), list(reversed(work))
+    started_at = time.perf_counter()
 
-    async def one_after_another() -> None:
-        while waiting:
-            await _timed(waiting.pop(), timed)
+    async def run_remaining() -> None:
+        while remaining:
+            await _run_timed(remaining.pop(), result)
 
-    await asyncio.gather(*(one_after_another() for _ in range(at_once)))
-    timed.seconds = time.perf_counter() - begun
-    return timed
+    await asyncio.gather(*(run_remaining() for _ in range(concurrency)))
+    result.seconds = time.perf_counter() - started_at
+    return result
 
 
-async def steady(work: Sequence[Work], every: float) -> Timed:
-    """One begins every so many seconds, whether or not the ones before are done."""
-    timed, tasks = Timed(), []
-    begun = time.perf_counter()
+async def run_at_interval(work: Sequence[Work], interval_seconds: float) -> LoadResult:
+    """Start one piece of work every interval, whether or not the earlier ones are done."""
+    result, tasks = LoadResult(), []
+    started_at = time.perf_counter()
     for number, item in enumerate(work):
-        await asyncio.sleep(max(0.0, begun + number * every - time.perf_counter()))
-        tasks.append(asyncio.create_task(_timed(item, timed)))
+        await asyncio.sleep(max(0.0, started_at + number * interval_seconds - time.perf_counter()))
+        tasks.append(asyncio.create_task(_run_timed(item, result)))
     await asyncio.gather(*tasks)
-    timed.seconds = time.perf_counter() - begun
-    return timed
+    result.seconds = time.perf_counter() - started_at
+    return result
 
 
-async def _timed(work: Work, into: Timed) -> None:
-    begun = time.perf_counter()
+async def _run_timed(work: Work, result: LoadResult) -> None:
+    started_at = time.perf_counter()
     await work()
-    into.latencies.append(time.perf_counter() - begun)
+    result.latencies.append(time.perf_counter() - started_at)

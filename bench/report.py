@@ -1,170 +1,191 @@
-"""Figures beside their budgets: JSON, a Markdown page and pictures."""
+"""Reports the figures against their budgets: as JSON, and as a Markdown page with plots."""
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench import plots
+from bench.plots import draw_plots
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-BUDGETS: dict[str, tuple[str, str, float, bool]] = {
-    "calls_per_booking": ("practice-system calls, known patient", "≤ 5", 5, True),
-    "history_events": ("history events to `confirmed`", "≤ 45", 45, True),
-    "throughput_ratio": ("throughput to `confirmed`, ratio to the bare workflow", "≥ 0.6", 0.6, False),
-    "p95_ratio": ("p95 submit → decision, ratio to the bare workflow", "≤ 1.5", 1.5, True),
-    "surge_held": ("500 at once for one slot: held", "1", 1, True),
-    "surge_withdrawn": ("500 at once for one slot: writes taken back", "≤ 1", 1, True),
-    "openings_ms": ("openings, 60 days × 12 operatories × 8 providers, 10,000 appointments", "≤ 50 ms", 50, True),
-}
+BEGIN_MARKER, END_MARKER = "<!-- measured: begin -->", "<!-- measured: end -->"
 Figures = dict[str, Any]
 
 
+class Budget(NamedTuple):
+    label: str
+    limit: float
+    is_maximum: bool
+    text: str
+
+    def is_met(self, value: float) -> bool:
+        return value <= self.limit if self.is_maximum else value >= self.limit
+
+
+BUDGETS = {
+    "calls_per_booking": Budget("practice-system calls for a known patient", 5, True, "≤ 5"),
+    "history_events": Budget("history events until `confirmed`", 45, True, "≤ 45"),
+    "throughput_ratio": Budget("throughput until `confirmed`, ratio to the bare workflow", 0.6, False, "≥ 0.6"),
+    "p95_ratio": Budget("p95 of submit → decision, ratio to the bare workflow", 1.5, True, "≤ 1.5"),
+    "surge_held": Budget("500 requests at once for one slot: held", 1, True, "1"),
+    "surge_withdrawn": Budget("500 requests at once for one slot: holds released", 1, True, "≤ 1"),
+    "openings_ms": Budget(
+        "computing openings: 60 days, 12 operatories, 8 providers, 10,000 appointments", 50, True, "≤ 50 ms"
+    ),
+}
+
+
 def headline(figures: Figures) -> dict[str, float]:
+    """The figures that have budgets, and a few more, under their public names."""
     booking, bare = figures["compared"]["booking"], figures["compared"]["bare"]
-    known = figures["kinds"]["known patient"]
+    known_patient = figures["kinds"]["known patient"]
     return {
         "throughput_ratio": round(booking["per_second"] / bare["per_second"], 2),
         "p95_ratio": round(booking["p95_ms"] / bare["p95_ms"], 2),
-        "calls_per_booking": known["calls"],
-        "history_events": known["events"],
-        "actions_per_booking": known["actions"],
+        "calls_per_booking": known_patient["calls"],
+        "history_events": known_patient["events"],
+        "actions_per_booking": known_patient["actions"],
         "surge_held": figures["surge_slot"]["held"],
         "surge_answered_with_alternatives": figures["surge_slot"]["answered_with_alternatives"],
-        "surge_withdrawn": figures["surge_slot"]["withdrawn"],
+        "surge_withdrawn": figures["surge_slot"]["released"],
         "openings_ms": figures["openings"]["ms"],
     }
 
 
-def machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    now = datetime.now(UTC)
+def describe_machine() -> str:
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    today = datetime.now(UTC)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{now:%Y-%m-%d}, {platform.system()} {platform.machine()}, {cores} cores for everything together "
-        f"(server, worker, sandbox and client), {memory:.0f} GB, Python {platform.python_version()}"
+        f"{today:%Y-%m-%d}, {platform.system()} {platform.machine()}, {cores} cores shared by server, worker, sandbox "
+        f"and client, {memory_gb:.0f} GB, Python {platform.python_version()}"
     )
 
 
-def write(figures: Figures, docs: Path) -> None:
-    """Rewrite what stands between the markers, and the pictures."""
+def write_report(figures: Figures, docs: Path) -> None:
+    """Rewrite performance.md between its markers, and the plots."""
     (docs / "performance").mkdir(parents=True, exist_ok=True)
-    plots.draw(figures, docs / "performance")
+    draw_plots(figures, docs / "performance")
     page = docs / "performance.md"
-    before = page.read_text() if page.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    head, _, rest = before.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n\n{_page(figures)}\n{END}{tail}")
+    text = page.read_text() if page.exists() else f"# Performance\n\n{BEGIN_MARKER}\n{END_MARKER}\n"
+    head, _, rest = text.partition(BEGIN_MARKER)
+    _, _, tail = rest.partition(END_MARKER)
+    page.write_text(f"{head}{BEGIN_MARKER}\n\n{_measured_part(figures)}\n{END_MARKER}{tail}")
 
 
-def _page(figures: Figures) -> str:
+def _measured_part(figures: Figures) -> str:
     parts = [
         f"*{figures['machine']}.*",
         "## Against the budgets",
         _table(("figure", "measured", "budget", ""), _budget_rows(figures)),
-        "## Beside the bare workflow",
-        "![Latency and throughput beside the bare workflow](performance/compared.png)",
+        "## Against the bare workflow",
+        "![Latency and throughput, compared with the bare workflow](performance/compared.png)",
         _table(
-            ("", "to a decision, a second", "p50 / p95, flat out", "p50 / p95, 4 a second", "CPU"), _compared(figures)
+            ("", "decisions per second", "p50 / p95, flat out", "p50 / p95, 4 per second", "CPU"),
+            _comparison_rows(figures["compared"]),
         ),
-        "![Where the processor time of one booking goes](performance/cpu.png)",
-        "## What a booking costs",
-        _table(("kind", "ends", "practice-system calls", "history events", "Actions", "of which"), _kinds(figures)),
+        "![Where the CPU time of one booking goes](performance/cpu.png)",
+        "## The cost of a booking",
+        _table(
+            ("kind", "ends as", "practice-system calls", "history events", "Actions", "Actions by kind"),
+            _cost_rows(figures["kinds"]),
+        ),
         "## Surges",
         _table(
-            ("", "held", "answered with alternatives", "writes taken back", "calls", "all answered in", "p95"),
+            ("", "held", "answered with alternatives", "holds released", "calls", "all answered in", "p95"),
             [
-                _surge("500 at once for one slot", figures["surge_slot"]),
-                _surge("500 at once for a day with 60 openings", figures["surge_day"]),
+                _surge_row("500 requests at once for one slot", figures["surge_slot"]),
+                _surge_row("500 requests at once for a day with 60 openings", figures["surge_day"]),
             ],
         ),
-        _quiet(figures["quiet"]),
+        _quiet_location_text(figures["quiet"]),
         "## Worker processes",
         _table(
-            ("processes", "bookings a second", "bare a second"),
-            [[w["workers"], w["booking"], w["bare"]] for w in figures["workers"]],
+            ("processes", "bookings per second", "bare workflows per second"),
+            [[row["workers"], row["booking"], row["bare"]] for row in figures["workers"]],
         ),
-        "![The quiet location's answers; throughput by worker processes](performance/quiet.png)",
+        "![Latency at a quiet location; throughput by worker processes](performance/quiet.png)",
     ]
     if "open" in figures:
-        parts += ["## Many open bookings", _open(figures["open"])]
+        parts += ["## Many open bookings", _open_bookings_text(figures["open"])]
     return "\n\n".join(parts) + "\n"
 
 
 def _budget_rows(figures: Figures) -> list[list[Any]]:
     rows = []
     for name, value in headline(figures).items():
-        if name in BUDGETS:
-            text, budget, limit, at_most = BUDGETS[name]
-            kept = value <= limit if at_most else value >= limit
-            rows.append([text, f"**{value:g}**", budget, "kept" if kept else "missed"])
+        budget = BUDGETS.get(name)
+        if budget is not None:
+            rows.append([budget.label, f"**{value:g}**", budget.text, "met" if budget.is_met(value) else "missed"])
     return rows
 
 
-def _compared(figures: Figures) -> list[list[Any]]:
-    names = {
-        "booking": "a booking, known patient",
+def _comparison_rows(compared: Figures) -> list[list[Any]]:
+    labels = {
+        "booking": "booking of a known patient",
         "bare": "bare workflow",
-        "bare-split": "bare, activities on a queue of their own",
-        "bare-encrypted": "bare, encrypted",
+        "bare-split": "bare workflow, activities on their own queue",
+        "bare-encrypted": "bare workflow, encrypted",
     }
+    return [_comparison_row(label, compared[name]) for name, label in labels.items()]
+
+
+def _comparison_row(label: str, contestant: Figures) -> list[Any]:
+    steady = f"{contestant['p50_ms']} / {contestant['p95_ms']} ms" if "p50_ms" in contestant else ""
     return [
-        [
-            text,
-            one["per_second"],
-            f"{one['p50_ms_flat_out']} / {one['p95_ms_flat_out']} ms",
-            f"{one['p50_ms']} / {one['p95_ms']} ms" if "p50_ms" in one else "",
-            f"{sum(one['cpu_ms'].values()):.0f} ms",
-        ]
-        for name, text in names.items()
-        for one in [figures["compared"][name]]
+        label,
+        contestant["per_second"],
+        f"{contestant['p50_ms_flat_out']} / {contestant['p95_ms_flat_out']} ms",
+        steady,
+        f"{sum(contestant['cpu_ms'].values()):.0f} ms",
     ]
 
 
-def _kinds(figures: Figures) -> list[list[Any]]:
+def _cost_rows(kinds: Figures) -> list[list[Any]]:
     return [
         [
             name,
-            kind["status"],
-            kind["calls"],
-            kind["events"],
-            kind["actions"],
-            ", ".join(f"{n} {what}" for what, n in kind["by_action"].items()),
+            cost["status"],
+            cost["calls"],
+            cost["events"],
+            cost["actions"],
+            ", ".join(f"{count} {kind}" for kind, count in cost["by_action"].items()),
         ]
-        for name, kind in figures["kinds"].items()
+        for name, cost in kinds.items()
     ]
 
 
-def _surge(name: str, one: Figures) -> list[Any]:
+def _surge_row(label: str, surge: Figures) -> list[Any]:
     return [
-        name,
-        one["held"],
-        one["answered_with_alternatives"],
-        one["withdrawn"],
-        one["calls"],
-        f"{one['seconds']} s",
-        f"{one['p95_ms'] / 1000:.1f} s",
+        label,
+        surge["held"],
+        surge["answered_with_alternatives"],
+        surge["released"],
+        surge["calls"],
+        f"{surge['seconds']} s",
+        f"{surge['p95_ms'] / 1000:.1f} s",
     ]
 
 
-def _quiet(one: Figures) -> str:
-    alone, beside = one["alone"], one["beside"]
+def _quiet_location_text(quiet: Figures) -> str:
+    alone, during_surge = quiet["alone"], quiet["during_surge"]
     return (
-        f"While 250 requests surge at one location, another one of the same account that books every half second is "
-        f"answered in {beside['p50_ms']} ms (p50) and {beside['p95_ms']} ms (p95); alone it takes "
-        f"{alone['p50_ms']} and {alone['p95_ms']} ms."
+        f"During a surge of 250 requests at one location, another location of the same account books every half "
+        f"second. It gets its answers in {during_surge['p50_ms']} ms (p50) and {during_surge['p95_ms']} ms (p95). "
+        f"Alone, it gets them in {alone['p50_ms']} and {alone['p95_ms']} ms."
     )
 
 
-def _open(one: Figures) -> str:
+def _open_bookings_text(figures: Figures) -> str:
     return (
-        f"With {one['open']:,} confirmed bookings open one worker takes {one['worker_mb']:.0f} MB "
-        f"({one['worker_mb_before']:.0f} MB before), the server {one['server_mb']:.0f} MB and its file "
-        f"{one['server_file_mb']:.0f} MB; listing a queue of {one['queue_length']} takes {one['queue_listed_ms']} ms."
+        f"With {figures['open']:,} confirmed bookings open, one worker uses {figures['worker_mb']:.0f} MB "
+        f"({figures['worker_mb_before']:.0f} MB before). The server uses {figures['server_mb']:.0f} MB, and its file "
+        f"has {figures['server_file_mb']:.0f} MB. Listing a queue of {figures['queue_length']} takes "
+        f"{figures['queue_listed_ms']} ms."
     )
 
 
-def _table(head: tuple[str, ...], rows: list[list[Any]]) -> str:
+def _table(head: Sequence[str], rows: list[list[Any]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

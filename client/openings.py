@@ -1,6 +1,9 @@
-"""What can be booked, from the live calendar."""
+"""Which slots can be booked now, computed from the live calendar."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
+from typing import Self
 
 from activities.connections import Connections
 from activities.slots import openings_facts
@@ -8,28 +11,34 @@ from domain.local_time import local_day
 from domain.practice import Practice
 from domain.schedule import openings
 from domain.slot import Slot
-from runtime.build import connections
+from runtime.build import open_connections
 from settings import Settings
 
 
-async def find_openings(
-    settings: Settings, practice: Practice, location: str, service: str, first: date | None, days: int
-) -> list[Slot]:
-    """Free slots of ``days`` local days from ``first`` (today where ``None``), times in the location's zone.
+class OpeningsFinder:
+    """Holds the connections to the ledger and to every practice system. Open one per process and share it."""
 
-    Raises UnknownName for a location or service the practice file does not have.
-    """
-    rule = practice.rule(location, service)
-    async with connections(settings, practice) as (systems, ledger):
-        parts = Connections(practice=practice, systems=systems, ledger=ledger)
-        site = parts.site(location)
-        begin = first or site.today()
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, practice: Practice) -> AsyncIterator[Self]:
+        """Raises ConfigurationError and LedgerUnavailable."""
+        async with open_connections(settings, practice) as (systems, ledger):
+            yield cls(Connections(practice=practice, systems=systems, ledger=ledger))
+
+    async def find(self, location: str, service: str, first_day: date | None, days: int) -> list[Slot]:
+        """Free slots of ``days`` days from ``first_day``, or from today, in the location's time zone.
+
+        Raises UnknownName for a location or service that the practice file does not have, and the errors of
+        ``adapters.errors`` when the practice system does not answer.
+        """
+        rule = self._connections.practice.rule(location, service)
+        site = self._connections.site(location)
+        first = first_day or site.today()
+        last = first + timedelta(days=days - 1)
         facts = await openings_facts(
-            parts,
-            site,
-            rule,
-            local_day(begin, rule.tz).start,
-            local_day(begin + timedelta(days=days - 1), rule.tz).end,
+            self._connections, site, rule, local_day(first, rule.tz).start, local_day(last, rule.tz).end
         )
-        found = openings(facts, begin, days)
-    return [slot.in_zone(rule.tz) for slot in found]
+        return [slot.in_zone(rule.tz) for slot in openings(facts, first, days)]

@@ -1,1 +1,1 @@
-"""A practice's morning, played against the real programs; what differs from production is configuration only."""
+"""A morning at a dental practice, played against the real programs. Only the configuration differs from production."""

@@ -1,1 +1,1 @@
-"""What makes Temporal ours: encryption, logging, interceptors, connecting."""
+"""Everything around Temporal and the settings: keys, encryption, logging, interceptors, connecting, the process."""

@@ -1,6 +1,6 @@
-"""Adapters as the settings and the practice file describe them, opened together and closed together."""
+"""Build the adapters that the settings and the practice file describe, open them together and close them together."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from adapters.ascend import AscendConfig, AscendSystem
@@ -11,24 +11,25 @@ from adapters.messenger import Channel, Messenger
 from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
 from adapters.practice_system import PracticeSystem
 from domain.practice import Connection, Practice
-from settings import ConfigurationError, Settings, missing
+from runtime.required_settings import check_connection_settings
+from settings import Settings, missing_variables
 
 
 @asynccontextmanager
-async def connections(
+async def open_connections(
     settings: Settings, practice: Practice
 ) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
-    """Every practice system by connection name, and the ledger, migrated.
+    """Every practice system by connection name, and the ledger with its tables up to date.
 
     Raises ConfigurationError and LedgerUnavailable.
     """
-    _ask_for(settings, practice.connections)
+    check_connection_settings(settings, practice.connections)
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(open_ledger(settings))
         systems: dict[str, PracticeSystem] = {}
         account = Account(settings.nexhealth_processes)
         for connection in practice.connections:
-            system = practice_system(connection, practice, settings, account)
+            system = create_practice_system(connection, practice, settings, account)
             stack.push_async_callback(system.close)
             systems[connection.name] = system
         yield systems, ledger
@@ -36,8 +37,8 @@ async def connections(
 
 @asynccontextmanager
 async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger, migrated. Raises LedgerUnavailable."""
-    ledger = Ledger(settings.ledger)
+    """The ledger with its tables up to date. Raises LedgerUnavailable."""
+    ledger = Ledger(settings.effective_ledger_url)
     try:
         await ledger.migrate()
         yield ledger
@@ -46,32 +47,34 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
 
 
 @asynccontextmanager
-async def messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapping[Channel, Messenger]]:
-    """The messaging channels that are set up."""
+async def open_messengers(settings: Settings, sender_name: str) -> AsyncIterator[Mapping[Channel, Messenger]]:
+    """One messenger for each channel whose variables are set. ``sender_name`` is the sender of emails."""
     async with AsyncExitStack() as stack:
-        channels: dict[Channel, Messenger] = {}
-        if not missing(settings, Channel.EMAIL):
-            channels[Channel.EMAIL] = _sendgrid(settings, sender_name)
-        if not missing(settings, Channel.SMS):
-            channels[Channel.SMS] = _twilio(settings)
-        for messenger in channels.values():
+        messengers: dict[Channel, Messenger] = {}
+        if not missing_variables(settings, Channel.EMAIL):
+            messengers[Channel.EMAIL] = _create_sendgrid(settings, sender_name)
+        if not missing_variables(settings, Channel.SMS):
+            messengers[Channel.SMS] = _create_twilio(settings)
+        for messenger in messengers.values():
             stack.push_async_callback(messenger.close)
-        yield channels
+        yield messengers
 
 
-def practice_system(connection: Connection, practice: Practice, settings: Settings, account: Account) -> PracticeSystem:
-    """``account``: shared by all that are behind NexHealth. Raises ConfigurationError."""
+def create_practice_system(
+    connection: Connection, practice: Practice, settings: Settings, account: Account
+) -> PracticeSystem:
+    """``account``: the rate limit that all connections through NexHealth share. Raises ConfigurationError."""
     if connection.kind == "nexhealth":
-        return nexhealth(connection, practice, settings, account)
-    _ask_for(settings, [connection])
-    return _ascend(connection, settings)
+        return create_nexhealth_system(connection, practice, settings, account)
+    check_connection_settings(settings, [connection])
+    return _create_ascend_system(connection, settings)
 
 
-def nexhealth(
+def create_nexhealth_system(
     connection: Connection, practice: Practice, settings: Settings, account: Account | None = None
 ) -> NexHealthSystem:
-    """One practice system behind NexHealth. Raises ConfigurationError."""
-    _ask_for(settings, [connection])
+    """Raises ConfigurationError."""
+    check_connection_settings(settings, [connection])
     return NexHealthSystem(
         NexHealthConfig(
             base_url=settings.nexhealth_base_url,
@@ -91,17 +94,7 @@ def nexhealth(
     )
 
 
-def _ask_for(settings: Settings, needed: Sequence[Connection]) -> None:
-    problems = [
-        f"{name}: is missing; connection {connection.name} needs it"
-        for connection in needed
-        for name in missing(settings, connection.kind)
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-
-
-def _ascend(connection: Connection, settings: Settings) -> PracticeSystem:
+def _create_ascend_system(connection: Connection, settings: Settings) -> PracticeSystem:
     return AscendSystem(
         AscendConfig(
             base_url=settings.ascend_base_url,
@@ -118,7 +111,7 @@ def _ascend(connection: Connection, settings: Settings) -> PracticeSystem:
     )
 
 
-def _sendgrid(settings: Settings, sender_name: str) -> Messenger:
+def _create_sendgrid(settings: Settings, sender_name: str) -> Messenger:
     return SendGridMessenger(
         SendGridConfig(
             base_url=settings.sendgrid_base_url,
@@ -129,7 +122,7 @@ def _sendgrid(settings: Settings, sender_name: str) -> Messenger:
     )
 
 
-def _twilio(settings: Settings) -> Messenger:
+def _create_twilio(settings: Settings) -> Messenger:
     return TwilioMessenger(
         TwilioConfig(
             base_url=settings.twilio_base_url,

@@ -1,12 +1,13 @@
-"""Payload encryption: AES-256-GCM under named keys."""
+"""Payload encryption: AES-256-GCM with named keys."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
+
+from runtime.keys import Keyring, UnknownKeyId
 
 ENCODING = b"binary/encrypted"
 KEY_ID = "encryption-key-id"
@@ -14,35 +15,18 @@ NONCE_BYTES = 12
 
 
 class DecryptionError(Exception):
-    """A payload that can't be read: unknown key, altered, or of another namespace."""
-
-
-class Keyring:
-    """Keys by id; the first encrypts, all decrypt. To rotate: add the new one last, then first, then drop the old."""
-
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
-        if not keys or any(len(key) != 32 for key in keys.values()):
-            raise ValueError("a keyring needs at least one key of 32 bytes")
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self.primary_id = next(iter(keys))
-        self.secrets = tuple(keys.values())
-        """The primary one first."""
-
-    def cipher(self, key_id: str) -> AESGCM:
-        try:
-            return self._ciphers[key_id]
-        except KeyError:
-            raise DecryptionError(f"no key with id {key_id[:40]!r}") from None
+    """A payload that cannot be decrypted: its key is unknown, it was altered, or it is of another namespace."""
 
 
 class EncryptionCodec(PayloadCodec):
-    """Bound to the namespace: a ciphertext moved to another, or renamed to another key, does not open.
+    """Encrypts every payload and binds it to the namespace and the key id.
 
-    It is not bound to the workflow, because the endpoint that decodes for Temporal's UI is not told which one
-    a payload belongs to.
+    A ciphertext that is moved to another namespace, or relabeled with another key id, does not decrypt. It is not
+    bound to the workflow, because Temporal's UI does not tell the codec endpoint which workflow a payload is of.
     """
 
     def __init__(self, keyring: Keyring, namespace: str, *, require_encrypted: bool = False) -> None:
+        """``require_encrypted``: refuse plain payloads instead of passing them through."""
         self._keyring = keyring
         self._namespace = namespace
         self._require_encrypted = require_encrypted
@@ -51,26 +35,30 @@ class EncryptionCodec(PayloadCodec):
         return [self._encrypt(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Raises DecryptionError."""
         return [self._decrypt(payload) for payload in payloads]
 
     def _encrypt(self, payload: Payload) -> Payload:
         key_id = self._keyring.primary_id
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = self._keyring.cipher(key_id).encrypt(nonce, payload.SerializeToString(), self._bound(key_id))
-        return Payload(metadata={"encoding": ENCODING, KEY_ID: key_id.encode()}, data=nonce + sealed)
+        plaintext = payload.SerializeToString()
+        ciphertext = self._keyring.cipher(key_id).encrypt(nonce, plaintext, self._associated_data(key_id))
+        return Payload(metadata={"encoding": ENCODING, KEY_ID: key_id.encode()}, data=nonce + ciphertext)
 
     def _decrypt(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
             if self._require_encrypted:
-                raise DecryptionError("a payload that is not encrypted")
+                raise DecryptionError("the payload is not encrypted")
             return payload
         key_id = payload.metadata.get(KEY_ID, b"").decode(errors="replace")
-        nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
+        nonce, ciphertext = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
-            opened = self._keyring.cipher(key_id).decrypt(nonce, sealed, self._bound(key_id))
+            plaintext = self._keyring.cipher(key_id).decrypt(nonce, ciphertext, self._associated_data(key_id))
+        except UnknownKeyId as unknown:
+            raise DecryptionError(str(unknown)) from None
         except (InvalidTag, ValueError):
-            raise DecryptionError("a payload that was altered or belongs elsewhere") from None
-        return Payload.FromString(opened)
+            raise DecryptionError("the payload was altered or is of another namespace") from None
+        return Payload.FromString(plaintext)
 
-    def _bound(self, key_id: str) -> bytes:
+    def _associated_data(self, key_id: str) -> bytes:
         return f"holdfast\0{self._namespace}\0{key_id}".encode()

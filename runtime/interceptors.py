@@ -1,4 +1,4 @@
-"""What every activity does besides its own work: log without names, show that it lives, fail in known ways."""
+"""What every activity gets: logging without patient data, heartbeats, and failures that Temporal can classify."""
 
 import asyncio
 import time
@@ -16,62 +16,69 @@ from domain.practice import UnknownName
 
 log = structlog.get_logger("activity")
 
+MAX_FAILURE_MESSAGE_LENGTH = 500
+
 
 class HoldfastInterceptor(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Activity(next)
+        return _ActivityInterceptor(next)
 
 
-class _Activity(ActivityInboundInterceptor):
+class _ActivityInterceptor(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
-        begun = time.monotonic()
+        started_at = time.monotonic()
         context = {"workflow_id": info.workflow_id, "activity": info.activity_type, "attempt": info.attempt}
         with structlog.contextvars.bound_contextvars(**context):
             try:
                 async with _heartbeats():
                     result = await super().execute_activity(input)
-            except Exception as failure:
-                log.info("failed", error=type(failure).__name__, seconds=round(time.monotonic() - begun, 3))
-                raise translated(failure) from None
-            log.info("done", seconds=round(time.monotonic() - begun, 3))
+            except Exception as error:
+                log.info("activity_failed", error=type(error).__name__, seconds=_seconds_since(started_at))
+                raise to_temporal_failure(error) from None
+            log.info("activity_completed", seconds=_seconds_since(started_at))
             return result
 
 
-def translated(failure: Exception) -> Exception:
-    """An outside error as Temporal retries it: refusals never, others when they say, else by policy.
+def to_temporal_failure(error: Exception) -> Exception:
+    """An adapter's error as an ApplicationError, so that Temporal retries it the right way.
 
-    An adapter's own kind of it travels under the name that the family has for it.
+    Refusals are never retried. Other errors are retried after the delay they name, or else by the retry policy. The
+    failure's type is the name of the class in ``adapters.errors``, also for an adapter's own subclass of it.
     """
-    if isinstance(failure, UnknownName):
-        return ApplicationError(str(failure), type="Misconfigured", non_retryable=True)
-    if not isinstance(failure, OutsideError):
-        return failure
-    kind = next(base.__name__ for base in type(failure).__mro__ if base.__module__ == OutsideError.__module__)
+    if isinstance(error, UnknownName):
+        return ApplicationError(str(error), type="Misconfigured", non_retryable=True)
+    if not isinstance(error, OutsideError):
+        return error
+    type_name = next(base.__name__ for base in type(error).__mro__ if base.__module__ == OutsideError.__module__)
     return ApplicationError(
-        str(failure)[:500],
-        type=kind,
-        non_retryable=isinstance(failure, Refused),
-        next_retry_delay=failure.retry_after if isinstance(failure, RateLimited | Unavailable) else None,
+        str(error)[:MAX_FAILURE_MESSAGE_LENGTH],
+        type=type_name,
+        non_retryable=isinstance(error, Refused),
+        next_retry_delay=error.retry_after if isinstance(error, RateLimited | Unavailable) else None,
         category=ApplicationErrorCategory.BENIGN,
     )
 
 
 @asynccontextmanager
 async def _heartbeats() -> AsyncIterator[None]:
-    """Beat every third of the timeout, so that an activity that is quick sends none at all."""
+    """Send a heartbeat every third of the timeout. An activity that ends sooner sends none."""
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield
         return
 
-    async def beat() -> None:
+    async def send_heartbeats() -> None:
         while True:
             await asyncio.sleep(timeout.total_seconds() / 3)
             activity.heartbeat()
 
-    beating = asyncio.create_task(beat())
+    task = asyncio.create_task(send_heartbeats())
     try:
         yield
     finally:
-        beating.cancel()
+        task.cancel()
+
+
+def _seconds_since(started_at: float) -> float:
+    return round(time.monotonic() - started_at, 3)

@@ -1,4 +1,4 @@
-"""The worker's own small HTTP endpoint: is it alive, is it ready, and decoding for Temporal's UI."""
+"""The worker's own HTTP endpoint: liveness, readiness, and the codec for Temporal's UI."""
 
 import asyncio
 import hmac
@@ -22,47 +22,27 @@ from runtime.codec import KEY_ID, DecryptionError, EncryptionCodec
 
 log = structlog.get_logger("ops")
 
-MOST_BYTES = 8 * 1024 * 1024
-FINISHES_WITHIN = 5
-"""Seconds in which a request under way may end when the process does: who never finishes asking holds nobody up."""
+MAX_BODY_BYTES = 8 * 1024 * 1024
+SHUTDOWN_TIMEOUT = 5
+"""Seconds that running requests have to finish when the process stops. A request that never ends must not block it."""
 
 
-class AddressTaken(ConnectionError):
-    """Somebody else listens at the address we were told to listen at."""
+class AddressUnavailable(ConnectionError):
+    """We cannot listen on the configured address, mostly because another process does."""
 
 
 Convert = Callable[[list[Payload]], Awaitable[list[Payload]]]
 
 
-def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, token: str = "") -> Starlette:
-    """``origin`` is the one web origin that may ask to decode; ``token``, where set, must come as a bearer."""
+def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str, token: str = "") -> Starlette:
+    """``origin``: the one web origin that may call the codec. ``token``: if set, callers must send it as a bearer."""
 
     async def live(_: Request) -> JSONResponse:
         return JSONResponse({"live": True})
 
-    async def is_ready(_: Request) -> JSONResponse:
-        ok = ready()
+    async def ready(_: Request) -> JSONResponse:
+        ok = is_ready()
         return JSONResponse({"ready": ok}, status_code=200 if ok else 503)
-
-    def endpoint(what: str, convert: Convert) -> Callable[[Request], Awaitable[JSONResponse]]:
-        async def handle(request: Request) -> JSONResponse:
-            given_token = request.headers.get("authorization", "").encode()
-            if token and not hmac.compare_digest(given_token, f"Bearer {token}".encode()):
-                return JSONResponse({"error": "a bearer token is needed"}, status_code=401)
-            body = await body_of(request, MOST_BYTES)
-            if body is None:
-                return JSONResponse({"error": "too large"}, status_code=413)
-            try:
-                given = ParseDict(json.loads(body), Payloads(), ignore_unknown_fields=True)
-                answer = Payloads(payloads=await convert(list(given.payloads)))
-            except (ParseError, ValueError, TypeError, RecursionError, DecryptionError) as wrong:
-                return JSONResponse({"error": type(wrong).__name__}, status_code=400)
-            keys = sorted({p.metadata.get(KEY_ID, b"").decode(errors="replace") for p in given.payloads})
-            client = request.client.host if request.client else ""
-            log.info(what, client=client, payloads=len(given.payloads), keys=keys)
-            return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
-
-        return handle
 
     cors = Middleware(
         CORSMiddleware,
@@ -73,41 +53,65 @@ def ops_app(codec: EncryptionCodec, ready: Callable[[], bool], *, origin: str, t
     )
     routes = [
         Route("/live", live),
-        Route("/ready", is_ready),
-        Route("/codec/decode", endpoint("decoded", codec.decode), methods=["POST"]),
-        Route("/codec/encode", endpoint("encoded", codec.encode), methods=["POST"]),
+        Route("/ready", ready),
+        Route("/codec/decode", _codec_endpoint("payloads_decoded", codec.decode, token), methods=["POST"]),
+        Route("/codec/encode", _codec_endpoint("payloads_encoded", codec.encode, token), methods=["POST"]),
     ]
     return Starlette(routes=routes, middleware=[cors])
 
 
-async def body_of(request: Request, at_most: int) -> bytes | None:
-    """As it came; ``None``, and no more of it is read, where it is longer than so many bytes."""
-    raw = bytearray()
+def _codec_endpoint(log_event: str, convert: Convert, token: str) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def handle(request: Request) -> JSONResponse:
+        authorization = request.headers.get("authorization", "").encode()
+        if token and not hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+            return JSONResponse({"error": "a bearer token is required"}, status_code=401)
+        body = await read_body(request, MAX_BODY_BYTES)
+        if body is None:
+            return JSONResponse({"error": "too large"}, status_code=413)
+        try:
+            received = ParseDict(json.loads(body), Payloads(), ignore_unknown_fields=True)
+            answer = Payloads(payloads=await convert(list(received.payloads)))
+        except (ParseError, ValueError, TypeError, RecursionError, DecryptionError) as error:
+            return JSONResponse({"error": type(error).__name__}, status_code=400)
+        key_ids = sorted({p.metadata.get(KEY_ID, b"").decode(errors="replace") for p in received.payloads})
+        client = request.client.host if request.client else ""
+        log.info(log_event, client=client, payloads=len(received.payloads), keys=key_ids)
+        return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
+
+    return handle
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes | None:
+    """The request's body, or ``None`` when it is longer than ``max_bytes``; then reading stops early."""
+    body = bytearray()
     async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > at_most:
+        body += chunk
+        if len(body) > max_bytes:
             return None
-    return bytes(raw)
+    return bytes(body)
 
 
 @asynccontextmanager
 async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
-    """Serve on ``host:port`` inside this event loop, leaving signals to the process. Raises AddressTaken."""
+    """Serve on ``host:port`` inside this event loop. The process keeps its own signal handlers.
+
+    Raises AddressUnavailable.
+    """
     host, _, port = address.rpartition(":")
     try:
-        listening = socket.create_server((host, int(port)))
-    except OSError as refusal:
-        raise AddressTaken(f"{address}: cannot listen there: {refusal.strerror}") from None
+        listener = socket.create_server((host, int(port)))
+    except OSError as error:
+        raise AddressUnavailable(f"{address}: cannot listen on this address: {error.strerror}") from None
     config = uvicorn.Config(
         app,
-        log_config=None,  # its own would let loggers speak again that are silenced
+        log_config=None,  # uvicorn's own configuration would enable loggers again that we have silenced
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=FINISHES_WITHIN,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
     finally:

@@ -1,17 +1,18 @@
-"""One object that configures client, worker and replayer alike, so that they cannot drift apart."""
+"""The Temporal plugin: one object that configures client, worker and replayer, so that they cannot differ."""
 
-import email_validator  # noqa: F401  pydantic loads it late, which the workflow sandbox would warn about
+import email_validator  # noqa: F401  pydantic imports it late, which the workflow sandbox would warn about
 from temporalio.converter import StorageDriverStoreContext
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from runtime.codec import EncryptionCodec, Keyring
+from runtime.codec import EncryptionCodec
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
-from runtime.query_guard import AskingAgain, Unmoved
+from runtime.keys import Keyring
+from runtime.query_guard import QueryGuard, QueryRetryInterceptor
 
-PASSED_THROUGH = (
+PASSTHROUGH_MODULES = (
     "domain",
     "adapters",
     "activities",
@@ -23,37 +24,41 @@ PASSED_THROUGH = (
     "dns",
     "idna",
 )
+"""Modules without side effects. The sandbox shares them between workflows instead of importing them for each."""
 
 
 def holdfast_plugin(keyring: Keyring, namespace: str, *, require_encrypted: bool = False) -> SimplePlugin:
+    """``require_encrypted``: refuse payloads that are not encrypted, as production does."""
     codec = EncryptionCodec(keyring, namespace, require_encrypted=require_encrypted)
     return SimplePlugin(
         "holdfast",
         data_converter=data_converter(codec),
-        interceptors=[HoldfastInterceptor(), AskingAgain()],
-        workflow_runner=_sandboxed,
+        interceptors=[HoldfastInterceptor(), QueryRetryInterceptor()],
+        workflow_runner=_guarded_runner,
     )
 
 
-def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
-    """The SDK's sandbox, with what is known to be pure passed through instead of loaded anew for each run."""
+def _guarded_runner(runner: WorkflowRunner | None) -> WorkflowRunner:
+    """The SDK's sandboxed runner as ours; any other runner as it is."""
     if not isinstance(runner, SandboxedWorkflowRunner):
         return runner or SandboxedWorkflowRunner()
-    restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
-    return _Runner(restrictions=restrictions, runner_class=runner.runner_class)
+    restrictions = runner.restrictions.with_passthrough_modules(*PASSTHROUGH_MODULES)
+    return _GuardedRunner(restrictions=restrictions, runner_class=runner.runner_class)
 
 
-class _Runner(SandboxedWorkflowRunner):
-    """Queries move nothing, and payloads have no context.
+class _GuardedRunner(SandboxedWorkflowRunner):
+    """Puts the query guard before each workflow, and answers two questions of the SDK outside the sandbox.
 
-    Our converter and codec do not ask which activity a payload belongs to, and nothing is stored elsewhere. The SDK
-    would enter the sandbox for every payload to find out, which took a tenth of a worker's time.
+    For every payload the SDK asks for the serialization context and the external store. Our converter and codec use
+    neither, but asking means entering the sandbox, which took a tenth of a worker's time.
+
+    This replaces methods of an SDK object: see ``tests/unit/test_sdk_internals.py``.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = super().create_instance(det)
         setattr(instance, "get_serialization_context", lambda command_info: None)  # noqa: B010
-        nowhere = StorageDriverStoreContext(target=None)
-        setattr(instance, "get_external_store_context", lambda command_info: nowhere)  # noqa: B010
-        setattr(instance, "activate", Unmoved(instance.activate))  # noqa: B010
+        no_external_store = StorageDriverStoreContext(target=None)
+        setattr(instance, "get_external_store_context", lambda command_info: no_external_store)  # noqa: B010
+        setattr(instance, "activate", QueryGuard(instance.activate))  # noqa: B010
         return instance

@@ -1,4 +1,4 @@
-"""A process of ours: settings, logs, signals, and an exit code that says why."""
+"""Run one of our processes: settings, logs, signals, and an exit code that says why it ended."""
 
 import asyncio
 import os
@@ -16,25 +16,24 @@ from runtime.logs import configure_logging
 from settings import ConfigurationError, Settings, load_settings
 
 Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
+"""Runs until the event is set."""
 
 
-def run_until_told(run: Run) -> NoReturn:
-    """Run until SIGTERM or SIGINT sets the event.
+def run_until_stopped(run: Run) -> NoReturn:
+    """Run until SIGTERM or SIGINT sets the event, then exit the process.
 
-    Exit codes: 0 done, 1 Temporal or the ledger unreachable or an address taken, 2 wrong settings.
+    Exit codes: 0 done; 1 Temporal or the ledger is unreachable, or an address cannot be listened on; 2 wrong settings.
     """
-    keep_to_ourselves()
+    harden_process()
     code = uvloop.run(_run(run))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # the SDK's native threads may crash an orderly interpreter exit after all work is done
+    # Skip the interpreter's own shutdown: the SDK's native threads may crash it after all work is done.
+    os._exit(code)
 
 
-def keep_to_ourselves() -> None:
-    """What this process writes, its own user alone can read.
-
-    Patients and keys are in its memory: should it crash, no image of that is written anywhere.
-    """
+def harden_process() -> None:
+    """Make new files readable by this user only, and disable core dumps, which would hold patient data and keys."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -47,10 +46,10 @@ async def _run(run: Run) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run(settings, stop)
-    except (ConfigurationError, PracticeFileError) as wrong:
-        print(wrong, file=sys.stderr)
+    except (ConfigurationError, PracticeFileError) as error:
+        print(error, file=sys.stderr)
         return 2
-    except (ConnectionError, LedgerUnavailable) as unreachable:
-        print(unreachable, file=sys.stderr)
+    except (ConnectionError, LedgerUnavailable) as error:
+        print(error, file=sys.stderr)
         return 1
     return 0

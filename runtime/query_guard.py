@@ -1,9 +1,11 @@
-"""A query shows where a booking stands; it must not move it on.
+"""Keep a query from changing a booking.
 
-Where something has happened that no workflow task has handled yet, the SDK's core applies it all the same to answer
-a query, at the time of the last task instead of now. What the workflow then does enters the history with the next
-task, no replay repeats it, and the booking is stuck with the next worker. Seen with temporalio 1.35: a query waits for
-a worker, and meanwhile a timer fires.
+When events have arrived that no workflow task has handled yet, the SDK's core applies them in order to answer a
+query, at the time of the last task instead of now. The commands that the workflow then issues enter the history with
+the next task, but no replay issues them in that order, so the booking is stuck on the next worker. Seen with
+temporalio 1.35: a query waits for a worker, and meanwhile a timer fires.
+
+See docs/decisions/0012-a-query-moves-nothing.md, and ``tests/unit/test_sdk_internals.py`` before upgrading the SDK.
 """
 
 from collections.abc import Callable
@@ -17,50 +19,52 @@ from temporalio.client import Interceptor, OutboundInterceptor, QueryWorkflowInp
 log = structlog.get_logger(__name__)
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
-SHOWS_OR_ENDS = frozenset({"query_workflow", "remove_from_cache"})
-ASK_AGAIN = "something has happened that no task has handled yet: ask again"
-ASKED_TIMES = 5
+READ_ONLY_JOBS = frozenset({"query_workflow", "remove_from_cache"})
+RETRY_MESSAGE = "the booking has events that no workflow task has handled yet; repeat the query"
+"""Part of the query's failure. The client recognizes it and repeats the query."""
+MAX_QUERY_ATTEMPTS = 5
 
 
-class Unmoved:
-    """Stands before one workflow in a worker's memory.
+class QueryGuard:
+    """Replaces ``activate`` of one workflow in a worker's cache.
 
-    What is applied for a query alone fails: the query with it, which can be asked again, and the worker forgets the
-    workflow, so that the next task plays it from its history.
+    An activation that applies events only to answer a query fails. The query fails with it and can be repeated. The
+    worker drops the workflow from its cache, so the next task replays it from its history.
     """
 
     def __init__(self, activate: Activate) -> None:
         self._activate = activate
-        self._time = 0
-        """Of the latest task, in nanoseconds: each has its own."""
-        self._events = 0
+        self._last_task_time = 0
+        """Nanoseconds. Every workflow task has its own time; an activation for a query repeats the last one's."""
+        self._last_history_length = 0
 
     def __call__(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if SHOWS_OR_ENDS.issuperset(job.WhichOneof("variant") for job in act.jobs):
+        if READ_ONLY_JOBS.issuperset(job.WhichOneof("variant") for job in act.jobs):
             return self._activate(act)
-        time = act.timestamp.ToNanoseconds()
-        if not act.is_replaying and time == self._time and act.history_length > self._events:
-            log.info("a query is to be asked again")
+        task_time = act.timestamp.ToNanoseconds()
+        has_new_events = act.history_length > self._last_history_length
+        if not act.is_replaying and task_time == self._last_task_time and has_new_events:
+            log.info("query_refused_before_task")
             completion = WorkflowActivationCompletion(run_id=act.run_id)
-            completion.failed.failure.message = ASK_AGAIN
+            completion.failed.failure.message = RETRY_MESSAGE
             return completion
-        self._time, self._events = time, act.history_length
+        self._last_task_time, self._last_history_length = task_time, act.history_length
         return self._activate(act)
 
 
-class AskingAgain(Interceptor):
-    """The other half, at the client: whoever asked does not notice."""
+class QueryRetryInterceptor(Interceptor):
+    """The client's half: repeats a query that the guard refused, so that callers do not notice."""
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
-        return _AsksAgain(next)
+        return _QueryRetry(next)
 
 
-class _AsksAgain(OutboundInterceptor):
+class _QueryRetry(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
-        for _ in range(ASKED_TIMES - 1):
+        for _ in range(MAX_QUERY_ATTEMPTS - 1):
             try:
                 return await super().query_workflow(input)
-            except WorkflowQueryFailedError as failure:
-                if ASK_AGAIN not in str(failure):
+            except WorkflowQueryFailedError as error:
+                if RETRY_MESSAGE not in str(error):
                     raise
         return await super().query_workflow(input)

@@ -1,1 +1,1 @@
-"""The other end of the wire: speaks Dentrix Ascend, NexHealth, SendGrid and Twilio over HTTP. A program at a URL."""
+"""A stand-in for Dentrix Ascend, NexHealth, SendGrid and Twilio that serves their HTTP APIs for development."""

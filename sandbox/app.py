@@ -10,45 +10,53 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from sandbox import ascend_api, control, messaging_api
-from sandbox.nexhealth import api as nexhealth
-from sandbox.nexhealth.calls import Endpoint
-from sandbox.nexhealth.picture import calendar, waiting
-from sandbox.page import page
+from sandbox import control
+from sandbox.ascend import routes as ascend_routes
+from sandbox.calendar_page import render_page
+from sandbox.messaging import routes as messaging_routes
+from sandbox.nexhealth import api as nexhealth_api
+from sandbox.nexhealth.endpoint import Endpoint
+from sandbox.nexhealth.page_rows import calendar_rows, queued_write_rows
 from sandbox.service import Sandbox
 
 
 def create_app(database: Path, contracts: Path | None = None) -> Starlette:
-    box = Sandbox(database, contracts)
+    """``contracts`` is a folder with the vendors' OpenAPI documents; without it, calls are not checked against them."""
+    sandbox = Sandbox(database, contracts)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with box.nexhealth.running():
+        async with sandbox.nexhealth.running():
             yield
 
+    nexhealth_routes = [
+        Route(endpoint.path, partial(_serve_nexhealth, sandbox, endpoint), methods=[endpoint.method])
+        for endpoint in nexhealth_api.ENDPOINTS
+    ]
     routes = [
-        *ascend_api.routes(box),
-        *messaging_api.routes(box),
-        *(Route(each.path, partial(_partner, box, each), methods=[each.method]) for each in nexhealth.ENDPOINTS),
-        *control.routes(box),
-        Route("/", partial(_shown, box), methods=["GET"]),
+        *ascend_routes.routes(sandbox),
+        *messaging_routes.routes(sandbox),
+        *nexhealth_routes,
+        *control.routes(sandbox),
+        Route("/", partial(_serve_page, sandbox), methods=["GET"]),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def _partner(box: Sandbox, endpoint: Endpoint, request: Request) -> Response:
-    """NexHealth's answer, held against the vendor's document."""
+async def _serve_nexhealth(sandbox: Sandbox, endpoint: Endpoint, request: Request) -> Response:
+    """Answer as NexHealth, and record what the vendor's OpenAPI document does not allow."""
     body = await request.body()
 
-    def work() -> Response:
-        response = nexhealth.answer(box.nexhealth, endpoint, request, body)
-        box.document.compare(request, body, response)
+    def handle() -> Response:
+        response = nexhealth_api.handle_call(sandbox.nexhealth, endpoint, request, body)
+        sandbox.nexhealth_openapi.record_violations(request, body, response)
         return response
 
-    return await box.serve("nexhealth", request, request.url.path, work)
+    return await sandbox.serve("nexhealth", request, request.url.path, handle)
 
 
-async def _shown(box: Sandbox, request: Request) -> Response:
-    state, offices = box.state(), calendar(box.nexhealth)
-    both = {**state, **{kind: state[kind] + rows for kind, rows in offices.items()}}
-    return HTMLResponse(page(both, waiting(box.nexhealth), request.query_params.get("date")))
+async def _serve_page(sandbox: Sandbox, request: Request) -> Response:
+    ascend_state, office_rows = sandbox.state(), calendar_rows(sandbox.nexhealth)
+    all_rows = {**ascend_state, **{kind: ascend_state[kind] + rows for kind, rows in office_rows.items()}}
+    page = render_page(all_rows, queued_write_rows(sandbox.nexhealth), request.query_params.get("date"))
+    return HTMLResponse(page)

@@ -1,4 +1,8 @@
-"""Scripted trouble: which call, what goes wrong, how often; and calls held at an exact point until let go."""
+"""Scripted faults: which call they apply to, what goes wrong, and how often.
+
+``hold_before`` and ``hold_after`` stop a call at an exact point until ``/_control/release`` lets it go on, so that
+a test can act at that very moment, for example kill a process or edit the calendar.
+"""
 
 import asyncio
 import itertools
@@ -7,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-_ids = itertools.count(1)
+_fault_ids = itertools.count(1)
 
 KINDS = frozenset(
     [
@@ -35,26 +39,34 @@ KINDS = frozenset(
         "hold_after",
     ]
 )
-"""``_before`` and ``_after`` say on which side of the commit. ``hold_*`` waits there for ``/_control/release``, at
-most ``seconds``: what must happen exactly at that point (a kill, a hand at the front desk) has its time."""
+"""All kinds. ``_before`` and ``_after`` say on which side of the commit a fault happens. A held call goes on by itself
+after ``seconds``."""
 
 
 @dataclass
 class Fault:
+    """The fields of ``POST /_control/faults``. README.md explains them."""
+
     system: str
     kind: str
     method: str = ""
     path: str = ""
+    """A regular expression."""
     times: int | None = 1
+    """How often it happens; None for no limit."""
     skip: int = 0
+    """How many matching calls pass before it happens for the first time."""
     seconds: float = 5
+    """How long the fault hangs, delays, holds or hides something. Its kind says which."""
     status: int = 503
     retry_after: int = 2
     for_seconds: float | None = None
+    """How long the fault stays in force."""
     match: str = ""
+    """A text that the request body must contain."""
     then: dict[str, Any] | None = None
-    """The fault that begins when this one fires."""
-    id: int = field(default_factory=lambda: next(_ids))
+    """The fault to add when this one happens."""
+    id: int = field(default_factory=lambda: next(_fault_ids))
     fired: int = 0
     since: float = field(default_factory=time.monotonic)
 
@@ -63,55 +75,54 @@ class Fault:
             raise ValueError(f"kind: unknown; allowed: {', '.join(sorted(KINDS))}")
 
     @property
-    def over(self) -> bool:
-        ended = self.for_seconds is not None and time.monotonic() - self.since > self.for_seconds
-        return ended or (self.times is not None and self.fired >= self.times)
+    def is_over(self) -> bool:
+        expired = self.for_seconds is not None and time.monotonic() - self.since > self.for_seconds
+        return expired or (self.times is not None and self.fired >= self.times)
 
-    def concerns(self, system: str, method: str, path: str, body: bytes) -> bool:
+    def matches(self, call: "VendorCall") -> bool:
         return (
-            self.system == system
-            and self.method in ("", method)
-            and re.search(self.path, path) is not None
-            and self.match.encode() in body
+            self.system == call.system
+            and self.method in ("", call.method)
+            and re.search(self.path, call.path) is not None
+            and self.match.encode() in call.body
         )
 
 
 @dataclass(frozen=True)
-class Call:
-    """One vendor call, as far as trouble is concerned with it."""
+class VendorCall:
+    """The parts of a call that faults are matched against."""
 
     system: str
     method: str
     path: str
     host: str
-    """The address it was sent to: tells callers apart that were given different ones."""
+    """The host header. Callers that reach the sandbox at different addresses differ in it."""
     body: bytes = field(repr=False)
 
 
 class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._held: dict[int, tuple[Call, asyncio.Future[bool]]] = {}
+        self._held_calls: dict[int, tuple[VendorCall, asyncio.Future[bool]]] = {}
+        """By the id of the fault that holds the call. The future says whether the call goes on."""
         self.hits: list[dict[str, Any]] = []
-        """Every call that met a fault, in order."""
+        """Every call that a fault was applied to, in order."""
 
-    def add(self, **given: Any) -> Fault:
-        fault = Fault(**given)
+    def add(self, **fields: Any) -> Fault:
+        fault = Fault(**fields)
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """End all trouble; what is held goes on."""
+        """Remove all faults and let held calls go on."""
         self._faults.clear()
-        for fault_id in list(self._held):
+        for fault_id in list(self._held_calls):
             self.release(fault_id)
 
-    def due(self, call: Call) -> Fault | None:
-        """The first fault that this call meets, counted as fired."""
+    def next_for(self, call: VendorCall) -> Fault | None:
+        """The first fault that applies to this call. Counts it as fired, and as a hit."""
         for fault in self._faults:
-            if fault.kind == "stale_reads" or fault.over:
-                continue
-            if not fault.concerns(call.system, call.method, call.path, call.body):
+            if fault.kind == "stale_reads" or fault.is_over or not fault.matches(call):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
@@ -119,37 +130,41 @@ class Faults:
             fault.fired += 1
             if fault.then is not None:
                 self.add(**fault.then)
-            self.hits.append(
-                {
-                    "fault": fault.id,
-                    "kind": fault.kind,
-                    "system": call.system,
-                    "method": call.method,
-                    "path": call.path,
-                    "body": call.body.decode(errors="replace"),
-                }
-            )
+            self._record_hit(fault, call)
             return fault
         return None
 
-    async def hold(self, fault: Fault, call: Call) -> bool:
-        """Wait to be let go; False where the call is to vanish instead of going on."""
+    def _record_hit(self, fault: Fault, call: VendorCall) -> None:
+        self.hits.append(
+            {
+                "fault": fault.id,
+                "kind": fault.kind,
+                "system": call.system,
+                "method": call.method,
+                "path": call.path,
+                "body": call.body.decode(errors="replace"),
+            }
+        )
+
+    async def hold(self, fault: Fault, call: VendorCall) -> bool:
+        """Wait for ``release``, for at most the fault's ``seconds``. False if the call must be dropped."""
         released = asyncio.get_running_loop().create_future()
-        self._held[fault.id] = call, released
+        self._held_calls[fault.id] = call, released
         try:
             return await asyncio.wait_for(released, fault.seconds)
         except TimeoutError:
             return True
         finally:
-            self._held.pop(fault.id, None)
+            self._held_calls.pop(fault.id, None)
 
     def release(self, fault_id: int, *, drop: bool = False) -> None:
-        held = self._held.get(fault_id)
+        """Let the held call go on, or drop its connection."""
+        held = self._held_calls.get(fault_id)
         if held is not None and not held[1].done():
             held[1].set_result(not drop)
 
-    def held(self) -> list[dict[str, Any]]:
-        """Calls that wait, by the fault that holds them."""
+    def held_calls(self) -> list[dict[str, Any]]:
+        """The calls that are held now, each with the id of the fault that holds it."""
         return [
             {
                 "fault": fault_id,
@@ -158,13 +173,13 @@ class Faults:
                 "path": call.path,
                 "body": call.body.decode(errors="replace"),
             }
-            for fault_id, (call, _) in self._held.items()
+            for fault_id, (call, _) in self._held_calls.items()
         ]
 
-    def staleness(self) -> float:
-        """Seconds for which what was written last is not seen by lists."""
-        stale = [f for f in self._faults if f.kind == "stale_reads" and not f.over]
-        return max((f.seconds for f in stale), default=0)
+    def list_staleness(self) -> float:
+        """How many seconds behind Ascend's appointment lists are; 0 without a ``stale_reads`` fault."""
+        stale = [fault for fault in self._faults if fault.kind == "stale_reads" and not fault.is_over]
+        return max((fault.seconds for fault in stale), default=0)
 
-    def listed(self) -> list[dict[str, Any]]:
+    def as_rows(self) -> list[dict[str, Any]]:
         return [asdict(fault) for fault in self._faults]

@@ -1,1 +1,1 @@
-"""What the outside calls: webhooks of the practice systems."""
+"""What is called from outside over HTTP: the webhooks of practice systems."""

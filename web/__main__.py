@@ -1,23 +1,27 @@
-"""``python -m web``: receives webhooks at WEB_ADDRESS until told to stop."""
+"""``python -m web``: receives webhooks on WEB_ADDRESS until it is told to stop."""
 
 import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 import structlog
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.errors import Unavailable
+from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
-from client import calendar_news
-from client.check import unbelieved
-from runtime.build import connections
+from adapters.practice_system import PracticeSystem
+from domain.practice import Practice
+from runtime.build import open_connections
 from runtime.client import connect
 from runtime.ops import serve
-from runtime.process import run_until_told
+from runtime.process import run_until_stopped
+from runtime.required_settings import webhook_secret_problems
 from settings import ConfigurationError, Settings
-from web.news import NewsDesk
-from web.webhooks import webhooks_app
+from web.webhooks import booking_signals
+from web.webhooks.app import webhooks_app
+from web.webhooks.router import EventRouter
 from workflows.booking.messages import AppointmentEvent
 
 log = structlog.get_logger("web")
@@ -26,36 +30,43 @@ log = structlog.get_logger("web")
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set. Raises ConfigurationError."""
     practice = read_practice(settings.practice_file)
-    if settings.is_production and (problems := unbelieved(settings, practice)):
+    if settings.is_production and (problems := webhook_secret_problems(settings, practice)):
         raise ConfigurationError(problems)
     async with AsyncExitStack() as stack:
-        systems, ledger = await stack.enter_async_context(connections(settings, practice))
+        systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
         temporal = await connect(settings)
-
-        async def tell(booking: str, news: AppointmentEvent) -> bool:
-            try:
-                return await calendar_news.tell(temporal, booking, news)
-            except RPCError as failure:
-                raise Unavailable(f"Temporal: {failure.status.name}") from None
-
-        async def wake(offices: Collection[str]) -> int:
-            waiting = [
-                place.id
-                for place in practice.locations
-                if place.connection in reached and (not offices or place.practice_system_id in offices)
-            ]
-            try:
-                return await calendar_news.signal_office_online(temporal, waiting)
-            except RPCError as failure:
-                raise Unavailable(f"Temporal: {failure.status.name}") from None
-
-        reached = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
-        desk = NewsDesk(settings.nexhealth_subdomain, reached, ledger, tell, wake)
-        app = webhooks_app(desk, settings.nexhealth_webhook_secrets)
+        nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
+        router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
+        app = webhooks_app(router, settings.nexhealth_webhook_secrets)
         await stack.enter_async_context(serve(app, settings.web_address))
-        log.info("web ready", address=settings.web_address)
+        log.info("web_ready", address=settings.web_address)
         await stop.wait()
 
 
+def _event_router(
+    account: str, systems: dict[str, PracticeSystem], practice: Practice, ledger: Ledger, temporal: Client
+) -> EventRouter:
+    """A router whose signals go to Temporal. It raises Unavailable when Temporal does not answer."""
+
+    async def signal_booking(workflow_id: str, event: AppointmentEvent) -> bool:
+        try:
+            return await booking_signals.signal_appointment_event(temporal, workflow_id, event)
+        except RPCError as error:
+            raise Unavailable(f"Temporal: {error.status.name}") from None
+
+    async def signal_office_online(offices: Collection[str]) -> int:
+        locations = [
+            location.id
+            for location in practice.locations
+            if location.connection in systems and (not offices or location.practice_system_id in offices)
+        ]
+        try:
+            return await booking_signals.signal_office_online(temporal, locations)
+        except RPCError as error:
+            raise Unavailable(f"Temporal: {error.status.name}") from None
+
+    return EventRouter(account, systems, ledger, signal_booking, signal_office_online)
+
+
 if __name__ == "__main__":
-    run_until_told(run)
+    run_until_stopped(run)

@@ -1,1 +1,1 @@
-"""NexHealth's Synchronizer API and the offices behind it: what is accepted here is written there, later."""
+"""NexHealth's Synchronizer API and the offices behind it. Accepted writes reach an office later."""

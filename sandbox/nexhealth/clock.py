@@ -1,34 +1,35 @@
-"""The time on NexHealth's side: runs with the real one, stands still when paused, jumps when told."""
+"""NexHealth's clock. It runs with real time, stands still while paused, and can be advanced."""
 
 from datetime import UTC, datetime, timedelta
 
-from sandbox.times import instant_text
+from sandbox.timestamps import format_timestamp
 
 
 class Clock:
     def __init__(self) -> None:
-        self._ahead = timedelta()
-        self._stopped: datetime | None = None
+        self._offset = timedelta()
+        """How far it is ahead of real time while it runs."""
+        self._paused_at: datetime | None = None
 
     def now(self) -> datetime:
-        return self._stopped or datetime.now(UTC) + self._ahead
+        return self._paused_at or datetime.now(UTC) + self._offset
 
-    def text(self) -> str:
-        return instant_text(self.now())
+    def timestamp(self) -> str:
+        return format_timestamp(self.now())
 
     @property
-    def paused(self) -> bool:
-        return self._stopped is not None
+    def is_paused(self) -> bool:
+        return self._paused_at is not None
 
-    def pause(self, paused: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         if paused:
-            self._stopped = self.now()
-        elif self._stopped is not None:
-            self._ahead, self._stopped = self._stopped - datetime.now(UTC), None
+            self._paused_at = self.now()
+        elif self._paused_at is not None:
+            self._offset, self._paused_at = self._paused_at - datetime.now(UTC), None
 
     def advance(self, seconds: float) -> None:
         step = timedelta(seconds=seconds)
-        if self._stopped is not None:
-            self._stopped += step
+        if self._paused_at is not None:
+            self._paused_at += step
         else:
-            self._ahead += step
+            self._offset += step

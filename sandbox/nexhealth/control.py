@@ -1,135 +1,143 @@
-"""The hand on NexHealth's side: the clock, each office's Synchronizer, the switches, and the front desks' own work."""
+"""The control interface of NexHealth's side: the clock, the offices, the switches, and the offices' front desks."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sandbox.ascend import problem
+from sandbox.errors import coded_error
 from sandbox.nexhealth.service import NexHealth
-from sandbox.nexhealth.sync import sync_status
-from sandbox.nexhealth.systems import BLOCKS, SYSTEMS
+from sandbox.nexhealth.synchronizer import sync_status
+from sandbox.nexhealth.systems import BLOCK_CAUSES, SYSTEMS
 from sandbox.store import Row
-from sandbox.times import instant, instant_text
+from sandbox.timestamps import format_timestamp, parse_timestamp
 
 
-def set_switches(nex: NexHealth, given: Row) -> Row:
-    vars(nex.world.switches).update(_known(given, vars(nex.world.switches)))
-    return vars(nex.world.switches)
+def set_switches(nexhealth: NexHealth, body: Row) -> Row:
+    switches = vars(nexhealth.state.switches)
+    switches.update(_check_names(body, switches))
+    return switches
 
 
-async def set_clock(nex: NexHealth, given: Row) -> Row:
-    """``paused``; ``advance`` by seconds and do what fell due; ``settle``: every cycle at once, and its webhooks."""
-    given = _known(given, {"paused": None, "advance": None, "settle": None})
-    if "paused" in given:
-        nex.world.clock.pause(given["paused"])
-    nex.world.clock.advance(given.get("advance", 0))
-    nex.sync.tick()
-    await nex.webhooks.deliver()
-    if given.get("settle"):
-        await nex.settle()
-    return {"now": nex.world.clock.text(), "paused": nex.world.clock.paused}
+async def set_clock(nexhealth: NexHealth, body: Row) -> Row:
+    """``paused``: stop or start the clock. ``advance``: move it by seconds. Then do everything that is due.
+
+    ``settle`` also runs every cycle once and sends its webhooks.
+    """
+    body = _check_names(body, {"paused": None, "advance": None, "settle": None})
+    clock = nexhealth.state.clock
+    if "paused" in body:
+        clock.set_paused(body["paused"])
+    clock.advance(body.get("advance", 0))
+    nexhealth.synchronizer.run_due_cycles()
+    await nexhealth.webhooks.send_due_deliveries()
+    if body.get("settle"):
+        await nexhealth.settle()
+    return {"now": clock.timestamp(), "paused": clock.is_paused}
 
 
-def set_office(nex: NexHealth, given: Row) -> Row:
-    """``online``, ``read_status``, ``write_status``, ``system``, single ``cells`` of it, ``flags`` of the location."""
-    place = nex.world.get("locations", given.pop("id"))
-    line = nex.world.lines[place["id"]]
-    if "flags" in given:
-        nex.world.change("locations", place, **_known(given.pop("flags"), place))
-    line.system = SYSTEMS[given.pop("system", line.system.name)]
-    if "cells" in given:
-        line.system = replace(line.system, **_known(given.pop("cells"), vars(line.system)))
-    vars(line).update(_known(given, {"online": 0, "read_status": 0, "write_status": 0}))
-    return sync_status(nex.world, place)
+def set_office(nexhealth: NexHealth, body: Row) -> Row:
+    """Change ``online``, ``read_status``, ``write_status`` or ``system``, single ``cells`` of what the system supports,
+    or ``flags`` of the location.
+    """
+    location = nexhealth.state.get("locations", body.pop("id"))
+    link = nexhealth.state.links[location["id"]]
+    if "flags" in body:
+        nexhealth.state.update("locations", location, **_check_names(body.pop("flags"), location))
+    link.system = SYSTEMS[body.pop("system", link.system.name)]
+    if "cells" in body:
+        link.system = replace(link.system, **_check_names(body.pop("cells"), vars(link.system)))
+    vars(link).update(_check_names(body, {"online": 0, "read_status": 0, "write_status": 0}))
+    return sync_status(nexhealth.state, location)
 
 
-def act(nex: NexHealth, given: Row) -> Row:
-    """One action of a front desk by name; with ``key`` it is done once however often it is sent."""
-    what, key = str(given.pop("do", "")), given.pop("key", None)
-    if what not in _ACTIONS:
-        raise problem(400, "unknown_action", "do")
-    offices = nex.world.offices
+def act_as_desk(nexhealth: NexHealth, action: Row) -> Row:
+    """Do the action that ``do`` names. An action with a ``key`` happens only once; repeats get the row."""
+    name, key = str(action.pop("do", "")), action.pop("key", None)
+    if name not in _ACTIONS:
+        raise coded_error(400, "unknown_action", "do")
+    offices = nexhealth.state.offices
     for kind in ("appointments", "patients") if key is not None else ():
         for row in offices.store.all(kind):
             if key in row["keys"]:
                 return row
     offices.author = "desk"
     try:
-        row = _ACTIONS[what](nex, given)
-        if key is not None and what not in ("delete", "unblock"):
-            row = offices.save(
-                "patients" if what == "patient" else "appointments", {**row, "keys": [*row["keys"], key]}
-            )
+        row = _ACTIONS[name](nexhealth, action)
+        if key is not None and name not in ("delete", "unblock"):
+            kind = "patients" if name == "patient" else "appointments"
+            row = offices.save(kind, {**row, "keys": [*row["keys"], key]})
         return row
     finally:
         offices.author = "nexhealth"
 
 
-def _book(nex: NexHealth, given: Row) -> Row:
-    location = nex.world.get("operatories", given["operatory"])["location_id"]
-    return nex.world.offices.book(
-        location=location,
-        patient=_chart(nex, given["patient"]),
-        provider=given["provider"],
-        operatory=given["operatory"],
-        start=given["start"],
-        end=_end(given["start"], given.get("duration", 30)),
-        note=given.get("note", ""),
-        title=given.get("title", "Visit"),
+def _book(nexhealth: NexHealth, action: Row) -> Row:
+    location_id = nexhealth.state.get("operatories", action["operatory"])["location_id"]
+    return nexhealth.state.offices.add_appointment(
+        location=location_id,
+        patient=_chart_id(nexhealth, action["patient"]),
+        provider=action["provider"],
+        operatory=action["operatory"],
+        start=action["start"],
+        end=_end_time(action["start"], action.get("duration", 30)),
+        note=action.get("note", ""),
+        title=action.get("title", "Visit"),
     )
 
 
-def _move(nex: NexHealth, given: Row) -> Row:
-    row = _visit(nex, given["id"])
-    changes: dict[str, Any] = {name: given[name] for name in ("operatory", "provider", "note") if name in given}
-    if "patient" in given:
-        changes["patient"] = _chart(nex, given["patient"])
-    start = given.get("start", row["start"])
-    minutes = given.get("duration", (instant(row["end"]) - instant(row["start"])).total_seconds() / 60)
-    return nex.world.offices.save("appointments", {**row, **changes, "start": start, "end": _end(start, minutes)})
+def _move(nexhealth: NexHealth, action: Row) -> Row:
+    row = _office_appointment(nexhealth, action["id"])
+    changes: dict[str, Any] = {name: action[name] for name in ("operatory", "provider", "note") if name in action}
+    if "patient" in action:
+        changes["patient"] = _chart_id(nexhealth, action["patient"])
+    start = action.get("start", row["start"])
+    old_minutes = (parse_timestamp(row["end"]) - parse_timestamp(row["start"])).total_seconds() / 60
+    changes |= {"start": start, "end": _end_time(start, action.get("duration", old_minutes))}
+    return nexhealth.state.offices.save("appointments", {**row, **changes})
 
 
-def _set_status(nex: NexHealth, given: Row) -> Row:
+def _set_status(nexhealth: NexHealth, action: Row) -> Row:
     """``confirmed``, ``cancelled``, ``missed``, ``here`` or ``completed``."""
-    now = nex.world.clock.text()
-    statuses: dict[str, Row] = {
+    now = nexhealth.state.clock.timestamp()
+    changes: dict[str, Row] = {
         "confirmed": {"confirmed": True},
         "cancelled": {"cancelled": True},
         "missed": {"missed": True},
         "here": {"checked_in_at": now},
         "completed": {"checked_in_at": now, "checked_out": True},
     }
-    return nex.world.offices.save("appointments", _visit(nex, given["id"]) | statuses[given["status"]])
+    row = _office_appointment(nexhealth, action["id"])
+    return nexhealth.state.offices.save("appointments", row | changes[action["status"]])
 
 
-def _cancel(nex: NexHealth, given: Row) -> Row:
-    return _set_status(nex, {"id": given["id"], "status": "cancelled"})
+def _cancel(nexhealth: NexHealth, action: Row) -> Row:
+    return _set_status(nexhealth, {"id": action["id"], "status": "cancelled"})
 
 
-def _delete(nex: NexHealth, given: Row) -> Row:
-    row = _visit(nex, given["id"])
-    nex.world.offices.delete(row)
+def _delete(nexhealth: NexHealth, action: Row) -> Row:
+    row = _office_appointment(nexhealth, action["id"])
+    nexhealth.state.offices.delete_appointment(row)
     return row
 
 
-def _block(nex: NexHealth, given: Row) -> Row:
-    if given.get("cause", "block") not in BLOCKS:
-        raise problem(400, "invalid_enum", "cause")
-    return nex.world.offices.book(
-        location=given["location"],
-        provider=given.get("provider"),
-        operatory=given.get("operatory"),
-        start=given["start"],
-        end=given["end"],
-        title=given.get("title", "Blocked"),
-        block=given.get("cause", "block"),
+def _block(nexhealth: NexHealth, action: Row) -> Row:
+    if action.get("cause", "block") not in BLOCK_CAUSES:
+        raise coded_error(400, "invalid_enum", "cause")
+    return nexhealth.state.offices.add_appointment(
+        location=action["location"],
+        provider=action.get("provider"),
+        operatory=action.get("operatory"),
+        start=action["start"],
+        end=action["end"],
+        title=action.get("title", "Blocked"),
+        block=action.get("cause", "block"),
     )
 
 
-def _patient(nex: NexHealth, given: Row) -> Row:
+def _add_patient(nexhealth: NexHealth, action: Row) -> Row:
     names = ("first", "last", "born", "location", "email", "phone")
-    return nex.world.offices.enter(**{name: given[name] for name in names if name in given})
+    return nexhealth.state.offices.add_chart(**{name: action[name] for name in names if name in action})
 
 
 _ACTIONS: dict[str, Callable[[NexHealth, Row], Row]] = {
@@ -140,33 +148,36 @@ _ACTIONS: dict[str, Callable[[NexHealth, Row], Row]] = {
     "delete": _delete,
     "block": _block,
     "unblock": _delete,
-    "patient": _patient,
+    "patient": _add_patient,
 }
 
 
-def _visit(nex: NexHealth, row_id: Any) -> Row:
-    """By the office's id or NexHealth's."""
-    row = nex.world.offices.find("appointments", row_id)
+def _office_appointment(nexhealth: NexHealth, row_id: Any) -> Row:
+    """The office's row, by the office's id or by NexHealth's. Raises ErrorResponse 404."""
+    offices = nexhealth.state.offices
+    row = offices.get_by_any_id("appointments", row_id)
     if row is None:
-        copied = nex.world.copy.get("appointments", str(row_id))
-        row = nex.world.offices.find("appointments", copied["foreign_id"]) if copied and copied["foreign_id"] else None
+        copied = nexhealth.state.synced_copy.get("appointments", str(row_id))
+        if copied and copied["foreign_id"]:
+            row = offices.get_by_any_id("appointments", copied["foreign_id"])
     if row is None:
-        raise problem(404, "not_found", "id")
+        raise coded_error(404, "not_found", "id")
     return row
 
 
-def _chart(nex: NexHealth, row_id: Any) -> int:
-    """The office's own id of a patient, given that or NexHealth's."""
-    row = nex.world.copy.get("patients", str(row_id))
-    return int(row["foreign_id"] if row is not None else row_id)
+def _chart_id(nexhealth: NexHealth, patient_id: Any) -> int:
+    """The office's own id of a patient, from that id or from NexHealth's."""
+    row = nexhealth.state.synced_copy.get("patients", str(patient_id))
+    return int(row["foreign_id"] if row is not None else patient_id)
 
 
-def _end(start: Any, minutes: float) -> str:
-    return instant_text(instant(start) + timedelta(minutes=minutes))
+def _end_time(start: Any, minutes: float) -> str:
+    return format_timestamp(parse_timestamp(start) + timedelta(minutes=minutes))
 
 
-def _known(given: Row, allowed: Row) -> Row:
-    for name in given:
+def _check_names(body: Row, allowed: Row) -> Row:
+    """Returns the body. Raises ErrorResponse 400 for a name that is not allowed."""
+    for name in body:
         if name not in allowed:
-            raise problem(400, "unknown_setting", name)
-    return given
+            raise coded_error(400, "unknown_setting", name)
+    return body

@@ -1,21 +1,22 @@
-"""Query parameters: which are needed, which are known, how each is read, and which are silently ignored."""
+"""Query parameters: which are required, how each one is parsed, and which are silently ignored."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from sandbox.nexhealth.envelope import invalid, missing, refusal
-from sandbox.times import instant
+from sandbox.nexhealth.envelope import api_error, invalid_parameter, missing_parameter
+from sandbox.timestamps import parse_timestamp
 
 PAGING = ("per_page", "end_cursor", "start_cursor", "sort")
+"""The parameters of every paged list."""
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
-_KINDS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("start", "end", "updated_since", "due_after"), instant),
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("start", "end", "updated_since", "due_after"), parse_timestamp),
     **dict.fromkeys(("date_of_birth", "start_date"), date.fromisoformat),
     **dict.fromkeys(
         (
@@ -31,44 +32,54 @@ _KINDS: dict[str, Callable[[str], Any]] = {
             "cancelled", "unavailable", "nex_only", "inactive", "new_patient", "non_patient", "location_strict",
             "requestable", "active", "ignore_past_dates", "overlapping_operatory_slots", "notify_patient",
         ),
-        _boolean,
+        _parse_boolean,
     ),
 }  # fmt: skip
 
 
 class Parameters:
-    """Of one call: typed by name; a name that ends in ``[]`` is a list."""
+    """The parsed query parameters of one call. A parameter whose name ends in ``[]`` is a list.
 
-    def __init__(self, given: list[tuple[str, str]], needs: tuple[str, ...], takes: tuple[str, ...]) -> None:
+    Raises ErrorResponse 400 for a parameter that is missing, blank or not readable.
+    """
+
+    def __init__(self, query: list[tuple[str, str]], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
         self._values: dict[str, Any] = {}
-        self.ignored = sorted({name for name, _ in given if name not in needs and name not in takes})
-        for name, text in given:
-            if name in self.ignored:
-                continue
-            if not text.strip() and name in needs:
-                raise refusal(400, f"Blank values not allowed for parameter {name}")
-            try:
-                value = _KINDS.get(name, str)(text)
-            except (ValueError, KeyError):
-                raise invalid(name) from None
-            if name.endswith("[]"):
-                self._values.setdefault(name, []).append(value)
-            else:
-                self._values[name] = value
-        for name in needs:
+        self.ignored = sorted({name for name, _ in query if name not in required and name not in optional})
+        for name, text in query:
+            if name not in self.ignored:
+                self._parse(name, text, is_required=name in required)
+        for name in required:
             if name not in self._values:
-                raise missing(name)
+                raise missing_parameter(name)
+
+    def _parse(self, name: str, text: str, *, is_required: bool) -> None:
+        if not text.strip() and is_required:
+            raise api_error(400, f"Blank values not allowed for parameter {name}")
+        try:
+            value = _PARSERS.get(name, str)(text)
+        except (ValueError, KeyError):
+            raise invalid_parameter(name) from None
+        if name.endswith("[]"):
+            self._values.setdefault(name, []).append(value)
+        else:
+            self._values[name] = value
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._values.get(name, default)
 
     def equal(self, row: Mapping[str, Any], *names: str) -> bool:
-        """Whether the row has the wanted value for each of the names that were given."""
+        """Whether the row equals the call in each of these parameters. Parameters that the call omits do not count."""
         return all(name not in self._values or row.get(name) == self._values[name] for name in names)
 
-    def among(self, row: Mapping[str, Any], **lists: str) -> bool:
-        """The same for list parameters: ``among(row, patient_id="patient_ids[]")``."""
-        return all(given not in self._values or row.get(field) in self._values[given] for field, given in lists.items())
+    def contain(self, row: Mapping[str, Any], **list_names: str) -> bool:
+        """The same for list parameters, by the row's field: ``contain(row, patient_id="patient_ids[]")``."""
+        return all(
+            name not in self._values or row.get(field) in self._values[name] for field, name in list_names.items()
+        )
 
-    def since(self, row: Mapping[str, Any]) -> bool:
-        return "updated_since" not in self._values or instant(row["updated_at"]) >= self._values["updated_since"]
+    def is_updated_since(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row changed after ``updated_since``; True if the call omits that."""
+        return (
+            "updated_since" not in self._values or parse_timestamp(row["updated_at"]) >= self._values["updated_since"]
+        )

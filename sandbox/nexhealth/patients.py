@@ -1,120 +1,125 @@
-"""Patients: search, and entering one, who stays NexHealth's own until a first visit takes them into the office."""
+"""The patient endpoints. A new patient exists only at NexHealth until a first appointment brings it to the office."""
 
 import re
 from datetime import date
 from typing import Any
 
 from sandbox.nexhealth import records
-from sandbox.nexhealth.calls import Call, Endpoint, identifier, required
-from sandbox.nexhealth.envelope import Reply, invalid, not_found, refusal, shown
-from sandbox.nexhealth.paging import paged
+from sandbox.nexhealth.endpoint import ApiCall, Endpoint, check_required, parse_id
+from sandbox.nexhealth.envelope import Reply, api_error, invalid_parameter, not_found, public_fields
+from sandbox.nexhealth.paging import page_reply
 from sandbox.nexhealth.parameters import PAGING, Parameters
 from sandbox.nexhealth.service import NexHealth
-from sandbox.nexhealth.world import World
+from sandbox.nexhealth.state import NexHealthState
 from sandbox.store import Row
-from sandbox.times import instant
+from sandbox.timestamps import parse_timestamp
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
-_OLDEST = 130
-_BIO_GIVEN = (
+_MAX_AGE_YEARS = 130
+_OPTIONAL_BIO_FIELDS = (
     *("home_phone_number", "cell_phone_number", "work_phone_number", "custom_contact_number", "street_address"),
     *("address_line_1", "address_line_2", "city", "state", "zip_code", "insurance_name", "weight", "height", "race"),
 )
 
 
-def _listing(nex: NexHealth, call: Call) -> Reply:
+def _list(nexhealth: NexHealth, call: ApiCall) -> Reply:
     params = call.params
     rows = [
         row
-        for row in nex.world.copy.all("patients")
-        if row["_location"] == call.at["id"]
-        and _found_by_name(row, params)
-        and _found_by_contact(row, params)
-        and params.get("date_of_birth", row["bio"]["date_of_birth"]) in (row["bio"]["date_of_birth"], _born(row))
+        for row in nexhealth.state.synced_copy.all("patients")
+        if row["_location"] == call.location["id"]
+        and _matches_name(row, params)
+        and _matches_contact(row, params)
+        and _matches_date_of_birth(row, params)
         and params.equal(row, "inactive", "foreign_id")
         and params.equal(row["bio"], "new_patient", "non_patient")
-        and params.since(row)
+        and params.is_updated_since(row)
     ]
-    return paged(rows, params)
+    return page_reply(rows, params)
 
 
-def _found_by_name(row: Row, params: Parameters) -> bool:
+def _matches_name(row: Row, params: Parameters) -> bool:
+    """Whether the name contains every word of the search, also inside a word."""
     return all(word in row["name"].casefold() for word in params.get("name", "").casefold().split())
 
 
-def _found_by_contact(row: Row, params: Parameters) -> bool:
-    """Email and phone are united, not intersected."""
-    asked = [(params.get("email"), row["email"]), (params.get("phone_number"), row["bio"]["phone_number"])]
-    given = [(wanted, has) for wanted, has in asked if wanted]
-    return not given or any(wanted.casefold() == (has or "").casefold() for wanted, has in given)
+def _matches_contact(row: Row, params: Parameters) -> bool:
+    """If the search has an email and a phone number, one of the two is enough."""
+    pairs = [(params.get("email"), row["email"]), (params.get("phone_number"), row["bio"]["phone_number"])]
+    searched = [(wanted, actual) for wanted, actual in pairs if wanted]
+    return not searched or any(wanted.casefold() == (actual or "").casefold() for wanted, actual in searched)
 
 
-def _born(row: Row) -> date:
-    return date.fromisoformat(row["bio"]["date_of_birth"])
+def _matches_date_of_birth(row: Row, params: Parameters) -> bool:
+    text = row["bio"]["date_of_birth"]
+    return params.get("date_of_birth", text) in (text, date.fromisoformat(text))
 
 
-def _item(nex: NexHealth, call: Call) -> Reply:
-    row = nex.world.get("patients", call.ids["id"], call.of)
-    found = {**shown(row), "location_ids": [row["_location"]]}
+def _read(nexhealth: NexHealth, call: ApiCall) -> Reply:
+    row = nexhealth.state.get("patients", call.path_ids["id"], call.institution)
+    patient = {**public_fields(row), "location_ids": [row["_location"]]}
     if "upcoming_appts" in call.params.get("include[]", []):
-        found["upcoming_appts"] = _upcoming(nex.world, row)
-    return Reply(found)
+        patient["upcoming_appts"] = _upcoming_appointments(nexhealth.state, row)
+    return Reply(patient)
 
 
-def _upcoming(world: World, patient: Row) -> list[Row]:
+def _upcoming_appointments(state: NexHealthState, patient: Row) -> list[Row]:
     names = ("id", "provider_id", "provider_name", "start_time", "end_time", "location_id", "confirmed")
     return [
         {name: row[name] for name in names}
-        for row in world.copy.all("appointments")
+        for row in state.synced_copy.all("appointments")
         if row["patient_id"] == patient["id"]
         and not row["cancelled"]
-        and instant(row["start_time"]) > world.clock.now()
+        and parse_timestamp(row["start_time"]) > state.clock.now()
     ]
 
 
-def _create(nex: NexHealth, call: Call) -> Reply:
-    given = call.part("patient")
-    provider = call.part("provider")
-    required(provider, ("provider_id",), "provider")
-    required(given, ("first_name", "last_name", "email", "bio"), "patient")
-    bio = _bio(given["bio"], nex.world.clock.now().date())
-    if not _EMAIL.fullmatch(given["email"]):
-        raise invalid("patient[email]")
-    doctor = nex.world.copy.get("providers", str(identifier(provider["provider_id"])))
-    if doctor is None or call.at["id"] not in doctor["_locations"]:
+def _create(nexhealth: NexHealth, call: ApiCall) -> Reply:
+    patient, provider = call.body_part("patient"), call.body_part("provider")
+    check_required(provider, ("provider_id",), "provider")
+    check_required(patient, ("first_name", "last_name", "email", "bio"), "patient")
+    bio = _parse_bio(patient["bio"], nexhealth.state.clock.now().date())
+    if not _EMAIL.fullmatch(patient["email"]):
+        raise invalid_parameter("patient[email]")
+    provider_row = nexhealth.state.synced_copy.get("providers", str(parse_id(provider["provider_id"])))
+    if provider_row is None or call.location["id"] not in provider_row["_locations"]:
         raise not_found("Provider")
-    names = given["first_name"].strip(), given["last_name"].strip()
-    twin = _twin(nex.world, call.at, names, bio)
-    if twin is not None and not call.body.get("return_existing_if_match", False):
-        raise refusal(400, f"A patient with that information already exists - id={twin['id']}")
-    row = twin or nex.world.add(
-        "patients", records.patient(call.at, *names, given["email"], bio, provider_id=doctor["id"])
+    first_name, last_name = patient["first_name"].strip(), patient["last_name"].strip()
+    existing = _find_existing(nexhealth.state, call.location, f"{first_name} {last_name}", bio)
+    if existing is not None and not call.body.get("return_existing_if_match", False):
+        raise api_error(400, f"A patient with that information already exists - id={existing['id']}")
+    row = existing or nexhealth.state.add(
+        "patients",
+        records.patient_object(
+            call.location, first_name, last_name, patient["email"], bio, provider_id=provider_row["id"]
+        ),
     )
-    user = {**shown(row), "preferred_locale": None, "location_ids": [row["_location"]]}
-    return Reply({"user": user}, status=200 if twin else 201)
+    user = {**public_fields(row), "preferred_locale": None, "location_ids": [row["_location"]]}
+    return Reply({"user": user}, status=200 if existing else 201)
 
 
-def _bio(given: Any, today: date) -> Row:
-    required(given, ("date_of_birth", "phone_number"), "patient[bio]")
-    born = date.fromisoformat(str(given["date_of_birth"]))
-    if born > today or today.year - born.year > _OLDEST:
-        raise invalid("patient[bio][date_of_birth]")
-    phone = str(given["phone_number"])[:10]
+def _parse_bio(body: Any, today: date) -> Row:
+    """Raises ErrorResponse or ValueError for a value that is not acceptable."""
+    check_required(body, ("date_of_birth", "phone_number"), "patient[bio]")
+    born = date.fromisoformat(str(body["date_of_birth"]))
+    if born > today or today.year - born.year > _MAX_AGE_YEARS:
+        raise invalid_parameter("patient[bio][date_of_birth]")
+    phone = str(body["phone_number"])[:10]
     if not _PHONE.fullmatch(phone):
-        raise refusal(400, "User phone number is invalid")
-    if given.get("gender", "Female") not in ("Male", "Female", "Other"):
-        raise invalid("patient[bio][gender]")
-    kept = {name: given[name] for name in _BIO_GIVEN if name in given}
-    told = {"date_of_birth": born.isoformat(), "phone_number": phone, "gender": given.get("gender", "Female")}
-    return {**kept, **told, "new_patient": True}
+        raise api_error(400, "User phone number is invalid")
+    gender = body.get("gender", "Female")
+    if gender not in ("Male", "Female", "Other"):
+        raise invalid_parameter("patient[bio][gender]")
+    bio = {name: body[name] for name in _OPTIONAL_BIO_FIELDS if name in body}
+    return {**bio, "date_of_birth": born.isoformat(), "phone_number": phone, "gender": gender, "new_patient": True}
 
 
-def _twin(world: World, place: Row, names: tuple[str, str], bio: Row) -> Row | None:
-    """Same birthday, name and phone."""
-    for row in world.copy.all("patients"):
-        same = row["name"].casefold() == " ".join(names).casefold() and row["_location"] == place["id"]
-        if same and all(row["bio"][name] == bio[name] for name in ("date_of_birth", "phone_number")):
+def _find_existing(state: NexHealthState, location: Row, name: str, bio: Row) -> Row | None:
+    """A patient of the location with the same name, date of birth and phone number."""
+    for row in state.synced_copy.all("patients"):
+        same_name = row["name"].casefold() == name.casefold() and row["_location"] == location["id"]
+        if same_name and all(row["bio"][field] == bio[field] for field in ("date_of_birth", "phone_number")):
             return row
     return None
 
@@ -123,13 +128,13 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/patients",
-        _listing,
+        _list,
         ("subdomain", "location_id"),
         (
             *("name", "email", "phone_number", "date_of_birth", "inactive", "new_patient", "non_patient"),
             *("foreign_id", "updated_since", "location_strict", *PAGING),
         ),
     ),
-    Endpoint("GET", "/patients/{id}", _item, ("subdomain",), ("include[]",)),
+    Endpoint("GET", "/patients/{id}", _read, ("subdomain",), ("include[]",)),
     Endpoint("POST", "/patients", _create, ("subdomain", "location_id")),
 )

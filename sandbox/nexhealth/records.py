@@ -1,13 +1,13 @@
-"""The vendor's objects: a patient and an appointment as the copy holds them, and as an office's row fills them."""
+"""NexHealth's patient, appointment and working-hours objects, and how rows of an office fill them."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.nexhealth.systems import System
+from sandbox.nexhealth.systems import PracticeSystem
 from sandbox.store import Row
-from sandbox.times import instant, instant_text
+from sandbox.timestamps import format_timestamp, parse_timestamp
 
-BIO = {
+EMPTY_BIO = {
     "city": None,
     "state": None,
     "gender": "Female",
@@ -23,15 +23,17 @@ BIO = {
     "home_phone_number": "",
     "work_phone_number": "",
 }
-NOT_YET = {"foreign_id": None, "foreign_id_type": "nex", "last_sync_time": None}
+NOT_SYNCED = {"foreign_id": None, "foreign_id_type": "nex", "last_sync_time": None}
+"""The fields of an object that no office has yet."""
 
 
-def source(location: Row, system: System) -> str:
-    """The ``foreign_id_type`` of what comes out of an office's system."""
+def foreign_id_type(location: Row, system: PracticeSystem) -> str:
+    """The ``foreign_id_type`` of objects that come from this office's system."""
     return f"msg-{system.name}-DataSource-{location['id']}"
 
 
-def patient(location: Row, first: str, last: str, email: str | None, bio: Row, **given: Any) -> Row:
+def patient_object(location: Row, first: str, last: str, email: str | None, bio: Row, **fields: Any) -> Row:
+    """A patient that no office has yet."""
     return {
         "email": email,
         "first_name": first,
@@ -39,8 +41,8 @@ def patient(location: Row, first: str, last: str, email: str | None, bio: Row, *
         "last_name": last,
         "name": f"{first} {last}",
         "institution_id": location["institution_id"],
-        **NOT_YET,
-        "bio": {**BIO, **bio},
+        **NOT_SYNCED,
+        "bio": {**EMPTY_BIO, **bio},
         "inactive": False,
         "guarantor_id": None,
         "billing_type": None,
@@ -48,12 +50,12 @@ def patient(location: Row, first: str, last: str, email: str | None, bio: Row, *
         "preferred_language": None,
         "provider_id": None,
         "_location": location["id"],
-        **given,
+        **fields,
     }
 
 
-def from_chart(chart: Row) -> Row:
-    """The fields of a patient that the office decides."""
+def patient_fields(chart: Row) -> Row:
+    """The fields of a patient that come from the office's chart."""
     phone = chart["phone"] or ""
     bio = {"date_of_birth": chart["born"], "gender": chart["gender"], "phone_number": phone, "cell_phone_number": phone}
     return {
@@ -62,12 +64,13 @@ def from_chart(chart: Row) -> Row:
         "name": f"{chart['first']} {chart['last']}",
         "email": chart["email"],
         "inactive": chart["inactive"],
-        "bio": {**BIO, **bio},
+        "bio": {**EMPTY_BIO, **bio},
         "foreign_id": str(chart["id"]),
     }
 
 
-def appointment(location: Row, **given: Any) -> Row:
+def appointment_object(location: Row, **fields: Any) -> Row:
+    """An appointment that no office has yet."""
     return {
         "patient_id": None,
         "provider_id": None,
@@ -88,7 +91,7 @@ def appointment(location: Row, **given: Any) -> Row:
         "location_id": location["id"],
         "operatory_id": None,
         "appointment_type_id": 0,
-        **NOT_YET,
+        **NOT_SYNCED,
         "misc": {},
         "created_by_user_id": None,
         "is_guardian": False,
@@ -96,43 +99,44 @@ def appointment(location: Row, **given: Any) -> Row:
         "is_past_patient": False,
         "sooner_if_possible": False,
         "referrer": None,
-        **given,
-        **local_time(location, given["start_time"]),
+        **fields,
+        **time_zone_fields(location, fields["start_time"]),
     }
 
 
-def from_visit(visit: Row, system: System) -> Row:
-    """The fields of an appointment that the office decides, as far as the Synchronizer reads them."""
-    note = {"note": visit["note"] or None} if system.reads_notes else {}
+def appointment_fields(office_row: Row, system: PracticeSystem) -> Row:
+    """The fields of an appointment that come from the office's row, as far as the Synchronizer reads them."""
+    note = {"note": office_row["note"] or None} if system.reads_notes else {}
     return {
-        "provider_id": visit["provider"],
-        "operatory_id": visit["operatory"],
-        "start_time": instant_text(instant(visit["start"])),
-        "end_time": instant_text(instant(visit["end"])),
-        "confirmed": visit["confirmed"],
-        "cancelled": visit["cancelled"],
-        "patient_missed": visit["missed"],
-        "checkin_at": visit["checked_in_at"],
-        "checked_out": visit["checked_out"],
-        "unavailable": visit["block"] is not None,
-        "foreign_id": str(visit["id"]),
+        "provider_id": office_row["provider"],
+        "operatory_id": office_row["operatory"],
+        "start_time": format_timestamp(parse_timestamp(office_row["start"])),
+        "end_time": format_timestamp(parse_timestamp(office_row["end"])),
+        "confirmed": office_row["confirmed"],
+        "cancelled": office_row["cancelled"],
+        "patient_missed": office_row["missed"],
+        "checkin_at": office_row["checked_in_at"],
+        "checked_out": office_row["checked_out"],
+        "unavailable": office_row["block"] is not None,
+        "foreign_id": str(office_row["id"]),
         **note,
     }
 
 
-def local_time(location: Row, start: str) -> Row:
-    return {"timezone": location["tz"], "timezone_offset": offset(location, start, padded=False)}
+def time_zone_fields(location: Row, start: str) -> Row:
+    return {"timezone": location["tz"], "timezone_offset": _utc_offset(location, start)}
 
 
-def offset(location: Row, moment: str, *, padded: bool) -> str:
-    """``-0500`` or, in appointments, ``-5:00``."""
-    text = instant(moment).astimezone(ZoneInfo(location["tz"])).strftime("%z")
-    return text if padded else f"{text[0]}{int(text[1:3])}:{text[3:]}"
+def _utc_offset(location: Row, moment: str) -> str:
+    """As appointments spell it: ``-5:00``, without a leading zero."""
+    text = parse_timestamp(moment).astimezone(ZoneInfo(location["tz"])).strftime("%z")
+    return f"{text[0]}{int(text[1:3])}:{text[3:]}"
 
 
-def working_hours(location: int, source: str, **given: object) -> Row:
+def working_hours_object(location_id: int, source: str, **fields: object) -> Row:
+    """``source`` is ``manual`` or ``synced``."""
     return {
-        "location_id": location,
+        "location_id": location_id,
         "provider_id": None,
         "operatory_id": None,
         "days": [],
@@ -142,5 +146,5 @@ def working_hours(location: int, source: str, **given: object) -> Row:
         "source": source,
         "label": None,
         "_types": [],
-        **given,
+        **fields,
     }

@@ -1,16 +1,16 @@
-"""The practices that begin on NexHealth's side, one for each kind of office; every person is invented."""
+"""The practice that NexHealth starts with, one location for each practice system. Every person is invented."""
 
-from sandbox.nexhealth.records import from_chart, patient, source, working_hours
+from sandbox.nexhealth.records import foreign_id_type, patient_fields, patient_object, working_hours_object
+from sandbox.nexhealth.state import NexHealthState
 from sandbox.nexhealth.systems import SYSTEMS
-from sandbox.nexhealth.world import World
 from sandbox.store import Row
 
-KEY = "sandbox-nexhealth-key"
+API_KEY = "sandbox-nexhealth-key"
 SUBDOMAIN = "bright-harbor"
-ELSEWHERE = "far-shore"
-"""Another practice of the vendor's, which our key cannot reach."""
+OTHER_SUBDOMAIN = "far-shore"
+"""Another customer of NexHealth, which our API key cannot reach."""
 
-_PLACES = (
+_LOCATIONS = (
     (101, "Portland", "OR", "America/Los_Angeles", "dentrix", "5035550120"),
     (102, "Phoenix", "AZ", "America/Phoenix", "dentrixenterprise", "6025550130"),
     (103, "Boston", "MA", "America/New_York", "eaglesoft", "6175550140"),
@@ -20,46 +20,37 @@ _PROVIDERS = {
     102: ((203, "Juniper", "Mockley", False), (204, "Clover", "Examplewood", False)),
     103: ((205, "Linden", "Trialby", False), (206, "Sorrel", "Fixture", False)),
 }
-_CHAIRS = {101: (301, 302, 303), 102: (311, 312), 103: (321, 322, 323)}
+_OPERATORIES = {101: (301, 302, 303), 102: (311, 312), 103: (321, 322, 323)}
 _TYPES = (("Cleaning", 60), ("Consult", 30), ("Exam", 30))
 _WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
 _FIRST_TYPE, _FIRST_DESCRIPTOR, _FIRST_HOURS, _FIRST_RECALL, _FIRST_PATIENT = 401, 501, 601, 701, 901
 _FIRST_CHART = 30_001
-"""In the offices' own numbers, as their systems give them."""
+"""An id of the offices' own systems; the others are NexHealth's."""
 
 
-def seed(world: World) -> None:
-    stamp = world.clock.text()
-    for row_id, subdomain, name in ((1, SUBDOMAIN, "Bright Harbor Dental"), (2, ELSEWHERE, "Far Shore Dental")):
-        world.copy.put("institutions", _institution(row_id, subdomain, name, stamp))
-    for number, (location, city, state, zone, system, phone) in enumerate(_PLACES):
-        place = _location(location, city, state, zone, phone, stamp) | {"_system": system}
-        place |= {"foreign_id": "1", "foreign_id_type": source(place, SYSTEMS[system])}
-        world.copy.put("locations", place)
-        read = {"foreign_id_type": place["foreign_id_type"], "last_sync_time": stamp}
-        read |= {"created_at": stamp, "updated_at": stamp}
-        for row_id, first, last, inactive in _PROVIDERS[location]:
-            world.copy.put("providers", _provider(row_id, first, last, inactive, location) | read)
-        for row_id in _CHAIRS[location]:
-            name = f"OP{row_id % 10}"
-            chair = {
-                "id": row_id,
-                "name": name,
-                "display_name": name,
-                "foreign_id": str(row_id),
-                "location_id": location,
-            }
-            world.copy.put("operatories", chair | {"active": True, "bookable_online": True} | read)
-        _types(world, place, number, read)
-        _recall(world, place, number, read)
-        _hours(world, location, number, synced=SYSTEMS[system].synced_hours)
-    for number, given in enumerate(_charts()):
-        chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, "keys": [], **given}
-        world.offices.save("patients", chart)
-        _patient(world, _FIRST_PATIENT + number, chart, stamp)
+def seed(state: NexHealthState) -> None:
+    now = state.clock.timestamp()
+    for row_id, subdomain, name in ((1, SUBDOMAIN, "Bright Harbor Dental"), (2, OTHER_SUBDOMAIN, "Far Shore Dental")):
+        state.synced_copy.put("institutions", _institution(row_id, subdomain, name, now))
+    for number, (location_id, *_) in enumerate(_LOCATIONS):
+        location = _location(number, now)
+        state.synced_copy.put("locations", location)
+        sync_fields = {"foreign_id_type": location["foreign_id_type"], "last_sync_time": now}
+        sync_fields |= {"created_at": now, "updated_at": now}
+        for provider in _PROVIDERS[location_id]:
+            state.synced_copy.put("providers", _provider(*provider, location_id) | sync_fields)
+        for operatory_id in _OPERATORIES[location_id]:
+            state.synced_copy.put("operatories", _operatory(operatory_id, location_id) | sync_fields)
+        _seed_types(state, location, number, sync_fields)
+        _seed_recall(state, location, number, sync_fields)
+        _seed_hours(state, location_id, number, synced=SYSTEMS[location["_system"]].synced_hours)
+    for number, fields in enumerate(_charts()):
+        chart = {"id": _FIRST_CHART + number, "gender": "Other", "nex_id": None, "keys": [], **fields}
+        state.offices.save("patients", chart)
+        _seed_patient(state, _FIRST_PATIENT + number, chart, now)
 
 
-def _institution(row_id: int, subdomain: str, name: str, stamp: str) -> Row:
+def _institution(row_id: int, subdomain: str, name: str, now: str) -> Row:
     return {
         "id": row_id,
         "name": name,
@@ -69,21 +60,22 @@ def _institution(row_id: int, subdomain: str, name: str, stamp: str) -> Row:
         "notify_insert_fails": False,
         "country_code": "US",
         "phone_number": "5105550100",
-        "created_at": stamp,
-        "updated_at": stamp,
-        "_foreign": subdomain == ELSEWHERE,
+        "created_at": now,
+        "updated_at": now,
+        "_foreign": subdomain == OTHER_SUBDOMAIN,
     }
 
 
-def _location(row_id: int, city: str, state: str, zone: str, phone: str, stamp: str) -> Row:
-    return {
-        "id": row_id,
+def _location(number: int, now: str) -> Row:
+    location_id, city, us_state, zone, system, phone = _LOCATIONS[number]
+    location = {
+        "id": location_id,
         "name": f"Bright Harbor Dental {city}",
         "institution_id": 1,
         "street_address": "1 Example Street",
         "street_address_2": None,
         "city": city,
-        "state": state,
+        "state": us_state,
         "zip_code": "90001",
         "country_code": "US",
         "phone_number": phone,
@@ -95,12 +87,15 @@ def _location(row_id: int, city: str, state: str, zone: str, phone: str, stamp: 
         "map_by_operatory": True,
         "set_availability_by_operatory": False,
         "inactive": False,
-        "created_at": stamp,
-        "updated_at": stamp,
+        "created_at": now,
+        "updated_at": now,
+        "_system": system,
+        "foreign_id": "1",
     }
+    return location | {"foreign_id_type": foreign_id_type(location, SYSTEMS[system])}
 
 
-def _provider(row_id: int, first: str, last: str, inactive: bool, location: int) -> Row:
+def _provider(row_id: int, first: str, last: str, inactive: bool, location_id: int) -> Row:
     return {
         "id": row_id,
         "email": None,
@@ -118,57 +113,111 @@ def _provider(row_id: int, first: str, last: str, inactive: bool, location: int)
         "state_license": None,
         "specialty_code": None,
         "nexhealth_specialty": "General Dentistry",
-        "provider_requestables": [] if inactive else [{"location_id": location}],
-        "_locations": [location],
+        "provider_requestables": [] if inactive else [{"location_id": location_id}],
+        "_locations": [location_id],
     }
 
 
-def _types(world: World, place: Row, number: int, read: Row) -> None:
+def _operatory(row_id: int, location_id: int) -> Row:
+    name = f"OP{row_id % 10}"
+    return {
+        "id": row_id,
+        "name": name,
+        "display_name": name,
+        "foreign_id": str(row_id),
+        "location_id": location_id,
+        "active": True,
+        "bookable_online": True,
+    }
+
+
+def _seed_types(state: NexHealthState, location: Row, number: int, sync_fields: Row) -> None:
+    """The location's appointment types, each with one descriptor. ``number`` counts the locations from 0."""
     for offset, (name, minutes) in enumerate(_TYPES):
-        row_id = _FIRST_TYPE + 10 * number + offset
-        descriptor = {"id": _FIRST_DESCRIPTOR + 10 * number + offset, "name": name, "code": f"D{1110 + offset}"}
-        more = {"descriptor_type": "Procedure Code", "location_id": place["id"], "data": {}, "active": True}
-        world.copy.put("descriptors", {**descriptor, **more, "foreign_id": str(descriptor["id"]), **read})
-        owner = {"parent_type": "Location", "parent_id": place["id"], "bookable_online": True}
-        kind = {"id": row_id, "name": name, "minutes": minutes, **owner, "_descriptors": [descriptor["id"]]}
-        world.copy.put("appointment_types", kind)
+        descriptor_id = _FIRST_DESCRIPTOR + 10 * number + offset
+        descriptor = {
+            "id": descriptor_id,
+            "name": name,
+            "code": f"D{1110 + offset}",
+            "descriptor_type": "Procedure Code",
+            "location_id": location["id"],
+            "data": {},
+            "active": True,
+            "foreign_id": str(descriptor_id),
+        }
+        state.synced_copy.put("descriptors", descriptor | sync_fields)
+        appointment_type = {
+            "id": _FIRST_TYPE + 10 * number + offset,
+            "name": name,
+            "minutes": minutes,
+            "parent_type": "Location",
+            "parent_id": location["id"],
+            "bookable_online": True,
+            "_descriptors": [descriptor_id],
+        }
+        state.synced_copy.put("appointment_types", appointment_type)
 
 
-def _recall(world: World, place: Row, number: int, read: Row) -> None:
-    """The first of the location's patients is due for a cleaning."""
-    stamps = {name: read[name] for name in ("foreign_id_type", "created_at", "updated_at")}
-    interval = {"name": "PROPHY", "description": "Cleaning", "interval_num": 6, "interval_unit": "M"}
-    kind = {"id": _FIRST_RECALL + number, **interval}
-    world.copy.put("recall_types", {**kind, "location_id": place["id"], "foreign_id": str(number), **stamps})
-    due = {"date_due": "2027-02-01", "appointment_id": None, "patient_id": _FIRST_PATIENT + number}
-    known = {"recall_id": kind["id"], "recall_type": kind, "foreign_id": str(number), "_location": place["id"]}
-    world.copy.put("patient_recalls", {"id": _FIRST_RECALL + 10 + number, **due, **known, **stamps})
+def _seed_recall(state: NexHealthState, location: Row, number: int, sync_fields: Row) -> None:
+    """One of the location's patients is due for a cleaning."""
+    stamps = {name: sync_fields[name] for name in ("foreign_id_type", "created_at", "updated_at")}
+    recall_type = {
+        "id": _FIRST_RECALL + number,
+        "name": "PROPHY",
+        "description": "Cleaning",
+        "interval_num": 6,
+        "interval_unit": "M",
+    }
+    foreign_id = str(number)
+    state.synced_copy.put(
+        "recall_types", {**recall_type, "location_id": location["id"], "foreign_id": foreign_id, **stamps}
+    )
+    recall = {
+        "id": _FIRST_RECALL + 10 + number,
+        "date_due": "2027-02-01",
+        "appointment_id": None,
+        "patient_id": _FIRST_PATIENT + number,
+        "recall_id": recall_type["id"],
+        "recall_type": recall_type,
+        "foreign_id": foreign_id,
+        "_location": location["id"],
+    }
+    state.synced_copy.put("patient_recalls", recall | stamps)
 
 
-def _hours(world: World, location: int, number: int, *, synced: bool) -> None:
-    """Every working provider in every operatory; entered by hand where the office's system has none to read."""
-    types = [_FIRST_TYPE + 10 * number + offset for offset in range(len(_TYPES))]
+def _seed_hours(state: NexHealthState, location_id: int, number: int, *, synced: bool) -> None:
+    """Working hours of every active provider in every operatory, read from the office or entered by hand."""
+    type_ids = [_FIRST_TYPE + 10 * number + offset for offset in range(len(_TYPES))]
     row_id = _FIRST_HOURS + 20 * number
-    for provider, _, _, inactive in _PROVIDERS[location]:
-        for chair in () if inactive else _CHAIRS[location]:
-            given = {"provider_id": provider, "operatory_id": chair, "days": _WEEK, "_types": types}
-            row = working_hours(
-                location, "synced" if synced else "manual", begin_time="08:00", end_time="17:00", **given
+    for provider_id, _, _, inactive in _PROVIDERS[location_id]:
+        for operatory_id in () if inactive else _OPERATORIES[location_id]:
+            hours = working_hours_object(
+                location_id,
+                "synced" if synced else "manual",
+                begin_time="08:00",
+                end_time="17:00",
+                provider_id=provider_id,
+                operatory_id=operatory_id,
+                days=_WEEK,
+                _types=type_ids,
             )
-            world.copy.put("working_hours", {"id": row_id, **row})
+            state.synced_copy.put("working_hours", {"id": row_id, **hours})
             row_id += 1
 
 
-def _patient(world: World, row_id: int, chart: Row, stamp: str) -> None:
-    """In the copy, as if it had been read long ago: so that ids are the same after every reset."""
-    place = world.get("locations", chart["location"])
-    read = {"foreign_id_type": place["foreign_id_type"], "last_sync_time": stamp, "created_at": stamp}
-    blank = patient(place, chart["first"], chart["last"], chart["email"], {})
-    world.copy.put("patients", {"id": row_id, **blank, **read, "updated_at": stamp, **from_chart(chart)})
+def _seed_patient(state: NexHealthState, row_id: int, chart: Row, now: str) -> None:
+    """Put the chart into NexHealth's copy too. Without a read cycle, so that its id is the same after every reset."""
+    location = state.get("locations", chart["location"])
+    sync_fields = {"foreign_id_type": location["foreign_id_type"], "last_sync_time": now, "created_at": now}
+    patient = patient_object(location, chart["first"], chart["last"], chart["email"], {})
+    row = {"id": row_id, **patient, **sync_fields, "updated_at": now, **patient_fields(chart)}
+    state.synced_copy.put("patients", row)
 
 
 def _charts() -> list[Row]:
-    """Regulars, twins, namesakes, a family on one phone, an inactive one and a placeholder for each location."""
+    """Ordinary patients, twins, two with one name, a family with one phone, an inactive one, and a placeholder for each
+    location.
+    """
     people = [
         ("Opal", "Sampleton", "1981-01-15", "opal@patients.example", "5035550121", 101),
         ("Jasper", "Mockridge", "1976-06-30", "jasper@patients.example", "6025550131", 102),

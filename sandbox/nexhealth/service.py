@@ -1,4 +1,4 @@
-"""NexHealth as one thing: its world, its Synchronizer, its webhooks and its door."""
+"""NexHealth as one object: its shared state, Synchronizer, webhooks and authentication."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.faults import Faults
-from sandbox.nexhealth import office, seed, world
+from sandbox.nexhealth import offices, seed, state
+from sandbox.nexhealth.auth import Authenticator
 from sandbox.nexhealth.clock import Clock
-from sandbox.nexhealth.entry import Entry
-from sandbox.nexhealth.limits import Limits
-from sandbox.nexhealth.sync import Sync
+from sandbox.nexhealth.rate_limits import RateLimits
+from sandbox.nexhealth.state import NexHealthState, Switches
+from sandbox.nexhealth.synchronizer import Synchronizer
 from sandbox.nexhealth.webhooks import Webhooks
-from sandbox.nexhealth.world import Switches, World
 from sandbox.store import Row, Store
 
-_TICK = 0.1
-_SHOWN = (
+_LOOP_INTERVAL_SECONDS = 0.1
+_ROW_KINDS = (
     *("institutions", "locations", "providers", "operatories", "appointment_types", "working_hours", "patients"),
     *("appointments", "queue", "endpoints", "subscriptions", "outbox", "deliveries"),
 )
@@ -26,73 +26,75 @@ _SHOWN = (
 class NexHealth:
     def __init__(self, database: Path, faults: Faults) -> None:
         clock = Clock()
-        copy = Store(database.with_suffix(".nexhealth.db"), world.FIRST_ID)
-        offices = office.Offices(Store(database.with_suffix(".offices.db"), office.FIRST_ID), clock)
-        self.world = World(copy, offices, clock, faults)
-        if copy.empty:
-            seed.seed(self.world)
-        self.world.connect()
-        self.webhooks = Webhooks(self.world)
-        self.sync = Sync(self.world, self.webhooks)
-        self.entry = Entry(seed.KEY, clock)
-        self.limits = Limits()
-        self._first_reading()
+        synced_copy = Store(database.with_suffix(".nexhealth.db"), state.FIRST_ID)
+        office_store = Store(database.with_suffix(".offices.db"), offices.FIRST_ID)
+        self.state = NexHealthState(synced_copy, offices.Offices(office_store, clock), clock, faults)
+        if synced_copy.is_empty:
+            seed.seed(self.state)
+        self.state.link_offices()
+        self.webhooks = Webhooks(self.state)
+        self.synchronizer = Synchronizer(self.state, self.webhooks)
+        self.auth = Authenticator(seed.API_KEY, clock)
+        self.rate_limits = RateLimits()
+        self._read_all_offices()
 
     def reset(self, *, keep_subscriptions: bool = False) -> None:
-        kept = {
-            kind: self.world.copy.all(kind) if keep_subscriptions else [] for kind in ("endpoints", "subscriptions")
-        }
-        self.world.copy.clear()
-        self.world.offices.store.clear()
-        self.world.readings.clear()
-        self.world.clock = self.world.offices.clock = self.entry.clock = Clock()
-        self.world.switches = Switches()
-        seed.seed(self.world)
-        self.world.connect()
-        for kind, rows in kept.items():
+        """Go back to the seed data, with a new clock and default switches."""
+        kept_kinds = ("endpoints", "subscriptions") if keep_subscriptions else ()
+        kept_rows = {kind: self.state.synced_copy.all(kind) for kind in kept_kinds}
+        self.state.synced_copy.clear()
+        self.state.offices.store.clear()
+        self.state.readings.clear()
+        self.state.clock = self.state.offices.clock = self.auth.clock = Clock()
+        self.state.switches = Switches()
+        seed.seed(self.state)
+        self.state.link_offices()
+        for kind, rows in kept_rows.items():
             for row in rows:
-                self.world.copy.put(kind, row)
-        self.entry.tokens.clear()
-        self.limits.clear()
-        self._first_reading()
+                self.state.synced_copy.put(kind, row)
+        self.auth.tokens.clear()
+        self.rate_limits.clear()
+        self._read_all_offices()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Cycles and deliveries as they fall due."""
-        tasks = [asyncio.create_task(work()) for work in (self._cycles, self._deliveries)]
+        """Run cycles and send webhooks in the background whenever they are due."""
+        tasks = [asyncio.create_task(loop()) for loop in (self._cycle_loop, self._delivery_loop)]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _cycles(self) -> None:
+    async def _cycle_loop(self) -> None:
         while True:
-            self.sync.tick()
-            await asyncio.sleep(_TICK)
+            self.synchronizer.run_due_cycles()
+            await asyncio.sleep(_LOOP_INTERVAL_SECONDS)
 
-    async def _deliveries(self) -> None:
+    async def _delivery_loop(self) -> None:
         while True:
-            await self.webhooks.deliver()
-            await asyncio.sleep(_TICK)
+            await self.webhooks.send_due_deliveries()
+            await asyncio.sleep(_LOOP_INTERVAL_SECONDS)
 
     async def settle(self) -> None:
-        """A write cycle and a read cycle everywhere, and the webhooks that follow."""
-        for location in self.world.lines:
-            self.sync.write(location)
-            self.sync.read(location)
-        await self.webhooks.deliver()
+        """Run a write cycle and a read cycle at every office now, and send the webhooks that follow."""
+        for location_id in self.state.links:
+            self.synchronizer.run_write_cycle(location_id)
+            self.synchronizer.run_read_cycle(location_id)
+        await self.webhooks.send_due_deliveries()
 
-    def state(self) -> Row:
-        now: dict[str, Any] = {kind: self.world.copy.all(kind) for kind in _SHOWN}
-        offices = self.world.offices.store
-        return now | {
-            "office": {kind: offices.all(kind) for kind in ("appointments", "patients")} | {"log": offices.log()},
-            "readings": list(self.world.readings),
-            "settings": vars(self.world.switches),
-            "clock": {"now": self.world.clock.text(), "paused": self.world.clock.paused},
+    def state_rows(self) -> Row:
+        """NexHealth's part of ``GET /_control/state``."""
+        rows: dict[str, Any] = {kind: self.state.synced_copy.all(kind) for kind in _ROW_KINDS}
+        office_store = self.state.offices.store
+        office_rows: dict[str, Any] = {kind: office_store.all(kind) for kind in ("appointments", "patients")}
+        return rows | {
+            "office": office_rows | {"log": office_store.log_entries()},
+            "readings": list(self.state.readings),
+            "settings": vars(self.state.switches),
+            "clock": {"now": self.state.clock.timestamp(), "paused": self.state.clock.is_paused},
         }
 
-    def _first_reading(self) -> None:
-        for location in self.world.lines:
-            self.sync.read(location)
+    def _read_all_offices(self) -> None:
+        for location_id in self.state.links:
+            self.synchronizer.run_read_cycle(location_id)

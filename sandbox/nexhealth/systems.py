@@ -1,39 +1,44 @@
-"""What the Synchronizer can do with each practice system, as the vendor's support table has it."""
+"""What the Synchronizer supports with each practice system, from NexHealth's support table."""
 
 from dataclasses import dataclass
 
-BLOCKS = ("block", "lunch", "holiday", "closed")
-"""Why time in the office's calendar is blocked: by hand, for lunch, for a holiday, a closed operatory column."""
+BLOCK_CAUSES = ("block", "lunch", "holiday", "closed")
+"""Why time in the office's calendar is blocked: by hand, for lunch, for a holiday, or a closed operatory column."""
 
 
 @dataclass(frozen=True)
-class System:
-    """``overlap``: whether the program itself lets two visits share an operatory; NexHealth documents this for none."""
+class PracticeSystem:
+    """The fields are the ``cells`` of ``POST /_control/office``."""
 
     name: str
     display: str
     kind: str = "onprem"
     reschedules: bool = True
+    """Whether an appointment can be moved in place."""
     insertion_webhook: bool = True
+    """Whether a webhook says what became of a new appointment."""
     synced_hours: bool = True
-    reads_blocks: frozenset[str] = frozenset(BLOCKS)
+    """Whether working hours are read from the office; else they are entered at NexHealth by hand."""
+    reads_blocks: frozenset[str] = frozenset(BLOCK_CAUSES)
     reads_notes: bool = True
     descriptors: bool = True
+    """Whether procedure codes and other descriptors are read."""
     overlap: bool = True
+    """Whether the system lets two appointments share an operatory. NexHealth does not document this for any."""
 
 
 SYSTEMS = {
     system.name: system
     for system in (
-        System("dentrix", "Dentrix", synced_hours=False, reads_blocks=frozenset(["block", "lunch", "holiday"])),
-        System(
+        PracticeSystem("dentrix", "Dentrix", synced_hours=False, reads_blocks=frozenset(["block", "lunch", "holiday"])),
+        PracticeSystem(
             "dentrixenterprise",
             "Dentrix Enterprise",
             insertion_webhook=False,
             reads_blocks=frozenset(["block", "holiday", "closed"]),
         ),
-        System("eaglesoft", "Eaglesoft", overlap=False),
-        System(
+        PracticeSystem("eaglesoft", "Eaglesoft", overlap=False),
+        PracticeSystem(
             "dentrixascend",
             "Dentrix Ascend",
             kind="cloud",
@@ -43,6 +48,6 @@ SYSTEMS = {
             reads_notes=False,
             descriptors=False,
         ),
-        System("opendental", "Open Dental", reads_blocks=frozenset(["block", "lunch", "holiday"])),
+        PracticeSystem("opendental", "Open Dental", reads_blocks=frozenset(["block", "lunch", "holiday"])),
     )
 }

@@ -15,7 +15,7 @@ from activities.patients import CreateChartInput, PatientActivities
 from adapters.ascend import AscendSystem
 from adapters.errors import OutcomeUnknown, RateLimited, Unavailable
 from adapters.ledger import Ledger
-from demo.stack import ROOT
+from devstack import ROOT
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict

@@ -18,7 +18,7 @@ from adapters.errors import OutsideError, Unavailable
 from adapters.ledger import Claim, ClaimLost, Ledger
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold
-from demo.stack import ROOT
+from devstack import ROOT
 from domain.calendar import Appointment
 from domain.interval import span
 from domain.reference import new_reference

@@ -24,7 +24,7 @@ from adapters.errors import (
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger, mail_body
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import OutgoingMessage
-from demo.stack import free_port
+from devstack import free_port
 from tests.support.sandbox import CONTRACTS, SandboxControl
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

@@ -21,7 +21,7 @@ from activities.notifications import (
 from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.ledger import Ledger
 from adapters.messenger import Channel, Messenger
-from demo.stack import ROOT
+from devstack import ROOT
 from domain.booking import MessageState, Reason
 from domain.keyed_hash import KeyedHash
 from domain.practice import parse_practice

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.errors import NotAuthorized, NotFound, OutcomeUnknown, RateLimited, Refused, Unavailable
 from adapters.practice_system import NewChart, PatientQuery
-from demo.stack import free_port
+from devstack import free_port
 from domain.calendar import AppointmentStatus, LandingState
 from domain.interval import Interval
 from domain.patient import Address

@@ -20,8 +20,8 @@ from adapters.nexhealth.transport import Transport
 from adapters.practice_system import Hold, PracticeSystem
 from tests.support.practice_systems import NINE, practice_under_test, unlimited_permit
 from tests.support.sandbox import SandboxControl
-from web.news import NewsDesk
-from web.webhooks import webhooks_app
+from web.webhooks.app import webhooks_app
+from web.webhooks.router import EventRouter
 from workflows.booking.messages import AppointmentEvent
 
 TIMESTAMP = "2027-01-12T17:00:00.000Z"
@@ -65,7 +65,7 @@ def delivery(event_name: str, data: Any) -> bytes:
 async def open_webhook(ledger: Ledger, **systems: PracticeSystem) -> AsyncIterator[WebhookUnderTest]:
     async with httpx.AsyncClient(base_url="http://holdfast.test") as unused:
         webhook = WebhookUnderTest(unused, ledger)
-    router = NewsDesk("demo", systems, ledger, webhook.signal_booking, webhook.signal_office_online)
+    router = EventRouter("demo", systems, ledger, webhook.signal_booking, webhook.signal_office_online)
     transport = httpx.ASGITransport(app=webhooks_app(router, ["secret"]))
     async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
         webhook.http = http

@@ -1,24 +1,28 @@
-"""``make faults SEEDS=n``: play many seeds and report what was lost, doubled or untrue: nothing."""
+"""``make faults SEEDS=n``: run a campaign and report it. Nothing may be lost, duplicated or untrue."""
 
 import asyncio
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tests.faults.campaign import Row, good, guards, many, report
+from tests.faults.campaign import Report, Result, make_report, passed, run_campaign, select_controls
 
-JUDGED = ("lost", "duplicated", "overlaps")
-COUNTED_AS = ("lost", "duplicated", "leftover", "overlap")
-"""Rules that those count."""
+MAIN_COUNTS = ("lost", "duplicated", "overlaps")
+"""Reported always. Violations of other rules are reported only if there are any."""
+RULES_IN_MAIN_COUNTS = ("lost", "duplicated", "leftover", "overlap")
+INDENT = (0, 0, 0, 4)
+MAX_VIOLATIONS_SHOWN = 4
 
 
 class Connection(StrEnum):
@@ -27,100 +31,120 @@ class Connection(StrEnum):
     BOTH = "both"
 
 
-def _line(result: Row) -> str:
-    """How one seed went."""
-    if result.get("failure"):
-        return f"[red]seed {result['seed']}: {result['failure']}[/]"
-    if not good(result):
-        what = "; ".join(f"{v['rule']} {v['subject']} {v['text']}" for v in result["violations"][:4])
-        return f"[red]seed {result['seed']}: {what}[/]"
-    name = f"seed {result['seed']}, {result['connection']}"
-    return f"[dim]{name}: {sum(result['outcomes'].values())} bookings; {', '.join(result['fired'])}[/]"
+def _print_result(console: Console, result: Result) -> None:
+    """One seed: a heading, and below it what fired or what is wrong."""
+    seed = f"seed {result['seed']}"
+    if result.get("harness_failure"):
+        console.print(f"[red]{seed}: the test harness failed[/]")
+        console.print(Padding(result["harness_failure"], INDENT))
+        return
+    bookings = sum(result["bookings_by_status"].values())
+    if passed(result):
+        console.print(f"{seed}, {result['connection']}: {bookings} bookings, passed")
+        console.print(Padding(f"[dim]{', '.join(result['faults_fired'])}[/]", INDENT))
+        return
+    console.print(f"[red]{seed}, {result['connection']}: {bookings} bookings, FAILED[/]")
+    for violation in result["violations"][:MAX_VIOLATIONS_SHOWN]:
+        text = f"{violation['rule']}: {violation['subject']} {violation['text']}"
+        console.print(Padding(text, INDENT))
 
 
-async def _play(seeds: list[int], connection: str, at_once: int, folder: Path, console: Console) -> Row:
+async def _run(seeds: list[int], connection: str, parallel: int, folder: Path, console: Console) -> Report:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("seeds", total=len(seeds) + len(guards(connection)))
+        task = progress.add_task("seeds and controls", total=len(seeds) + len(select_controls(connection)))
 
-        def done(result: Row, guard_off: str) -> None:
+        def on_result(result: Result) -> None:
             progress.advance(task)
-            if not guard_off:
-                progress.console.print(_line(result))
+            if not result["removed_guard"]:
+                _print_result(progress.console, result)
 
-        return report(*await many(seeds, at_once, folder, done, connection))
+        return make_report(*await run_campaign(seeds, parallel, folder, on_result, connection))
 
 
-def _show(console: Console, found: Row, folder: Path, only: str) -> None:
-    table = Table(title=f"{found['seeds']} seeds, {found['requests']} requests", title_justify="left")
+def _print_report(console: Console, report: Report, folder: Path, connection: str) -> None:
+    table = Table(title=f"{report['seeds']} seeds, {report['requests']} requests", title_justify="left")
     table.add_column("")
     table.add_column("count", justify="right")
     table.add_column("allowed", justify="right")
-    for status, count in sorted(found["outcomes"].items()):
-        table.add_row(f"ended {status}", str(count), "")
-    table.add_section()
-    for rule, count in _judgements(found).items():
-        table.add_row(rule, _judged(count), "0")
-    table.add_row("duplicate messages", str(found["duplicate_messages"]), f"lost answers: {found['unknown_sends']}")
-    seen = found["negative_control_failed"]
-    table.add_row("runs without a guard fail", "[green]yes[/]" if seen else "[red]no[/]", "yes")
-    table.add_section()
-    table.add_row("answers lost, of writes and messages", str(found["ambiguous_outcomes"]), "")
-    table.add_row("lost write found again", str(found["adopted"]), "")
-    table.add_row("lost write written again", str(found["written_again"]), "")
-    table.add_row("desk's edit unseen by any reading, overtaken", str(found["overtaken"]), "")
-    table.add_row("settled within, 95 %", f"{found['settle_p95_seconds']} s", "")
-    table.add_row("seeds on PostgreSQL", str(found["on_postgres"]), "")
-    table.add_section()
-    for kind, numbers in found["connections"].items():
-        judged = ", ".join(f"{key} {numbers[key]}" for key in JUDGED)
-        table.add_row(f"{kind}: seeds", str(numbers["seeds"]), judged)
-        for name, count in numbers["seen"].items():
-            table.add_row(f"{kind}: {name}", str(count), "")
-    table.add_section()
-    for name, count in found["faults_fired"].items():
-        table.add_row(name, str(count), "")
+    for section in (_status_rows, _violation_rows, _recovery_rows, _connection_rows, _fault_rows):
+        for label, count, allowed in section(report):
+            table.add_row(label, count, allowed)
+        table.add_section()
     console.print(table)
-    for kind, missing in found["never_happened"].items():
-        console.print(f"Never happened, {kind}: {', '.join(missing)}.")
-    for control in found["unseen_controls"]:
-        console.print(f"[red]The judge saw nothing in the run without a guard: {control}.[/]")
-    for seed in found["failing_seeds"]:
-        again = f"make faults ARGS='--seed {seed}{f' --connection {only}' if only else ''}'"
-        console.print(f"[red]Seed {seed} failed.[/] Again: {again}. Left behind: {folder}/seed-{seed}", soft_wrap=True)
+    for name, gaps in report["not_covered"].items():
+        console.print(f"Never occurred on {name}: {', '.join(gaps)}.")
+    for control in report["unnoticed_controls"]:
+        console.print(f"[red]The checker found nothing wrong without this guard: {control}.[/]")
+    for seed in report["failing_seeds"]:
+        option = f" --connection {connection}" if connection else ""
+        console.print(f"[red]Seed {seed} failed.[/] Its files: {folder}/seed-{seed}", soft_wrap=True)
+        console.print(f"    Run it again: make faults ARGS='--seed {seed}{option}'", soft_wrap=True)
 
 
-def _judgements(found: Row) -> Row:
-    """By rule: the three that matter most always, others where they found something."""
-    others = {rule: count for rule, count in sorted(found["violations"].items()) if rule not in COUNTED_AS}
-    return {key: found[key] for key in JUDGED} | others
+Rows = Iterator[tuple[str, str, str]]
 
 
-def _judged(count: int) -> str:
-    return f"[red]{count}[/]" if count else f"[green]{count}[/]"
+def _status_rows(report: Report) -> Rows:
+    for status, count in sorted(report["bookings_by_status"].items()):
+        yield f"bookings {status}", str(count), ""
+
+
+def _violation_rows(report: Report) -> Rows:
+    others = {rule: n for rule, n in sorted(report["violations"].items()) if rule not in RULES_IN_MAIN_COUNTS}
+    for rule, count in ({key: report[key] for key in MAIN_COUNTS} | others).items():
+        yield rule, f"[red]{count}[/]" if count else f"[green]{count}[/]", "0"
+    yield "duplicate messages", str(report["duplicate_messages"]), f"{report['unknown_sends']} lost answers"
+    noticed = report["negative_control_failed"]
+    yield "negative controls fail", "[green]yes[/]" if noticed else "[red]no[/]", "yes"
+
+
+def _recovery_rows(report: Report) -> Rows:
+    yield "lost answers to writes and sends", str(report["ambiguous_outcomes"]), ""
+    yield "unanswered writes found", str(report["unanswered_writes_found"]), ""
+    yield "unanswered writes repeated", str(report["unanswered_writes_repeated"]), ""
+    yield "unseen desk edits overwritten", str(report["unseen_edits_overwritten"]), ""
+    yield "95th percentile of settle time", f"{report['settle_p95_seconds']} s", ""
+    yield "seeds on PostgreSQL", str(report["on_postgres"]), ""
+
+
+def _connection_rows(report: Report) -> Rows:
+    for name, numbers in report["connections"].items():
+        yield f"{name}: seeds", str(numbers["seeds"]), ""
+        for key in MAIN_COUNTS:
+            yield f"{name}: {key}", str(numbers[key]), "0"
+        for situation, count in numbers["coverage"].items():
+            yield f"{name}: {situation}", str(count), ""
+
+
+def _fault_rows(report: Report) -> Rows:
+    yield "[bold]faults fired[/]", "", ""
+    for name, count in report["faults_fired"].items():
+        yield name, str(count), ""
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="So many seeds, from --first.")] = 25,
-    connection: Annotated[Connection, typer.Option(help="Whom to book with; both take turns.")] = Connection.BOTH,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, counted from --first.")] = 25,
+    connection: Annotated[
+        Connection, typer.Option(help="The connection to book with; 'both' alternates by seed.")
+    ] = Connection.BOTH,
     first: Annotated[int, typer.Option(help="The first seed.")] = 1,
-    seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be given several times.")] = None,
-    at_once: Annotated[int, typer.Option(help="Seeds that run side by side.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
+    seed: Annotated[list[int] | None, typer.Option(help="Run only this seed; may be repeated.")] = None,
+    at_once: Annotated[int, typer.Option(help="Number of seeds that run in parallel.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Play seeds of trouble against the real parts; exits 1 where anything was lost, doubled or untrue."""
+    """Run seeds of faults against the real processes. Exits 1 if anything was lost, duplicated or untrue."""
     console = Console(stderr=as_json)
-    console.width = max(console.width, 110)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-faults-"))
     only = "" if connection is Connection.BOTH else connection.value
-    chosen = list(dict.fromkeys(seed or range(first, first + seeds)))
-    found = asyncio.run(_play(chosen, only, at_once, folder, console))
-    _show(console, found, folder, only)
+    chosen_seeds = list(dict.fromkeys(seed or range(first, first + seeds)))
+    report = asyncio.run(_run(chosen_seeds, only, at_once, folder, console))
+    _print_report(console, report, folder, only)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(report))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if found["ok"] else 1)
+    os._exit(0 if report["ok"] else 1)  # the SDK's native threads may crash an orderly interpreter exit
 
 
 if __name__ == "__main__":

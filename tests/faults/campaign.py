@@ -1,133 +1,147 @@
-"""Many seeds, some side by side, each in a process of its own; and what they come to together."""
+"""A campaign: many seeds, some at once, each in its own process, and the report about all of them."""
 
 import asyncio
 import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.stack import ROOT, die_with_parent
-from tests.faults.troubles import DECKS
-from tests.faults.unguarded import GUARDS
+from devstack import ROOT, die_with_parent
+from tests.faults.fault_catalog import CATALOGS
+from tests.faults.negative_controls import NEGATIVE_CONTROLS, NegativeControl
 
-ENOUGH_FOR_ALL = 25
-"""With so many seeds on a connection every kind of trouble must have happened there, and met its answer."""
-LASTS_AT_MOST = 420.0
-Row = dict[str, Any]
+FULL_COVERAGE_SEEDS = 25
+"""With this many seeds on a connection, every fault and every recovery must have occurred there."""
+SEED_TIMEOUT = 420.0
+"""Seconds."""
+Result = dict[str, Any]
+"""A ``SeedResult`` as JSON. Negative controls have ``removed_guard`` as well."""
+Report = dict[str, Any]
+OnResult = Callable[[Result], None]
 
 
-async def one(seed: int, folder: Path, connection: str = "", guard_off: str = "") -> Row:
-    """One seed; a harness that broke down is a failure, never a pass."""
+async def run_seed(seed: int, folder: Path, connection: str = "", removed_guard: str = "") -> Result:
+    """Run one seed in its own process. If the harness fails, so does the seed: it never passes."""
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "tests.faults.run", str(seed), str(folder), connection]
-    command += [guard_off] if guard_off else []
+    command = [sys.executable, "-m", "tests.faults.seed_run", str(seed), str(folder), connection]
+    command += [removed_guard] if removed_guard else []
     with (folder / "harness.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent
         )
         try:
-            await asyncio.wait_for(process.wait(), LASTS_AT_MOST)
+            await asyncio.wait_for(process.wait(), SEED_TIMEOUT)
         except TimeoutError:
             process.kill()
             await process.wait()
     try:
         return dict(json.loads((folder / "result.json").read_text()))
     except (OSError, ValueError):
-        return {"seed": seed, "failure": f"no result; see {folder}/harness.log"}
+        return {"seed": seed, "harness_failure": f"no result; see {folder}/harness.log"}
 
 
-async def many(
-    seeds: Sequence[int], at_once: int, folder: Path, done: Callable[[Row, str], None], connection: str = ""
-) -> tuple[list[Row], list[Row]]:
-    """Results by seed, and those of the runs without a guard. What a good seed left behind is removed.
+async def run_campaign(
+    seeds: Sequence[int], parallel: int, folder: Path, on_result: OnResult, connection: str = ""
+) -> tuple[list[Result], list[Result]]:
+    """Run seeds and negative controls. Returns the results of the seeds and those of the controls.
 
-    ``connection``: play all seeds on this one, instead of each on its own. ``done`` hears
-    of each run, and which guard it went without.
+    With ``connection`` all seeds run on it; otherwise each runs on its own. The files of a seed that passed are
+    deleted.
     """
-    slots = asyncio.Semaphore(at_once)
+    slots = asyncio.Semaphore(parallel)
 
-    async def played(seed: int, connection: str, guard_off: str = "") -> Row:
-        place = folder / (f"{connection}-without-{guard_off}" if guard_off else f"seed-{seed}")
+    async def run(seed: int, connection: str, removed_guard: str = "") -> Result:
+        name = f"{connection}-without-{removed_guard}" if removed_guard else f"seed-{seed}"
         async with slots:
-            result = await one(seed, place, connection, guard_off) | {"guard_off": guard_off}
-        done(result, guard_off)
-        if good(result):
-            shutil.rmtree(place, ignore_errors=True)
+            result = await run_seed(seed, folder / name, connection, removed_guard)
+        result["removed_guard"] = removed_guard
+        on_result(result)
+        if passed(result):
+            shutil.rmtree(folder / name, ignore_errors=True)
         return result
 
-    chosen = guards(connection)
-    controls = asyncio.gather(*(played(number, *guard) for number, guard in enumerate(chosen)))
-    results = await asyncio.gather(*(played(seed, connection) for seed in seeds))
-    return list(results), list(await controls)
+    controls = select_controls(connection)
+    control_results = asyncio.gather(*(run(number, *control) for number, control in enumerate(controls)))
+    results = await asyncio.gather(*(run(seed, connection) for seed in seeds))
+    return list(results), list(await control_results)
 
 
-def guards(connection: str = "") -> list[tuple[str, str]]:
-    """The runs without a guard that belong to this connection, or to all."""
-    return [guard for guard in GUARDS if connection in ("", guard[0])]
+def select_controls(connection: str = "") -> list[NegativeControl]:
+    """The negative controls of one connection, or all."""
+    return [control for control in NEGATIVE_CONTROLS if connection in ("", control.connection)]
 
 
-def good(result: Row) -> bool:
-    return not result.get("failure") and not result.get("violations")
+def passed(result: Result) -> bool:
+    return not result.get("harness_failure") and not result.get("violations")
 
 
-def report(results: Sequence[Row], controls: Sequence[Row]) -> Row:
-    """All numbers of a campaign; ``ok`` where nothing was found that must not be, and the judge can see."""
-    sound = [result for result in results if not result.get("failure")]
-    kinds = sorted({result["connection"] for result in sound})
-    connections = {kind: _numbers([r for r in sound if r["connection"] == kind], set(DECKS[kind])) for kind in kinds}
-    due = {kind: missing for kind, found in connections.items() if (missing := _missing(found))}
-    failing = [result["seed"] for result in results if not good(result)]
-    unseen = [str(control.get("guard_off")) for control in controls if not control.get("violations")]
+def make_report(results: Sequence[Result], controls: Sequence[Result]) -> Report:
+    """The numbers of a campaign. ``ok`` if no invariant was violated, all controls were noticed, all was covered."""
+    complete = [result for result in results if not result.get("harness_failure")]
+    names = sorted({result["connection"] for result in complete})
+    connections = {
+        name: _summarize([r for r in complete if r["connection"] == name], set(CATALOGS[name])) for name in names
+    }
+    not_covered = {name: gaps for name, summary in connections.items() if (gaps := _find_gaps(summary))}
+    failing_seeds = [result["seed"] for result in results if not passed(result)]
+    unnoticed = [str(control.get("removed_guard")) for control in controls if not control.get("violations")]
     return {
-        **_numbers(sound, {name for kind in kinds for name in DECKS[kind]}),
+        **_summarize(complete, {fault for name in names for fault in CATALOGS[name]}),
         "seeds": len(results),
         "connections": connections,
-        "never_happened": due,
-        "failing_seeds": failing,
-        "unseen_controls": unseen,
-        "negative_control_failed": not unseen,
-        "ok": not (failing or unseen or due),
+        "not_covered": not_covered,
+        "failing_seeds": failing_seeds,
+        "unnoticed_controls": unnoticed,
+        "negative_control_failed": not unnoticed,
+        "ok": not (failing_seeds or unnoticed or not_covered),
     }
 
 
-def _numbers(results: Sequence[Row], deck: set[str]) -> Row:
-    """What seeds come to together."""
+def _summarize(results: Sequence[Result], faults: Collection[str]) -> Report:
     rules = Counter(violation["rule"] for result in results for violation in result["violations"])
-    counts = {key: sum((Counter(r[key]) for r in results), Counter[str]()) for key in ("fired", "outcomes", "seen")}
-    settles = sorted(result["settle_seconds"] for result in results)
+    settle_seconds = sorted(result["settle_seconds"] for result in results)
+    faults_fired, coverage = _add_up(results, "faults_fired"), _add_up(results, "coverage")
     return {
         "seeds": len(results),
-        **{key: sum(result[key] for result in results) for key in _TOTALS},
-        "outcomes": dict(counts["outcomes"]),
-        "faults_fired": dict(sorted(counts["fired"].items())),
-        "never_fired": sorted(deck - set(counts["fired"])),
-        "seen": {name: counts["seen"][name] for result in results[:1] for name in result["seen"]},
+        **{key: sum(result[key] for result in results) for key in SUMMED_KEYS},
+        "bookings_by_status": dict(_add_up(results, "bookings_by_status")),
+        "faults_fired": dict(sorted(faults_fired.items())),
+        "faults_never_fired": sorted(set(faults) - set(faults_fired)),
+        "coverage": {name: coverage[name] for result in results[:1] for name in result["coverage"]},
         "lost": rules["lost"],
         "duplicated": rules["duplicated"] + rules["leftover"],
         "overlaps": rules["overlap"],
         "violations": dict(rules),
-        "settle_p95_seconds": settles[int(0.95 * (len(settles) - 1))] if settles else None,
+        "settle_p95_seconds": settle_seconds[int(0.95 * (len(settle_seconds) - 1))] if settle_seconds else None,
     }
 
 
-def _missing(found: Row) -> list[str]:
-    """What should have happened to this connection in so many seeds, and did not: then nothing is proven about it."""
-    if found["seeds"] < ENOUGH_FOR_ALL:
+def _add_up(results: Sequence[Result], key: str) -> Counter[str]:
+    return sum((Counter(result[key]) for result in results), Counter[str]())
+
+
+def _find_gaps(summary: Report) -> list[str]:
+    """What should have occurred on a connection in this many seeds and did not. Nothing is proven about it then."""
+    if summary["seeds"] < FULL_COVERAGE_SEEDS:
         return []
-    both_ways = {"a lost write found again": found["adopted"], "a lost write written again": found["written_again"]}
-    return [*found["never_fired"], *(name for name, count in {**both_ways, **found["seen"]}.items() if not count)]
+    required = {
+        "unanswered write found": summary["unanswered_writes_found"],
+        "unanswered write repeated": summary["unanswered_writes_repeated"],
+        **summary["coverage"],
+    }
+    return [*summary["faults_never_fired"], *(name for name, count in required.items() if not count)]
 
 
-_TOTALS = (
+SUMMED_KEYS = (
     "requests",
     "on_postgres",
     "duplicate_messages",
     "unknown_sends",
     "ambiguous_outcomes",
-    "adopted",
-    "written_again",
-    "overtaken",
+    "unanswered_writes_found",
+    "unanswered_writes_repeated",
+    "unseen_edits_overwritten",
 )

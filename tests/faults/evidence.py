@@ -1,283 +1,129 @@
-"""After the trouble: wait until everything has come to rest, then gather what was left behind."""
+"""What a seed leaves behind, as the checker gets it."""
 
-import asyncio
-import itertools
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from sqlalchemy import create_engine, text
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
-from temporalio.service import RPCError
-from temporalio.worker import Replayer
+from tests.faults.history import HistoryEntry
+from tests.faults.practice_probe import Appointment, Block, Change
 
-from client.bookings import BookingClient, NoSuchBooking
-from domain.booking import BookingView, Reason
-from domain.wording import format_start
-from tests.faults.clients import NOTE, Clients, Person
-from tests.faults.facts import Asked, Booking, Evidence, Noted, OptOut, Sent, Window
-from tests.faults.history import Event
-from tests.faults.plan import PEOPLE, Plan, Wish
-from tests.faults.practice import late_charts, lost_writes
-from tests.faults.stack import MESSENGERS, FaultStack
-from tests.faults.troubles import AMBIGUOUS
-from workflows.booking.messages import workflow_id
-
-SETTLES_WITHIN = 170.0
-DRAINS_WITHIN = 45.0
-"""What nobody took is told again after 30 seconds."""
-SOON = timedelta(seconds=60)
-"""A timer that is due so soon is still part of the work; later ones wait for people or for the visit."""
-KINDS_OF_TEXT = {
-    "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. Questions"),
-    "held": re.compile(r": (?P<when>.+?) is held for you"),
-    "received": re.compile(r"we have your request for (?P<when>.+?)\. We will"),
-    "requested": re.compile(r": (?P<when>.+?) is requested but not booked yet"),
-    "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
-    "declined": re.compile(r"we could not book your request"),
-    "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
-}
-NOTED = "reference, kind, version, channel, state, code, key, provider_id"
-Row = dict[str, Any]
+TimeWindow = tuple[datetime, datetime]
 
 
-async def settled(stack: FaultStack, client: Client, bookings: BookingClient, request_ids: Iterable[str]) -> list[str]:
-    """Wait for rest; the request ids that did not come to it in time."""
-    waiting = set(request_ids)
-    end = asyncio.get_running_loop().time() + SETTLES_WITHIN
-    while waiting and asyncio.get_running_loop().time() < end:
-        for request_id in sorted(waiting):
-            if await _at_rest(stack, client, bookings, request_id):
-                waiting.discard(request_id)
-        await asyncio.sleep(0.5)
-    return sorted(waiting)
+@dataclass(frozen=True)
+class ObservedBooking:
+    """One booking as the client shows it after everything settled."""
+
+    request_id: str
+    reference: str
+    status: str
+    reason: str | None = None
+    appointment_id: str | None = None
+    """The calendar's own id, if the appointment has landed."""
+    has_open_exception: bool = False
+    in_desk_queue: bool = False
+    start_text: str = ""
+    """The appointment's time, worded as in a text message."""
 
 
-async def _at_rest(stack: FaultStack, client: Client, bookings: BookingClient, request_id: str) -> bool:
-    """No activity runs, nothing is about to be decided or to land, and no timer is due soon; or it does not exist."""
-    handle = client.get_workflow_handle(workflow_id(request_id))
-    try:
-        described = await handle.describe(rpc_timeout=timedelta(seconds=5))
-        raw = described.raw_description
-        if described.close_time is not None:
-            return True
-        if raw.pending_activities or raw.HasField("pending_workflow_task"):
-            return False
-        if await _timer_due_soon(client, request_id):
-            return False
-        view = await bookings.show(request_id)
-        if view.reason not in (Reason.AWAITING_OFFICE, Reason.OFFICE_OFFLINE):
-            return True
-        return view.reference in stack.practice.untold(await stack.control("state"))
-    except RPCError as error:
-        return error.status.name == "NOT_FOUND"
+@dataclass(frozen=True)
+class RequestIntent:
+    """What one request asked for, and where its sender may be written to."""
+
+    starts: frozenset[datetime] = frozenset()
+    """Every time that the patient or the desk asked for."""
+    chart_ids: frozenset[str] = frozenset()
+    """The patient's charts."""
+    note: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """By channel. Only those that the patient agreed to."""
 
 
-async def _timer_due_soon(client: Client, request_id: str) -> bool:
-    due: dict[str, datetime] = {}
-    history = await client.get_workflow_handle(workflow_id(request_id)).fetch_history()
-    for event in history.events:
-        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
-            started = event.timer_started_event_attributes
-            lasts = started.start_to_fire_timeout.ToTimedelta()
-            due[started.timer_id] = event.event_time.ToDatetime(tzinfo=UTC) + lasts
-        elif event.event_type == EventType.EVENT_TYPE_TIMER_FIRED:
-            due.pop(event.timer_fired_event_attributes.timer_id, None)
-        elif event.event_type == EventType.EVENT_TYPE_TIMER_CANCELED:
-            due.pop(event.timer_canceled_event_attributes.timer_id, None)
-    return any(moment < datetime.now(UTC) + SOON for moment in due.values())
+@dataclass(frozen=True)
+class OptOut:
+    at: datetime
+    channel: str
+    address: str
 
 
-async def unreplayed(client: Client, replayer: Replayer, request_ids: Iterable[str]) -> list[str]:
-    """Those whose history does not replay."""
-    found = []
-    for request_id in request_ids:
-        handle = client.get_workflow_handle(workflow_id(request_id))
-        try:
-            await replayer.replay_workflow(await handle.fetch_history())
-        except RPCError:
-            continue  # it does not exist
-        except Exception:
-            found.append(request_id)
-    return found
+@dataclass(frozen=True)
+class Delivery:
+    """A message that a provider accepted."""
+
+    at: datetime
+    channel: str
+    address: str
+    kind: str
+    key: str
+    """Deliveries with one key are one message, sent more than once."""
+    start_text: str = ""
+    """The appointment time that the text states, if it states one."""
+    reference: str | None = None
 
 
-async def gathered(
-    stack: FaultStack,
-    bookings: BookingClient,
-    history: Sequence[Event],
-    unsettled: Sequence[str],
-    unrepeatable: Sequence[str],
-    plan: Plan,
-    clients: Clients,
-    opt_outs: Sequence[OptOut],
-    windows: Sequence[Window],
-) -> Evidence:
-    state, practice = await drained(stack), stack.practice
-    people = [Person(number) for number in range(PEOPLE)]
-    views = await _views(bookings, {event.request_id for event in history})
-    queue = {view.request_id for view in (await bookings.find(open_exceptions=True)).views}
-    judged = [_booking(view, queue, stack, state) for view in views]
-    sent = the_right_way_round(list(_sent(state, stack.ledger_url)), judged)
-    ambiguous = sum(1 for hit in state["hits"] if hit["system"] in MESSENGERS and hit["kind"] in AMBIGUOUS)
-    ambiguous += sum(any(begin <= message.at <= end for begin, end in windows) for message in sent)
-    return Evidence(
-        history=history,
-        bookings=judged,
-        asked={
-            wish.request_id: _asked(wish, clients, practice.charts(state, Person(wish.person).last))
-            for wish in plan.wishes
-        },
-        zone=practice.place.zone,
-        changes=practice.changes(state),
-        visits=practice.visits(state),
-        untold=practice.untold(state),
-        on_its_way=practice.on_its_way(state),
-        blocks=practice.blocks(state),
-        lost_writes=lost_writes(practice.calls["write"], state["hits"]),
-        lag=practice.lag,
-        sent=sent,
-        noted=list(_noted(state, stack.ledger_url)),
-        unknown_sends=ambiguous,
-        opt_outs=opt_outs,
-        windows=windows,
-        unsettled=unsettled,
-        unrepeatable=unrepeatable,
-        leaks=list(leaks(stack.folder, people)),
-        charts=Counter({person.last: len(practice.charts(state, person.last)) for person in people}),
-        calls=state["called"],
-        rates={practice.vendor: stack.calls_a_second},
-        late_charts=late_charts(state),
-    )
+@dataclass(frozen=True)
+class LedgerMessage:
+    """A message as the ledger remembers it."""
+
+    reference: str
+    kind: str
+    version: int
+    channel: str
+    state: str
+    code: str | None = None
+    delivered: bool = True
+    """The provider really has it."""
+
+    @property
+    def may_have_arrived(self) -> bool:
+        return self.state == "uncertain" or (self.state == "accepted" and self.delivered)
 
 
-async def drained(stack: FaultStack) -> Row:
-    """The sandbox's state once nothing is queued or still to be told, or it is clear that something stays behind."""
-    end = asyncio.get_running_loop().time() + DRAINS_WITHIN
-    while True:
-        state = await stack.control("state")
-        untold = [delivery for delivery in state["nexhealth"]["outbox"] if not delivery["forged"]]
-        if not (untold or state["nexhealth"]["queue"]) or asyncio.get_running_loop().time() > end:
-            return state
-        await asyncio.sleep(0.5)
+@dataclass(frozen=True)
+class Evidence:
+    history: Sequence[HistoryEntry] = ()
+    bookings: Sequence[ObservedBooking] = ()
+    intents: Mapping[str, RequestIntent] = field(default_factory=dict)
+    """By request id."""
+    time_zone: str = "UTC"
+    changes: Sequence[Change] = ()
+    """The calendar's audit trail."""
+    appointments: Sequence[Appointment] = ()
+    """The calendar at the end."""
+    in_flight_references: Sequence[str] = ()
+    """References of writes that may still reach the calendar."""
+    unreported_references: Sequence[str] = ()
+    """References of writes that will never land, although no event said so."""
+    blocks: Sequence[Block] = ()
+    unanswered_write_references: frozenset[str] = frozenset()
+    """References of writes whose answer was lost. They may or may not have been carried out."""
+    max_read_lag: timedelta = timedelta(0)
+    """How long a desk edit may stay invisible to our reads."""
+    deliveries: Sequence[Delivery] = ()
+    ledger_messages: Sequence[LedgerMessage] = ()
+    unknown_sends: int = 0
+    """Sends whose answer was lost."""
+    opt_outs: Sequence[OptOut] = ()
+    disruptions: Sequence[TimeWindow] = ()
+    """When workers died, were suspended, or could not record what they had done."""
+    unsettled_requests: Sequence[str] = ()
+    """Request ids of bookings that did not settle in time."""
+    unreplayable_requests: Sequence[str] = ()
+    """Request ids of bookings whose workflow history does not replay. The next worker cannot continue them."""
+    leaking_files: Sequence[str] = ()
+    """Files with personal data or secrets in plain text."""
+    charts_per_person: Counter[str] = field(default_factory=Counter)
+    late_chart_writes: int = 0
+    """Charts that were created after we had looked for them."""
+    call_times: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """By vendor: when it was called, in seconds since 1970."""
+    allowed_rates: Mapping[str, float] = field(default_factory=dict)
+    """By vendor: calls per second that the settings allow to all workers together."""
 
 
-async def _views(bookings: BookingClient, request_ids: Iterable[str]) -> list[BookingView]:
-    found = []
-    for request_id in sorted(request_ids):
-        try:
-            found.append(await bookings.show(request_id))
-        except NoSuchBooking:
-            continue
-    return found
-
-
-def _asked(wish: Wish, clients: Clients, charts: frozenset[str]) -> Asked:
-    return Asked(
-        starts=frozenset(clients.starts[wish.request_id]),
-        charts=charts,
-        words=NOTE if wish.note else "",
-        addresses=clients.agreed(Person(wish.person)),
-    )
-
-
-def _booking(view: BookingView, queue: set[str], stack: FaultStack, state: Row) -> Booking:
-    return Booking(
-        request_id=view.request_id,
-        reference=view.reference,
-        status=view.status,
-        reason=view.reason,
-        appointment_id=view.appointment_id and stack.practice.row_of(view.appointment_id, state),
-        open=bool(view.resolutions),
-        queued=view.request_id in queue,
-        start_text=format_start(view.start, stack.practice.place.zone, "en"),
-    )
-
-
-def _rows(ledger: str, query: str) -> list[tuple[Any, ...]]:
-    engine = create_engine(ledger.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
-
-
-def _noted(state: Row, ledger: str) -> Iterator[Noted]:
-    """An email is known by the key that it carries, a text only by its provider's id."""
-    there = {mail["custom_args"].get("msg_key") for mail in state["emails"]} | {text["sid"] for text in state["texts"]}
-    for reference, kind, version, channel, state_now, code, key, provider_id in _rows(
-        ledger, f"SELECT {NOTED} FROM messages"
-    ):
-        there_as = key if channel == "email" else provider_id
-        yield Noted(reference, kind, version, channel, state_now, code, delivered=there_as in there)
-
-
-def _sent(state: Row, ledger: str) -> Iterator[Sent]:
-    """Emails carry our key; texts carry nothing, and are told apart by their provider's id, or by what they say.
-
-    One of another kind than the ledger has it for is nobody's; see ``the_right_way_round``.
-    """
-    keys = {row[0]: row for row in _rows(ledger, "SELECT key, reference, kind FROM messages")}
-    for mail in state["emails"]:
-        key = mail["custom_args"].get("msg_key", "")
-        _, reference, kind = keys.get(key, (key, None, "unknown"))
-        yield Sent(datetime.fromisoformat(mail["at"]), "email", mail["to"], kind, key, reference=reference)
-    sids = {
-        row[0]: row
-        for row in _rows(ledger, "SELECT provider_id, reference, kind, version FROM messages WHERE channel = 'sms'")
-    }
-    known: dict[tuple[str, str], tuple[str, str]] = {}
-    texts = sorted(state["texts"], key=lambda row: row["sid"] not in sids)
-    for row in texts:
-        kind, told = _meaning(row["body"])
-        if row["sid"] in sids and sids[row["sid"]][2] == kind:
-            _, reference, _, version = sids[row["sid"]]
-            known.setdefault((row["to"], row["body"]), (reference, f"{reference}:{kind}:{version}"))
-            owner = reference, f"{reference}:{kind}:{version}"
-        else:
-            owner = known.get((row["to"], row["body"]), ("", f"{row['to'][-2:]}:{kind}:{told}"))
-        yield Sent(
-            datetime.fromisoformat(row["at"]), "sms", row["to"], kind, owner[1], when=told, reference=owner[0] or None
-        )
-
-
-def the_right_way_round(sent: Sequence[Sent], bookings: Sequence[Booking]) -> list[Sent]:
-    """Of two texts to one number whose answers were both lost, the ledger may have the ids the wrong way round.
-
-    Where two of one kind each tell the time that the other's booking has, each is the other's. So it is with one that
-    is nobody's by the ledger, because its booking was given the id of a text that tells another booking's time.
-    """
-    has: dict[str | None, str] = {booking.reference: booking.start_text for booking in bookings}
-    found = list(sent)
-    for i, j in itertools.permutations(range(len(found)), 2):
-        one, other = found[i], found[j]
-        alike = one.channel == other.channel == "sms" and (one.to, one.kind) == (other.to, other.kind)
-        times = has.values() if one.reference is None else (has.get(one.reference),)
-        if alike and one.when == has.get(other.reference) != other.when and other.when in times:
-            found[i] = replace(one, key=other.key, reference=other.reference)
-            found[j] = replace(other, key=one.key, reference=one.reference)
-    return found
-
-
-def _meaning(body: str) -> tuple[str, str]:
-    for kind, pattern in KINDS_OF_TEXT.items():
-        found = pattern.search(body)
-        if found is not None:
-            return kind, found.groupdict().get("when", "")
-    return "unknown", ""
-
-
-def leaks(folder: Path, people: Sequence[Person]) -> Iterator[str]:
-    """Files that hold a person's name, address or number, or a secret; the sandbox is the practice, and may."""
-    canaries = [text.encode() for person in people for text in person.canaries] + [
-        b"sandbox-secret",
-        b"dateOfBirth==",
-        b"date_of_birth=1",
-    ]
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith("sandbox"):
-            content = path.read_bytes()
-            yield from (path.name for canary in canaries if canary in content)
+@dataclass(frozen=True)
+class Violation:
+    rule: str
+    subject: str
+    text: str

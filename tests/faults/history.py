@@ -1,37 +1,35 @@
-"""What the clients did and heard, as JSON lines: every call is invoked, then ok, refused or unknown."""
+"""The history in Jepsen's sense, as JSON lines: each client operation is invoked, then ok, refused or unknown.
+
+Jepsen calls these invoke, ok, fail and info. An operation with an unknown outcome may or may not have taken effect.
+"""
 
 import json
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-OK, REFUSED, UNKNOWN, INVOKED = "ok", "refused", "unknown", "invoked"
+INVOKED, OK, REFUSED, UNKNOWN = "invoked", "ok", "refused", "unknown"
 
 
 @dataclass(frozen=True)
-class Event:
+class HistoryEntry:
     at: float
     """Seconds since 1970."""
     request_id: str
-    call: str
-    """``submit``, ``submit_other``, ``cancel``, ``reschedule``, ``resolve:<kind>``."""
+    operation: str
+    """``submit``, ``submit_other``, ``cancel``, ``reschedule`` or ``resolve:<kind>``."""
     outcome: str
     detail: str = ""
-    """The status answered, or why not; nothing about people."""
+    """The status in the answer, or the name of the error. Never personal data."""
 
 
 class History:
     def __init__(self, path: Path) -> None:
         self._file = path.open("w")
-        self.events: list[Event] = []
+        self.entries: list[HistoryEntry] = []
 
-    def note(self, request_id: str, call: str, outcome: str, detail: str = "") -> None:
-        event = Event(round(time.time(), 3), request_id, call, outcome, detail)
-        self.events.append(event)
-        self._file.write(json.dumps(asdict(event)) + "\n")
+    def record(self, request_id: str, operation: str, outcome: str, detail: str = "") -> None:
+        entry = HistoryEntry(round(time.time(), 3), request_id, operation, outcome, detail)
+        self.entries.append(entry)
+        self._file.write(json.dumps(asdict(entry)) + "\n")
         self._file.flush()
-
-
-def read(lines: Iterable[str]) -> list[Event]:
-    return [Event(**json.loads(line)) for line in lines]

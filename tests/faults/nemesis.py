@@ -1,4 +1,4 @@
-"""Makes the trouble that a plan deals, and remembers what really happened."""
+"""The nemesis: injects the faults of a plan, and records what really happened."""
 
 import asyncio
 import contextlib
@@ -10,320 +10,322 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.booking import Status
-from tests.faults import ledger
+from tests.faults import ledger_faults
 from tests.faults.clients import Clients, Person
-from tests.faults.drowsy import AFTER, BEFORE, BEFORE_EDIT
-from tests.faults.facts import OptOut, Window
-from tests.faults.nexhealth import NexHealth
-from tests.faults.plan import Stop
-from tests.faults.practice import ELSEWHERE, Visit
-from tests.faults.stack import TEMPORAL, FaultStack, Part
-from tests.faults.troubles import Trouble
+from tests.faults.evidence import OptOut, TimeWindow
+from tests.faults.fault_catalog import Fault
+from tests.faults.front_desk import SLOT_ACTIONS, FrontDesk
+from tests.faults.nexhealth_probe import NexHealthProbe
+from tests.faults.plan import PlannedOptOut
+from tests.faults.practice_probe import DESK_MOVE_TIME, Row
+from tests.faults.stack import TEMPORAL, ChildProcess, FaultStack
+from tests.faults.suspending_worker import AFTER_FENCE, BEFORE_EDIT, BEFORE_FENCE
 from workflows.booking.messages import Resolution, ResolutionKind
 
-LOOK_EVERY = 0.04
-AT_LEAST, AT_MOST = 14.0, 35.0
-"""Seconds for which there is trouble."""
-HELD_AT_MOST = 40.0
-WAITS_FOR_BOOKINGS = 12.0
-CUT_OFF_FOR = 3.0
-NEVER = 1e9
-CLOSED: dict[str, tuple[str, ...]] = {
-    "desk_block": ("operatory",),
-    "desk_send_home": ("provider",),
-    "desk_close": (),
+POLL_INTERVAL = 0.04
+MIN_FAULT_SECONDS, MAX_FAULT_SECONDS = 14.0, 35.0
+"""How long faults occur."""
+MAX_HOLD_SECONDS = 40.0
+"""How long the sandbox holds a call that nobody releases."""
+BOOKING_TIMEOUT = 12.0
+"""Seconds that a timed fault waits for a booking that it can hit."""
+DISCONNECT_SECONDS = 3.0
+"""How long a resumed worker stays cut off from Temporal."""
+CANCEL_HEAD_START = 0.5
+"""Seconds that a patient's cancellation gets before the held call goes on."""
+DRAIN_DELAY = 1.0
+"""Seconds between the restarts of two workers."""
+NORMAL_READ_SECONDS, FROZEN_READ_SECONDS = 1.0, 1e9
+"""How often NexHealth copies the office's calendar."""
+SEND_MARGIN = timedelta(seconds=2)
+"""A message that a provider took this shortly before or after a disruption may not have been recorded."""
+SUSPENSIONS = {
+    "suspend_before_fence": BEFORE_FENCE,
+    "suspend_after_fence": AFTER_FENCE,
+    "suspend_before_edit": BEFORE_EDIT,
 }
-"""Of what the desk closes a time: of a chair, of a provider, or of the whole office."""
-ASLEEP = {"sleep_before": BEFORE, "sleep_after": AFTER, "sleep_over_row": BEFORE_EDIT}
-"""By deed, the note that sends a worker to sleep."""
-IN_FLIGHT = timedelta(seconds=2)
-"""A send that a provider took so long before or after may not have been noted."""
-Row = dict[str, Any]
+"""By action: the file that requests it from the workers."""
 
 
 class Nemesis:
     def __init__(self, stack: FaultStack, clients: Clients) -> None:
         self._stack = stack
-        self._practice = stack.practice
+        self._probe = stack.probe
         self._clients = clients
-        self._elsewhere = clients.at(ELSEWHERE)
-        """A time that nobody asks for."""
-        self._ambushes: dict[int, Trouble] = {}
-        self._scripts: dict[int, Trouble] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._desk = FrontDesk(stack, move_to=clients.at(DESK_MOVE_TIME))
+        self._call_holds: dict[int, Fault] = {}
+        """Faults that hold a call, by the sandbox's fault id."""
+        self._sandbox_faults: dict[int, Fault] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self.fired: Counter[str] = Counter()
-        self.windows: list[Window] = []
-        """When workers died, or could not write down what they had done."""
+        """How often each fault occurred, by name."""
+        self.disruptions: list[TimeWindow] = []
+        """When workers died, were suspended, or could not record what they had done."""
         self.opt_outs: list[OptOut] = []
 
-    async def opt_out(self, stop: Stop) -> None:
-        """Somebody says stop, by the way that an answered text will take."""
-        await asyncio.sleep(stop.at)
-        to = Person(stop.person).addresses[stop.channel]
-        self.opt_outs.append(await ledger.opt_out(self._stack.ledger_url, stop.channel, to))
+    async def opt_out(self, planned: PlannedOptOut) -> None:
+        await asyncio.sleep(planned.start_after)
+        address = Person(planned.person).addresses[planned.channel]
+        self.opt_outs.append(await ledger_faults.opt_out(self._stack.ledger_url, planned.channel, address))
 
-    async def torment(self, troubles: tuple[Trouble, ...], requests: Awaitable[object]) -> None:
-        """Everything dealt, while requests come, for some time; then all trouble ends."""
-        for trouble in troubles:
-            if trouble.script or trouble.ambush:
-                await self._arm(trouble)
+    async def run(self, faults: tuple[Fault, ...], requests: Awaitable[object]) -> None:
+        """Inject the faults while requests are sent, for a limited time. Then end all faults."""
+        for fault in faults:
+            if fault.sandbox_fault or fault.hold_point:
+                await self._install(fault)
             else:
-                self._begin(self._later(trouble))
-        watching = asyncio.create_task(self._watch())
+                self._start_task(self._run_timed(fault))
+        watching = asyncio.create_task(self._watch_held_calls())
         with contextlib.suppress(TimeoutError):
-            lasting = asyncio.gather(asyncio.shield(requests), asyncio.sleep(AT_LEAST))
-            await asyncio.wait_for(lasting, AT_MOST)
-        await asyncio.gather(*self._running, return_exceptions=True)
+            work = asyncio.gather(asyncio.shield(requests), asyncio.sleep(MIN_FAULT_SECONDS))
+            await asyncio.wait_for(work, MAX_FAULT_SECONDS)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         watching.cancel()
-        for fault in (await self._stack.control("state"))["faults"]:
-            if fault["id"] in self._scripts and fault["fired"]:
-                self.fired[self._scripts[fault["id"]].name] += fault["fired"]
-        for trouble in self._scripts.values():
-            if trouble.script == "stale_reads":
-                self.fired[trouble.name] += 1
+        await self._count_sandbox_faults()
         await self._stack.clear_faults()
-        for part in self._stack.workers:
-            self._stack.signal(part, signal.SIGCONT)
+        for worker in self._stack.workers:
+            self._stack.signal(worker, signal.SIGCONT)
 
-    def _begin(self, work: Awaitable[None]) -> None:
+    async def _count_sandbox_faults(self) -> None:
+        for row in (await self._stack.control("state"))["faults"]:
+            if row["id"] in self._sandbox_faults and row["fired"]:
+                self.fired[self._sandbox_faults[row["id"]].name] += row["fired"]
+        for fault in self._sandbox_faults.values():
+            if fault.sandbox_fault == "stale_reads":  # the sandbox does not count these
+                self.fired[fault.name] += 1
+
+    def _start_task(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _arm(self, trouble: Trouble) -> None:
-        kind = trouble.script or f"hold_{trouble.ambush}"
-        seconds = trouble.seconds if trouble.script else HELD_AT_MOST
-        given = {**self._where(trouble.call), "skip": trouble.skip, "times": trouble.times, **trouble.extra}
-        fault = await self._stack.control("faults", kind=kind, seconds=seconds, **given)
-        (self._scripts if trouble.script else self._ambushes)[fault["id"]] = trouble
+    async def _install(self, fault: Fault) -> None:
+        """Tell the sandbox to misbehave, or to hold a call for us."""
+        kind = fault.sandbox_fault or f"hold_{fault.hold_point}"
+        row = await self._stack.control(
+            "faults",
+            kind=kind,
+            seconds=fault.seconds if fault.sandbox_fault else MAX_HOLD_SECONDS,
+            skip=fault.skip,
+            times=fault.times,
+            **asdict(self._probe.calls[fault.call]),
+            **fault.sandbox_options,
+        )
+        (self._sandbox_faults if fault.sandbox_fault else self._call_holds)[row["id"]] = fault
 
-    def _where(self, call: str) -> Row:
-        return asdict(self._practice.calls[call])
-
-    async def _watch(self) -> None:
-        """Be there when a call is held."""
-        met: set[int] = set()
+    async def _watch_held_calls(self) -> None:
+        handled: set[int] = set()
         while True:
             for call in (await self._stack.control("held"))["held"]:
-                if call["fault"] not in met:
-                    met.add(call["fault"])
-                    self._begin(self._spring(self._ambushes[call["fault"]], call))
-            await asyncio.sleep(LOOK_EVERY)
+                if call["fault"] not in handled:
+                    handled.add(call["fault"])
+                    self._start_task(self._act_and_release(self._call_holds[call["fault"]], call))
+            await asyncio.sleep(POLL_INTERVAL)
 
-    async def _spring(self, trouble: Trouble, call: Row) -> None:
+    async def _act_and_release(self, fault: Fault, call: Row) -> None:
         try:
-            if await self._at_call(trouble, call):
-                self.fired[trouble.name] += 1
+            if await self._act_at_call(fault, call):
+                self.fired[fault.name] += 1
         finally:
-            await self._stack.control("release", fault_id=call["fault"], drop=trouble.drop)
+            await self._stack.control("release", fault_id=call["fault"], drop=fault.drop_held_call)
 
-    async def _at_call(self, trouble: Trouble, call: Row) -> bool:
-        worker = self._stack.worker_at(call["host"])
+    async def _act_at_call(self, fault: Fault, call: Row) -> bool:
+        """Whether the action was possible."""
+        worker = self._stack.find_caller(call["host"])
         if worker is None:
             return False
-        if trouble.deed == "kill":
+        if fault.action == "kill_worker":
             self._stack.kill(worker)
-            self._unsure(timedelta(0))
+            self._record_disruption(timedelta(0))
             return True
-        if trouble.deed == "pause":
-            return await self._pause(worker, trouble.seconds)
-        if trouble.deed == "cancel":
-            return await self._cancel(call)
-        return await self._desk(trouble.deed, call)
+        if fault.action == "pause_worker":
+            return await self._pause_worker(worker, fault.seconds)
+        if fault.action == "cancel_booking":
+            return await self._cancel_booking(call)
+        return await self._act_as_desk(fault.action, call)
 
-    async def _pause(self, worker: Part, seconds: float) -> bool:
-        self._unsure(timedelta(seconds=seconds))
+    async def _pause_worker(self, worker: ChildProcess, seconds: float) -> bool:
+        self._record_disruption(timedelta(seconds=seconds))
         self._stack.signal(worker, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         self._stack.signal(worker, signal.SIGCONT)
         return True
 
-    async def _sleep(self, trouble: Trouble) -> bool:
-        """Whichever worker comes to that point next falls asleep there, and wakes out of Temporal's reach."""
-        note = self._stack.folder / ASLEEP[trouble.deed]
-        note.touch()
-        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
-        while note.exists() or not (sleeping := [worker for worker in self._stack.workers if worker.asleep]):
-            if asyncio.get_running_loop().time() > end:
-                note.unlink(missing_ok=True)
+    async def _cancel_booking(self, call: Row) -> bool:
+        """The patient cancels the booking that the held call is about."""
+        reference = self._probe.reference_of(call, await self._stack.control("state"))
+        request_id = await self._clients.find_request_id(reference)
+        if request_id is None:
+            return False
+        self._start_task(self._clients.cancel(request_id))
+        await asyncio.sleep(CANCEL_HEAD_START)
+        return True
+
+    async def _act_as_desk(self, action: str, call: Row) -> bool:
+        """The desk takes the slot that the held call writes, or edits the appointment that it is about."""
+        state = await self._stack.control("state")
+        if action in SLOT_ACTIONS:
+            slot = self._probe.requested_slot(call)
+            if slot is None:
                 return False
-            await asyncio.sleep(LOOK_EVERY)
-        self._unsure(timedelta(seconds=trouble.seconds + CUT_OFF_FOR))
-        for worker in sleeping:
+            await self._desk.fill_slot(action, slot)
+            return True
+        reference = self._probe.reference_of(call, state)
+        appointments = [row for row in self._probe.appointments(state) if reference and row.reference == reference]
+        if not appointments:
+            return False
+        await self._desk.edit(action.removeprefix("desk_"), appointments[0])
+        return True
+
+    def _record_disruption(self, duration: timedelta) -> None:
+        now = datetime.now(UTC)
+        self.disruptions.append((now - SEND_MARGIN, now + duration + SEND_MARGIN))
+
+    async def _run_timed(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.start_after)
+        actions: dict[str, Callable[[Fault], Awaitable[bool | None]]] = {
+            "refuse_connections": self._refuse_connections,
+            "restart_workers": self._restart_workers,
+            "kill_temporal": self._kill_temporal,
+            "lock_ledger": self._lock_ledger,
+            "fill_ledger_disk": self._fill_ledger_disk,
+            "kill_webhook_receiver": self._kill_webhook_receiver,
+            "take_office_offline": self._take_office_offline,
+            "stop_office_writes": self._stop_office_writes,
+            "freeze_partner_copy": self._freeze_partner_copy,
+            "desk_book_queued_slots": self._fill_queued_slots,
+            "desk_block_queued_slots": self._fill_queued_slots,
+            "desk_move_decline_keep": self._move_decline_keep,
+            **dict.fromkeys(SUSPENSIONS, self._suspend_worker),
+            "desk_book_over_new": self._act_on_new_appointment,
+            "desk_move_new": self._act_on_new_appointment,
+            "desk_cancel_new": self._act_on_new_appointment,
+            "desk_delete_new": self._act_on_new_appointment,
+        }
+        if await actions[fault.action](fault) is not False:
+            self.fired[fault.name] += 1
+
+    async def _suspend_worker(self, fault: Fault) -> bool:
+        """Suspend the next worker at the race point, and resume it while Temporal can't reach it."""
+        request = self._stack.folder / SUSPENSIONS[fault.action]
+        request.touch()
+        end = asyncio.get_running_loop().time() + BOOKING_TIMEOUT
+        while request.exists() or not (suspended := [worker for worker in self._stack.workers if worker.suspended]):
+            if asyncio.get_running_loop().time() > end:
+                request.unlink(missing_ok=True)
+                return False
+            await asyncio.sleep(POLL_INTERVAL)
+        self._record_disruption(timedelta(seconds=fault.seconds + DISCONNECT_SECONDS))
+        for worker in suspended:
             await worker.gates[TEMPORAL].shut()
-        await asyncio.sleep(trouble.seconds)
-        for worker in sleeping:
+        await asyncio.sleep(fault.seconds)
+        for worker in suspended:
             self._stack.signal(worker, signal.SIGCONT)
-        await asyncio.sleep(CUT_OFF_FOR)
-        for worker in sleeping:
+        await asyncio.sleep(DISCONNECT_SECONDS)
+        for worker in suspended:
             await worker.gates[TEMPORAL].open()
         return True
 
-    async def _cancel(self, call: Row) -> bool:
-        reference = self._practice.reference_of(call, await self._stack.control("state"))
-        request_id = await self._clients.request_of(reference)
-        if request_id is None:
-            return False
-        self._begin(self._clients.cancel(request_id))
-        await asyncio.sleep(0.5)
-        return True
-
-    async def _desk(self, deed: str, call: Row) -> bool:
-        """The front desk acts on the very appointment that the held call is about."""
-        state = await self._stack.control("state")
-        reference = self._practice.reference_of(call, state)
-        if deed == "desk_book" or deed in CLOSED:
-            wanted = self._practice.written_in(call)
-            return wanted is not None and await self._take_the_chair(deed, wanted)
-        rows = [visit for visit in self._practice.visits(state) if reference and visit.reference == reference]
-        if not rows:
-            return False
-        await self._change(deed.removeprefix("desk_"), rows[0])
-        return True
-
-    async def _change(self, what: str, visit: Visit) -> None:
-        """The front desk moves, cancels or deletes an appointment."""
-        more = {"start": self._elsewhere.isoformat()} if what == "move" else {}
-        await self._at_desk(do=what, id=visit.id, **more)
-        self._elsewhere -= timedelta(hours=1 if more else 0)
-
-    async def _take_the_chair(self, deed: str, wanted: Row) -> bool:
-        if deed == "desk_book":
-            await self._at_desk(do="book", patient=self._practice.place.regular, **wanted)
-        else:
-            end = datetime.fromisoformat(wanted["start"]) + timedelta(minutes=wanted["duration"])
-            closed = {name: wanted[name] for name in CLOSED[deed]}
-            where = {"location": self._practice.place.id, **closed}
-            await self._at_desk(do="block", start=wanted["start"], end=end.isoformat(), **where)
-        return True
-
-    async def _at_desk(self, **action: Any) -> None:
-        await self._stack.control("desk", **self._practice.desk(**action))
-
-    def _unsure(self, lasting: timedelta) -> None:
-        now = datetime.now(UTC)
-        self.windows.append((now - IN_FLIGHT, now + lasting + IN_FLIGHT))
-
-    async def _later(self, trouble: Trouble) -> None:
-        await asyncio.sleep(trouble.at)
-        deeds: dict[str, Callable[[Trouble], Awaitable[bool | None]]] = {
-            "refuse": self._refuse,
-            "drain": self._drain,
-            "kill_temporal": self._kill_temporal,
-            "lock_ledger": self._lock_ledger,
-            "fill_ledger": self._fill_ledger,
-            "kill_web": self._kill_web,
-            "office_off": self._office_off,
-            "writes_off": self._office_off,
-            "copy_stale": self._copy_stale,
-            "desk_overtakes": self._overtake,
-            "desk_blocks_queue": self._overtake,
-            "decline_moved": self._decline_moved,
-            **dict.fromkeys(ASLEEP, self._sleep),
-            **{f"landed_{what}": self._change_landed for what in ("book", "move", "cancel", "delete")},
-        }
-        if await deeds[trouble.deed](trouble) is not False:
-            self.fired[trouble.name] += 1
-
-    async def _refuse(self, trouble: Trouble) -> None:
-        gates = [worker.gates[trouble.system or self._practice.vendor] for worker in self._stack.workers]
+    async def _refuse_connections(self, fault: Fault) -> None:
+        gates = [worker.gates[fault.system or self._probe.system] for worker in self._stack.workers]
         for gate in gates:
             await gate.shut()
-        await asyncio.sleep(trouble.seconds)
+        await asyncio.sleep(fault.seconds)
         for gate in gates:
             await gate.open()
 
-    async def _drain(self, trouble: Trouble) -> None:
+    async def _restart_workers(self, fault: Fault) -> None:
         for worker in self._stack.workers:
             self._stack.signal(worker, signal.SIGTERM)
-            await asyncio.sleep(1)
+            await asyncio.sleep(DRAIN_DELAY)
 
-    async def _kill_temporal(self, trouble: Trouble) -> None:
-        self._unsure(timedelta(seconds=trouble.seconds))
-        self._stack.kill(self._stack.temporal, trouble.seconds)
-        await asyncio.sleep(trouble.seconds)
+    async def _kill_temporal(self, fault: Fault) -> None:
+        self._record_disruption(timedelta(seconds=fault.seconds))
+        self._stack.kill(self._stack.temporal, fault.seconds)
+        await asyncio.sleep(fault.seconds)
 
-    async def _lock_ledger(self, trouble: Trouble) -> None:
-        self._unsure(timedelta(seconds=trouble.seconds))
-        async with ledger.locked(self._stack.ledger_url):
-            await asyncio.sleep(trouble.seconds)
+    async def _lock_ledger(self, fault: Fault) -> None:
+        self._record_disruption(timedelta(seconds=fault.seconds))
+        async with ledger_faults.locked_ledger(self._stack.ledger_url):
+            await asyncio.sleep(fault.seconds)
 
-    async def _fill_ledger(self, trouble: Trouble) -> None:
-        self._unsure(timedelta(seconds=trouble.seconds))
+    async def _fill_ledger_disk(self, fault: Fault) -> None:
+        self._record_disruption(timedelta(seconds=fault.seconds))
         async with self._stack.full_disk():
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(trouble.seconds)
+                await asyncio.sleep(fault.seconds)
 
-    async def _kill_web(self, trouble: Trouble) -> None:
+    async def _kill_webhook_receiver(self, fault: Fault) -> None:
         assert self._stack.web is not None
-        self._stack.kill(self._stack.web, trouble.seconds)
-        await asyncio.sleep(trouble.seconds)
+        self._stack.kill(self._stack.web, fault.seconds)
+        await asyncio.sleep(fault.seconds)
 
-    async def _office_off(self, trouble: Trouble) -> None:
-        """Its server is switched off, or only nothing is written there."""
-        off: Row = {"online": False}
-        on: Row = {"online": True}
-        if trouble.deed == "writes_off":
-            off, on = {"write_status": "red"}, {"write_status": None}
-        await self._office(**off)
-        await asyncio.sleep(trouble.seconds)
-        await self._office(**on)
+    async def _take_office_offline(self, fault: Fault) -> None:
+        await self._set_office(online=False)
+        await asyncio.sleep(fault.seconds)
+        await self._set_office(online=True)
 
-    async def _office(self, **changes: Any) -> None:
-        await self._stack.control("office", id=int(self._practice.place.id), **changes)
+    async def _stop_office_writes(self, fault: Fault) -> None:
+        """The office stays online, but NexHealth writes nothing there."""
+        await self._set_office(write_status="red")
+        await asyncio.sleep(fault.seconds)
+        await self._set_office(write_status=None)
 
-    async def _copy_stale(self, trouble: Trouble) -> None:
-        await self._stack.control("nexhealth", read_every=NEVER)
-        await asyncio.sleep(trouble.seconds)
-        await self._stack.control("nexhealth", read_every=1.0)
+    async def _set_office(self, **changes: Any) -> None:
+        await self._stack.control("office", id=int(self._probe.location.id), **changes)
 
-    async def _overtake(self, trouble: Trouble) -> bool:
-        """While the office's server is off, the desk fills the chairs that queued bookings are meant for."""
-        assert isinstance(self._practice, NexHealth)
-        wanted: list[Row] = []
-        await self._office(online=False)
-        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
-        while not wanted and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(trouble.seconds)
-            wanted = self._practice.queued_places(await self._stack.control("state"))
-        for place in wanted:
-            await self._take_the_chair("desk_book" if trouble.deed == "desk_overtakes" else "desk_block", place)
-        await self._office(online=True)
-        return bool(wanted)
+    async def _freeze_partner_copy(self, fault: Fault) -> None:
+        await self._stack.control("nexhealth", read_every=FROZEN_READ_SECONDS)
+        await asyncio.sleep(fault.seconds)
+        await self._stack.control("nexhealth", read_every=NORMAL_READ_SECONDS)
 
-    async def _change_landed(self, trouble: Trouble) -> bool:
-        """The front desk acts on what has just come in, before we have looked at it, or soon after."""
-        known = {visit.id for visit in self._practice.visits(await self._stack.control("state"))}
-        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+    async def _fill_queued_slots(self, fault: Fault) -> bool:
+        """While the office is offline, the desk takes the slots of the writes that are queued for it."""
+        assert isinstance(self._probe, NexHealthProbe)
+        action = "desk_book" if fault.action == "desk_book_queued_slots" else "desk_block_operatory"
+        slots: list[Row] = []
+        await self._set_office(online=False)
+        end = asyncio.get_running_loop().time() + BOOKING_TIMEOUT
+        while not slots and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(fault.seconds)
+            slots = self._probe.queued_slots(await self._stack.control("state"))
+        for slot in slots:
+            await self._desk.fill_slot(action, slot)
+        await self._set_office(online=True)
+        return bool(slots)
+
+    async def _act_on_new_appointment(self, fault: Fault) -> bool:
+        """The desk acts on our next new appointment, before or soon after we read it back."""
+        known_ids = {row.id for row in self._probe.appointments(await self._stack.control("state"))}
+        end = asyncio.get_running_loop().time() + BOOKING_TIMEOUT
         while asyncio.get_running_loop().time() < end:
-            visits = self._practice.visits(await self._stack.control("state"))
-            new = [visit for visit in visits if visit.reference and visit.active and visit.id not in known]
-            if new:
-                await self._to_landed(trouble.deed.removeprefix("landed_"), new[0])
+            appointments = self._probe.appointments(await self._stack.control("state"))
+            new = [row for row in appointments if row.reference and row.active and row.id not in known_ids]
+            if new and fault.action == "desk_book_over_new":
+                await self._desk.book_over(new[0])
                 return True
-            await asyncio.sleep(LOOK_EVERY)
+            if new:
+                await self._desk.edit(fault.action.removeprefix("desk_").removesuffix("_new"), new[0])
+                return True
+            await asyncio.sleep(POLL_INTERVAL)
         return False
 
-    async def _to_landed(self, what: str, visit: Visit) -> None:
-        if what != "book":
-            return await self._change(what, visit)
-        minutes = int((visit.end - visit.start).total_seconds() / 60)
-        place = {"start": visit.start.isoformat(), "duration": minutes}
-        await self._take_the_chair("desk_book", {**place, "provider": visit.provider, "operatory": visit.operatory})
-
-    async def _decline_moved(self, trouble: Trouble) -> bool:
-        """The desk moves a hold in its calendar, says no to the booking, and then that the appointment stays."""
-        end = asyncio.get_running_loop().time() + WAITS_FOR_BOOKINGS
+    async def _move_decline_keep(self, fault: Fault) -> bool:
+        """The desk moves a hold in its calendar, declines the request, and then decides to keep the appointment."""
+        end = asyncio.get_running_loop().time() + BOOKING_TIMEOUT
         while asyncio.get_running_loop().time() < end:
-            for visit in self._practice.visits(await self._stack.control("state")):
-                request_id = await self._clients.request_of(visit.reference) if visit.active else None
-                if request_id is not None and await self._clients.is_asked(request_id, Status.HELD):
-                    await self._change("move", visit)
-                    await asyncio.sleep(trouble.seconds)
-                    await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.DECLINE))
-                    asked = await self._clients.is_asked(request_id, Status.DECLINED, within=WAITS_FOR_BOOKINGS)
-                    if asked:
-                        await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.APPROVE))
-                    return asked
-            await asyncio.sleep(trouble.seconds)
+            for appointment in self._probe.appointments(await self._stack.control("state")):
+                if not appointment.active:
+                    continue
+                request_id = await self._clients.find_request_id(appointment.reference)
+                if request_id is None or not await self._clients.wait_for_exception(request_id, Status.HELD):
+                    continue
+                await self._desk.edit("move", appointment)
+                await asyncio.sleep(fault.seconds)
+                await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.DECLINE))
+                asked_to_keep = await self._clients.wait_for_exception(request_id, Status.DECLINED, BOOKING_TIMEOUT)
+                if asked_to_keep:
+                    await self._clients.resolve(request_id, Resolution(kind=ResolutionKind.APPROVE))
+                return asked_to_keep
+            await asyncio.sleep(fault.seconds)
         return False

@@ -22,7 +22,7 @@ from activities.patients import PatientActivities
 from activities.queues import practice_queue
 from activities.release import ReleaseActivities, ReleaseResult
 from activities.slots import SlotActivities, SlotCheck
-from client.edge import request_from
+from client import validate_request
 from domain.booking import BookingView, MessageState
 from domain.calendar import Appointment, AppointmentStatus
 from domain.interval import Interval
@@ -31,6 +31,7 @@ from domain.policy import BookingPolicy
 from domain.reference import new_reference
 from domain.rules import Confirmation
 from domain.slot import Slot
+from runtime.keys import payload_keyring
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
 from workflows.booking.messages import BookingInput, workflow_id
@@ -124,7 +125,7 @@ class ByHand:
         **policy: Any,
     ) -> WorkflowHandle[BookingWorkflow, BookingView]:
         """``asked``: what the request says otherwise."""
-        request = request_from(
+        request = validate_request(
             {
                 "request_id": os.urandom(8).hex(),
                 "location": "oakland",
@@ -181,7 +182,7 @@ class ByHand:
         for handle in self._started:
             with suppress(RPCError):
                 await handle.terminate()
-        plugin = holdfast_plugin(load_settings().payload_keyring, self._client.namespace)
+        plugin = holdfast_plugin(payload_keyring(load_settings()), self._client.namespace)
         replayer = Replayer(workflows=[BookingWorkflow], plugins=[plugin])
         for handle in self._started:
             await replayer.replay_workflow(await handle.fetch_history())

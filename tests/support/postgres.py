@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack import STARTS_WITHIN, free_port
+from devstack import STARTUP_TIMEOUT, free_port
 
 
 def find_postgres_binaries() -> Path | None:
@@ -37,7 +37,7 @@ def running_postgres() -> Iterator[str]:
     server = subprocess.Popen([*as_user, str(binaries / "postgres"), *options], stdout=-3, stderr=-3)
     check_ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
     try:
-        deadline = time.monotonic() + STARTS_WITHIN
+        deadline = time.monotonic() + STARTUP_TIMEOUT
         while subprocess.run(check_ready, stdout=-3).returncode != 0:  # returns at once while nobody listens
             assert server.poll() is None, "PostgreSQL exited before it was ready"
             assert time.monotonic() < deadline, "PostgreSQL did not start in time"

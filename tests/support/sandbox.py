@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from demo.stack import ROOT, STARTS_WITHIN, free_port
+from devstack import ROOT, STARTUP_TIMEOUT, free_port
 
 CONTRACTS = Path(os.environ.get("HOLDFAST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 """Folder of the vendors' OpenAPI documents, if available."""
@@ -75,7 +75,7 @@ def running_sandbox(directory: Path) -> Iterator[SandboxControl]:
     process = subprocess.Popen(command, cwd=ROOT)
     control = SandboxControl(f"http://127.0.0.1:{port}")
     try:
-        deadline = time.monotonic() + STARTS_WITHIN
+        deadline = time.monotonic() + STARTUP_TIMEOUT
         while not _responds(control):
             assert process.poll() is None, "the sandbox exited before it was ready"
             assert time.monotonic() < deadline, "the sandbox did not start in time"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from client.bookings import BookingClient
+from client import BookingClient
 from domain.booking import BookingView
 
 POLL_SECONDS = 0.2

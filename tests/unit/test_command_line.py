@@ -1,4 +1,4 @@
-"""The command line says why not, with its exit code and as JSON, and never with a traceback."""
+"""The command line reports every expected problem with a reason and an exit code, never with a traceback."""
 
 import io
 import json
@@ -17,33 +17,36 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFa
 from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner, Result
 
-import starter
-from client import render
-from client.bookings import Found
-from client.check import Finding
-from client.session import Session
-from demo.stack import ROOT
+import starter  # noqa: F401  registers the demo command
+from cli import render
+from cli.check import Finding
+from cli.main import app
+from cli.runner import run_in_session
+from cli.session import Session
+from client import BookingList
+from devstack import ROOT
 from domain.booking import BookingView, Reason, Status
 from domain.interval import Interval
 from domain.slot import Slot
 from runtime.codec import DecryptionError
+from runtime.version import read_version
 from settings import Settings
 from workflows.booking.messages import ResolutionKind
 
-NOBODY = "127.0.0.1:1"
+UNUSED_ADDRESS = "127.0.0.1:1"
 ASCEND = {"ASCEND_CLIENT_ID": "id", "ASCEND_CLIENT_SECRET": "hush-hush", "ASCEND_ORGANIZATION_ID": "5f01"}
 NEXHEALTH = {"NEXHEALTH_API_KEY": "hush-hush", "NEXHEALTH_SUBDOMAIN": "bright-harbor"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_set_and_nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _only_unreachable_services_are_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.setenv("PRACTICE_FILE", str(ROOT / "practice.toml"))
-    monkeypatch.setenv("TEMPORAL_ADDRESS", NOBODY)
-    monkeypatch.setenv("ASCEND_BASE_URL", f"http://{NOBODY}")
-    monkeypatch.setenv("NEXHEALTH_BASE_URL", f"http://{NOBODY}")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", UNUSED_ADDRESS)
+    monkeypatch.setenv("ASCEND_BASE_URL", f"http://{UNUSED_ADDRESS}")
+    monkeypatch.setenv("NEXHEALTH_BASE_URL", f"http://{UNUSED_ADDRESS}")
     root = logging.getLogger()
     before = root.handlers, root.level
     yield
@@ -51,24 +54,24 @@ def _nothing_is_set_and_nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def run(*words: str, **variables: str) -> Result:
-    return CliRunner().invoke(starter.app, words, env=variables)
+    return CliRunner().invoke(app, words, env=variables)
 
 
-def said(result: Result) -> Any:
+def json_output(result: Result) -> Any:
     return json.loads(result.stdout.splitlines()[-1])
 
 
 def remedies(**variables: str) -> dict[str, list[str]]:
-    """What ``check --json`` finds, by what was looked at; none for what is well."""
+    """The remedies that ``check --json`` reports, by what was checked; an empty list where all is well."""
     result = run("check", "--json", **variables)
     assert result.exit_code == 1
     found: dict[str, list[str]] = {}
-    for finding in said(result)["findings"]:
+    for finding in json_output(result)["findings"]:
         found.setdefault(finding["what"], []).extend([] if finding["ok"] else [finding["remedy"]])
     return found
 
 
-def test_check_names_what_a_connection_lacks_and_still_looks_at_the_others() -> None:
+def test_check_reports_missing_variables_and_still_checks_the_other_connections() -> None:
     found = remedies(**ASCEND)
     assert found["settings"] == found["ledger"] == []
     assert found["connection ascend-main"] == ["POST /oauth/client_credential/accesstoken: ConnectError"]
@@ -76,136 +79,140 @@ def test_check_names_what_a_connection_lacks_and_still_looks_at_the_others() -> 
         "NEXHEALTH_API_KEY: is missing; connection boston-eaglesoft needs it",
         "NEXHEALTH_SUBDOMAIN: is missing; connection boston-eaglesoft needs it",
     ]
-    assert NOBODY in found["Temporal"][0]
+    assert UNUSED_ADDRESS in found["Temporal"][0]
 
 
-@pytest.mark.parametrize("url", [f"postgresql://x@{NOBODY}/x", "sqlite:////nowhere/ledger.db"])
-def test_check_tells_that_the_ledger_cannot_be_opened(url: str) -> None:
+@pytest.mark.parametrize("url", [f"postgresql://x@{UNUSED_ADDRESS}/x", "sqlite:////nowhere/ledger.db"])
+def test_check_reports_a_ledger_that_cannot_be_opened(url: str) -> None:
     found = remedies(**ASCEND, **NEXHEALTH, LEDGER_URL=url)
     assert "the ledger cannot be opened, see LEDGER_URL" in found["ledger"][0]
     assert "connection boston-eaglesoft" in found
 
 
-def test_check_refuses_an_address_that_is_no_ledgers() -> None:
+def test_check_reports_an_unsupported_ledger_url() -> None:
     (problem,) = remedies(LEDGER_URL="foo")["settings"]
     assert problem.startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
 
 
-def test_check_tells_what_is_off() -> None:
+def test_check_reports_what_is_off() -> None:
     assert {"webhooks: off", "channel email: off", "channel sms: off"} <= set(remedies(**ASCEND, **NEXHEALTH))
 
 
-def test_check_tells_that_bookings_are_sealed_with_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reports_bookings_that_were_encrypted_with_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     async def memo() -> None:
         raise DecryptionError("no key with id 'k1'")
 
-    async def listed(*_: Any, **__: Any) -> AsyncIterator[SimpleNamespace]:
+    async def list_workflows(*_: Any, **__: Any) -> AsyncIterator[SimpleNamespace]:
         yield SimpleNamespace(id="booking-x", memo=memo)
 
-    async def connected(_: Settings) -> SimpleNamespace:
-        return SimpleNamespace(list_workflows=listed)
+    async def connect(_: Settings) -> SimpleNamespace:
+        return SimpleNamespace(list_workflows=list_workflows)
 
-    monkeypatch.setattr("client.check.connect", connected)
-    (told,) = remedies(**ASCEND)["Temporal"]
-    assert told == "PAYLOAD_KEYS: booking-x was sealed with others: no key with id 'k1'"
+    monkeypatch.setattr("cli.check.connect", connect)
+    (remedy,) = remedies(**ASCEND)["Temporal"]
+    assert remedy == "PAYLOAD_KEYS: booking-x was encrypted with other keys: no key with id 'k1'"
 
 
 @pytest.mark.parametrize("words", [["list"], ["openings", "--location", "oakland", "--service", "exam"], ["demo"]])
-def test_a_place_that_cannot_be_made_is_a_reason(tmp_path: Path, words: list[str]) -> None:
+def test_unwritable_state_directory_is_reported(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "file").touch()
     result = run(*words, STATE_DIR=str(tmp_path / "file/state"))
     assert result.exit_code == 1
-    assert "STATE_DIR: nothing can be kept in " in result.output
+    assert f"STATE_DIR: {tmp_path}/file/state is not writable: " in result.output
 
 
-def test_check_finds_a_place_that_cannot_be_made(tmp_path: Path) -> None:
+def test_check_reports_an_unwritable_state_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (problem,) = remedies(STATE_DIR=str(tmp_path / "file/state"))["settings"]
-    assert problem.startswith("STATE_DIR: nothing can be kept in ")
+    assert problem.startswith(f"STATE_DIR: {tmp_path}/file/state is not writable: ")
 
 
-@pytest.mark.parametrize("address", ["foo bar:7233", "127.0.0.1:abc", NOBODY])
-def test_an_address_at_which_no_temporal_can_be_is_refused(address: str) -> None:
+@pytest.mark.parametrize("address", ["foo bar:7233", "127.0.0.1:abc", UNUSED_ADDRESS])
+def test_unusable_temporal_address_is_reported(address: str) -> None:
     result = run("show", "x", "--json", TEMPORAL_ADDRESS=address)
     assert result.exit_code == 1
-    assert "TEMPORAL_" in said(result)["error"]
+    assert "TEMPORAL_" in json_output(result)["error"]
 
 
-def test_a_namespace_that_temporal_keeps_to_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_namespace_that_may_not_be_described_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(_: Any) -> None:
         raise RPCError("no", RPCStatusCode.PERMISSION_DENIED, b"")
 
-    async def connected(**_: Any) -> SimpleNamespace:
+    async def connect(**_: Any) -> SimpleNamespace:
         return SimpleNamespace(namespace="dental", workflow_service=SimpleNamespace(describe_namespace=refuse))
 
-    monkeypatch.setattr(Client, "connect", connected)
+    monkeypatch.setattr(Client, "connect", connect)
     result = run("list", "--json")
     assert result.exit_code == 1
-    assert said(result)["error"] == "Temporal does not tell of namespace dental (PERMISSION_DENIED); see TEMPORAL_*"
+    assert (
+        json_output(result)["error"] == "Temporal cannot describe namespace dental (PERMISSION_DENIED); see TEMPORAL_*"
+    )
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "reason"),
     [
-        (RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""), "see whether a worker is running"),
+        (RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""), "check that Temporal and a worker are running"),
         (RPCError("Namespace x is not found.", RPCStatusCode.NOT_FOUND, b""), "Namespace x is not found."),
         (WorkflowQueryFailedError("no handler"), "no handler"),
-        (WorkflowUpdateFailedError(ValueError()), "the worker's log says more"),
+        (WorkflowUpdateFailedError(ValueError()), "see the worker's log"),
         (DecryptionError("no key with id 'k'"), "PAYLOAD_KEYS"),
     ],
 )
-def test_what_temporal_cannot_answer_is_a_reason(
-    failure: Exception, told: str, capsys: pytest.CaptureFixture[str]
+def test_temporal_failure_is_reported_with_its_reason(
+    failure: Exception, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def work(_: Session) -> None:
         raise failure
 
-    with pytest.raises(typer.Exit) as ended:
-        starter._run(work, as_json=True, needs_temporal=False)
-    assert ended.value.exit_code == 1
-    assert told in json.loads(capsys.readouterr().out)["error"]
+    with pytest.raises(typer.Exit) as end:
+        run_in_session(work, as_json=True, needs_temporal=False)
+    assert end.value.exit_code == 1
+    assert reason in json.loads(capsys.readouterr().out)["error"]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "problem"),
     [
         (["resolve", "x", "--start", "foo"], "must be a date and time"),
-        (["resolve", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
-        (["reschedule", "x", "--start", "2026-12-01T09:00:00"], "needs an offset"),
+        (["resolve", "x", "--start", "2026-12-01T09:00:00"], "needs a UTC offset"),
+        (["reschedule", "x", "--start", "2026-12-01T09:00:00"], "needs a UTC offset"),
         (["resolve", "x", "--decline", "x" * 501], "--decline: String should have at most 500"),
         (["resolve", "x", "--decline", " "], "--decline: say why"),
         (["resolve", "x", "--patient", ""], "--patient:"),
-        (["resolve", "x", "--approve", "--provider", "hazel"], "only go with --start"),
+        (["resolve", "x", "--approve", "--provider", "hazel"], "can only be used with --start"),
     ],
 )
-def test_wrong_usage_is_told_before_temporal_is_asked(words: list[str], told: str) -> None:
+def test_wrong_usage_is_reported_without_calling_temporal(words: list[str], problem: str) -> None:
     result = run(*words)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert problem in result.stderr
 
 
-def test_openings_at_the_end_of_all_days_are_told_to_lie_too_far_away() -> None:
-    last = ("--from", "9999-12-31")
-    result = run("openings", "--location", "oakland", "--service", "cleaning", *last, "--json", **ASCEND, **NEXHEALTH)
+def test_openings_beyond_the_last_possible_date_are_refused() -> None:
+    first_day = ("--from", "9999-12-31")
+    result = run(
+        "openings", "--location", "oakland", "--service", "cleaning", *first_day, "--json", **ASCEND, **NEXHEALTH
+    )
     assert result.exit_code == 1
-    assert said(result)["error"] == "the date lies too far away"
+    assert json_output(result)["error"] == "the date is too far in the future"
 
 
 @pytest.mark.parametrize("name", ["ascend-main", "nowhere"])
-def test_only_connections_through_nexhealth_are_named_to_subscribe(name: str) -> None:
+def test_subscribe_accepts_connections_through_nexhealth_only(name: str) -> None:
     allowed = "boston-eaglesoft, phoenix-enterprise, portland-dentrix"
-    assert said(run("subscribe", name, "--json"))["error"] == f"connection: unknown; allowed: {allowed}"
+    assert json_output(run("subscribe", name, "--json"))["error"] == f"connection: unknown; allowed: {allowed}"
 
 
-def test_a_bad_request_is_told_before_temporal_is_asked(tmp_path: Path) -> None:
+def test_bad_request_is_reported_without_calling_temporal(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text("{}")
     result = run("submit", str(file), "--json")
     assert result.exit_code == 1
-    assert "patient: is missing" in said(result)["problems"]
+    assert "patient: is missing" in json_output(result)["problems"]
 
 
-def a_view(**changes: Any) -> BookingView:
+def booking_view(**changes: Any) -> BookingView:
     start = datetime(2026, 12, 1, 9, tzinfo=timezone(timedelta(hours=-8)))
     view = BookingView(
         id="booking-x",
@@ -220,40 +227,76 @@ def a_view(**changes: Any) -> BookingView:
     return view.model_copy(update=changes)
 
 
-def shown(render_it: Callable[[Console], None], width: int) -> str:
+def printed(render_to: Callable[[Console], None], width: int) -> str:
     screen = io.StringIO()
-    render_it(Console(file=screen, width=width))
+    render_to(Console(file=screen, width=width))
     return screen.getvalue()
 
 
-def test_an_id_stands_in_one_piece_on_eighty_columns() -> None:
-    view = a_view(request_id=str(UUID(int=1)), reason=Reason.PATIENT_NOT_FOUND, resolutions=tuple(ResolutionKind))
-    text = shown(lambda screen: render.bookings(screen, Found([view], 1), "Bookings"), 80)
+def test_request_id_is_not_broken_at_80_columns() -> None:
+    view = booking_view(request_id=str(UUID(int=1)), reason=Reason.PATIENT_NOT_FOUND, resolutions=tuple(ResolutionKind))
+    text = printed(lambda screen: render.print_bookings(screen, BookingList([view], 1), "Bookings"), 80)
     assert view.request_id in text
     assert "new_patient" in text
 
 
-def test_other_times_and_the_deadline_are_told_by_date_on_the_offices_clock() -> None:
+def test_alternatives_and_deadline_are_in_the_locations_time_zone() -> None:
     opening = Slot(
-        time=Interval(start=a_view().start, end=a_view().start + timedelta(hours=1)), provider="1", operatory="2"
+        time=Interval(start=booking_view().start, end=booking_view().start + timedelta(hours=1)),
+        provider="1",
+        operatory="2",
     )
-    view = a_view(alternatives=(opening,), deadline=datetime(2026, 12, 1, 1, tzinfo=UTC))
-    text = shown(lambda screen: render.booking(screen, view), 120)
+    view = booking_view(alternatives=(opening,), deadline=datetime(2026, 12, 1, 1, tzinfo=UTC))
+    text = printed(lambda screen: render.print_booking(screen, view), 120)
     assert "Tue 01 Dec 09:00" in text
-    assert "Mon 30 Nov 17:00 there" in text
+    assert "Mon 30 Nov 17:00 local time" in text
 
 
-def test_a_problem_is_one_line_however_long(tmp_path: Path) -> None:
+def test_problem_is_printed_on_one_line_however_long(tmp_path: Path) -> None:
     file = tmp_path / ("x" * 90)
     assert f"{file}: No such file or directory; set PRACTICE_FILE\n" in run("list", PRACTICE_FILE=str(file)).stderr
-    long = Finding("settings", False, "word " * 30)
-    assert "word " * 30 in shown(lambda screen: render.findings(screen, [long]), 80)
+    long_finding = Finding("settings", False, "word " * 30)
+    assert "word " * 30 in printed(lambda screen: render.print_findings(screen, [long_finding]), 80)
 
 
-def test_brackets_are_shown_as_they_are() -> None:
+def test_brackets_are_printed_as_they_are() -> None:
     finding = Finding("practice [old].toml", False, "slot_step in [defaults] is odd")
-    text = shown(lambda screen: render.findings(screen, [finding]), 120)
-    text += shown(lambda screen: render.booking(screen, a_view(detail="The office says [no].")), 120)
+    text = printed(lambda screen: render.print_findings(screen, [finding]), 120)
+    text += printed(lambda screen: render.print_booking(screen, booking_view(detail="The office says [no].")), 120)
     assert "practice [old].toml" in text
     assert "[defaults]" in text
     assert "[no]" in text
+
+
+COMMANDS = ["submit", "show", "list", "exceptions", "openings", "resolve", "cancel", "reschedule", "check", "subscribe"]
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS, "demo"])
+def test_help_fits_80_columns_and_shortens_no_text(command: str | None) -> None:
+    result = run(*([command] if command else []), "--help", COLUMNS="80", TERMINAL_WIDTH="80")
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+    assert "..." not in result.stdout.replace("[ARGS]...", "").replace("COMMAND [ARGS]", "")
+
+
+def test_a_full_booking_fits_80_columns() -> None:
+    view = booking_view(
+        detail="A cancelled appointment may still be in the calendar. Please check; we keep retrying.",
+        reference="bk_" + "x" * 26,
+        resolutions=tuple(ResolutionKind),
+        exception_number=3,
+        note="I will bring my wheelchair. " * 10,
+        patient_candidates=("9000000000301", "9000000000302", "9000000000303", "9000000000304", "9000000000305"),
+    )
+    text = printed(lambda screen: render.print_booking(screen, view), 80)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+def test_version_is_printed() -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"holdfast {read_version()}\n")
+
+
+def test_every_command_is_registered() -> None:
+    names = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
+    assert sorted(names) == sorted([*COMMANDS, "demo"])

@@ -1,15 +1,21 @@
-"""docs/configuration.md explains every key and every variable there is, and none that there is not."""
+"""docs/configuration.md explains every key and every variable, and no others."""
 
 import re
 
 import pytest
 
-from demo.stack import ROOT
+from devstack import ROOT
 from domain.practice.keys import ConnectionKeys, LocationKeys, MessageKeys, RuleKeys, ServiceKeys
 from settings import Settings
 
 RULES = set(RuleKeys.model_fields)
-TEMPORALS_OWN = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS_*", "TEMPORAL_PROFILE"}
+TEMPORAL_SDK_VARIABLES = {
+    "TEMPORAL_ADDRESS",
+    "TEMPORAL_NAMESPACE",
+    "TEMPORAL_API_KEY",
+    "TEMPORAL_TLS_*",
+    "TEMPORAL_PROFILE",
+}
 EXPECTED = {
     "Practice and connections": {"name", "[[connections]]"}
     | {f"messages.{key}" for key in MessageKeys.model_fields}
@@ -17,19 +23,19 @@ EXPECTED = {
     "Locations": set(LocationKeys.model_fields) - RULES - {"services"},
     "Services": set(ServiceKeys.model_fields) - RULES,
     "Rules": RULES - {"hours"} | {"hours.monday", "hours.sunday"},
-    "Environment": {name.upper() for name in Settings.model_fields} | TEMPORALS_OWN,
+    "Environment": {name.upper() for name in Settings.model_fields} | TEMPORAL_SDK_VARIABLES,
 }
 
 
 def rows(section: str) -> list[tuple[str, str]]:
-    """What each row of the section's table names, and what it says of it."""
+    """First and second cell of each row of the section's table: the keys, and what they mean."""
     text = (ROOT / "docs" / "configuration.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
     cells = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("| `")]
     return [(row[1], row[2].strip()) for row in cells]
 
 
 @pytest.mark.parametrize("section", EXPECTED)
-def test_every_key_is_explained_and_nothing_else(section: str) -> None:
-    named = {name for cell, _ in rows(section) for name in re.findall(r"`([^`]+)`", cell)}
-    assert named == EXPECTED[section]
+def test_section_explains_every_key_and_no_other(section: str) -> None:
+    explained = {name for cell, _ in rows(section) for name in re.findall(r"`([^`]+)`", cell)}
+    assert explained == EXPECTED[section]
     assert all(meaning for _, meaning in rows(section))

@@ -1,41 +1,35 @@
-"""The demo begins anew without touching what is not its own."""
+"""The demo begins a new morning without touching files that are not its own."""
 
 from pathlib import Path
 
 import pytest
 
 from demo import people
-from demo.morning import plan
-from demo.people import Cast
-from demo.stack import ROOT, Stack, StackError
+from demo.people import DemoPatient
+from demo.plan import load_or_create_plan
+from devstack import ROOT, StackError
 
 
-def test_a_new_morning_deletes_only_what_the_last_one_left(tmp_path: Path) -> None:
+def test_new_morning_deletes_only_what_the_last_one_left(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("notes.txt", "payload.keys"):
         (tmp_path / name).touch()
-    first = plan(tmp_path, fresh=False)
+    first = load_or_create_plan(tmp_path, fresh=False)
     (tmp_path / "ledger.db").touch()
-    assert plan(tmp_path, fresh=False) == first
-    assert plan(tmp_path, fresh=True) != first
+    assert load_or_create_plan(tmp_path, fresh=False) == first
+    assert load_or_create_plan(tmp_path, fresh=True) != first
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "notes.txt", "payload.keys", "morning.json"}
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_ledger_of_somebody_else_is_not_deleted(tmp_path: Path, fresh: bool) -> None:
+def test_ledger_that_is_not_of_a_demo_is_not_deleted(tmp_path: Path, fresh: bool) -> None:
     (tmp_path / "ledger.db").touch()
-    with pytest.raises(StackError, match="no demo's; set STATE_DIR"):
-        plan(tmp_path, fresh)
+    with pytest.raises(StackError, match="set STATE_DIR"):
+        load_or_create_plan(tmp_path, fresh)
     assert (tmp_path / "ledger.db").exists()
 
 
-def test_a_second_demo_on_the_same_state_is_refused_before_it_touches_anything(tmp_path: Path) -> None:
-    first, second = (Stack(tmp_path, print) for _ in range(2))
-    first.claim()
-    with pytest.raises(StackError, match="already running"):
-        second.claim()
-
-
-def test_the_request_of_the_readme_is_nobodys_of_the_cast() -> None:
-    cast = [one for one in vars(people).values() if isinstance(one, Cast)]
-    assert not [one for one in cast if f"+1{one.phone}" in (ROOT / "README.md").read_text()]
+def test_patient_in_the_readme_is_not_in_the_demos_cast() -> None:
+    cast = [person for person in vars(people).values() if isinstance(person, DemoPatient)]
+    assert cast
+    assert not [person for person in cast if f"+1{person.phone}" in (ROOT / "README.md").read_text()]

@@ -31,8 +31,8 @@ from adapters.nexhealth.transport import envelope_of
 from adapters.nexhealth.webhooks import UnreadableDelivery, has_valid_signature, parse_events
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold, NewChart
-from client.check import out_of_reach
-from demo.stack import ROOT
+from cli.check import unsupported_rules
+from devstack import ROOT
 from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.interval import Interval, span
 from domain.patient import Address
@@ -221,8 +221,8 @@ def test_check_names_services_that_would_never_be_offered(tmp_path: Path) -> Non
     (tmp_path / "practice.toml").write_text(text)
     practice = read_practice(tmp_path / "practice.toml")
     (name, *_) = [connection.name for connection in practice.connections]
-    assert out_of_reach(name, PROFILES["eaglesoft"].capabilities, practice) == []
-    problems = out_of_reach(name, PROFILES["dentrix"].capabilities, practice)
+    assert unsupported_rules(name, PROFILES["eaglesoft"].capabilities, practice) == []
+    problems = unsupported_rules(name, PROFILES["dentrix"].capabilities, practice)
     assert "oakland: cleaning is offered only_in_windows" in problems[0]
 
 
@@ -233,8 +233,8 @@ def test_check_names_procedures_that_would_not_be_attached(tmp_path: Path) -> No
     (tmp_path / "practice.toml").write_text(text)
     practice = read_practice(tmp_path / "practice.toml")
     (name, *_) = [connection.name for connection in practice.connections]
-    assert out_of_reach(name, PROFILES["dentrix"].capabilities, practice) == []
-    (problem,) = out_of_reach(name, PROFILES["ascend"].capabilities, practice)
+    assert unsupported_rules(name, PROFILES["dentrix"].capabilities, practice) == []
+    (problem,) = unsupported_rules(name, PROFILES["ascend"].capabilities, practice)
     assert "procedures of cleaning" in problem
 
 

@@ -1,4 +1,4 @@
-"""The endpoint that decodes for Temporal's UI."""
+"""The worker's HTTP endpoint: health, and the codec for Temporal's UI."""
 
 import asyncio
 import contextlib
@@ -15,108 +15,111 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 import adapters.http
 import worker
-from demo.stack import free_port
-from runtime.codec import EncryptionCodec, Keyring
-from runtime.ops import FINISHES_WITHIN, MOST_BYTES, AddressTaken, ops_app, serve
+from devstack import free_port
+from runtime.codec import EncryptionCodec
+from runtime.keys import Keyring
+from runtime.ops import MAX_BODY_BYTES, SHUTDOWN_TIMEOUT, AddressUnavailable, ops_app, serve
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
 ORIGIN = "http://127.0.0.1:8233"
 
 
-def http(token: str = "", ready: bool = True) -> httpx.AsyncClient:
+def codec_client(token: str = "", ready: bool = True) -> httpx.AsyncClient:
     app = ops_app(CODEC, lambda: ready, origin=ORIGIN, token=token)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://worker")
 
 
-async def sealed() -> dict[str, object]:
+async def encrypted_body() -> dict[str, object]:
     return dict(MessageToDict(Payloads(payloads=await CODEC.encode([PLAIN]))))
 
 
-async def test_what_was_encrypted_is_decoded_for_the_pinned_origin_only() -> None:
-    async with http() as client:
-        answer = await client.post("/codec/decode", json=await sealed(), headers={"Origin": ORIGIN})
+async def test_payloads_are_decoded_for_the_configured_origin_only() -> None:
+    async with codec_client() as client:
+        answer = await client.post("/codec/decode", json=await encrypted_body(), headers={"Origin": ORIGIN})
         assert list(ParseDict(answer.json(), Payloads()).payloads) == [PLAIN]
         assert answer.headers["access-control-allow-origin"] == ORIGIN
         assert answer.headers["cache-control"] == "no-store"
-        other = await client.post("/codec/decode", json=await sealed(), headers={"Origin": "http://evil.example"})
+        other = await client.post(
+            "/codec/decode", json=await encrypted_body(), headers={"Origin": "http://evil.example"}
+        )
         assert "access-control-allow-origin" not in other.headers
 
 
 async def test_without_the_token_nothing_is_decoded() -> None:
-    async with http(token="t" * 32) as client:
-        assert (await client.post("/codec/decode", json=await sealed())).status_code == 401
-        strange = {b"Authorization": "Bearer \u00e9".encode()}
-        assert (await client.post("/codec/decode", json=await sealed(), headers=strange)).status_code == 401
+    async with codec_client(token="t" * 32) as client:
+        assert (await client.post("/codec/decode", json=await encrypted_body())).status_code == 401
+        not_ascii = {b"Authorization": "Bearer \u00e9".encode()}
+        assert (await client.post("/codec/decode", json=await encrypted_body(), headers=not_ascii)).status_code == 401
         allowed = {"Authorization": "Bearer " + "t" * 32}
-        assert (await client.post("/codec/decode", json=await sealed(), headers=allowed)).status_code == 200
+        assert (await client.post("/codec/decode", json=await encrypted_body(), headers=allowed)).status_code == 200
 
 
-async def test_what_cannot_be_read_is_refused_without_a_crash() -> None:
-    async with http() as client:
-        foreign = await EncryptionCodec(Keyring({"k": b"x" * 32}), "default").encode([PLAIN])
-        answer = await client.post("/codec/decode", json=MessageToDict(Payloads(payloads=foreign)))
+async def test_unreadable_input_is_answered_with_400() -> None:
+    async with codec_client() as client:
+        with_other_key = await EncryptionCodec(Keyring({"k": b"x" * 32}), "default").encode([PLAIN])
+        answer = await client.post("/codec/decode", json=MessageToDict(Payloads(payloads=with_other_key)))
         assert (answer.status_code, answer.json()) == (400, {"error": "DecryptionError"})
-        strange_id = b'{"payloads": [{"metadata": {"encryption-key-id": "/w=="}}]}'
+        undecodable_key_id = b'{"payloads": [{"metadata": {"encryption-key-id": "/w=="}}]}'
         for content in (b"no json", b"1", b"[" * 100_000):
             assert (await client.post("/codec/decode", content=content)).status_code == 400
-        assert (await client.post("/codec/decode", content=strange_id)).status_code == 200
+        assert (await client.post("/codec/decode", content=undecodable_key_id)).status_code == 200
 
 
-async def test_of_what_is_too_large_no_more_is_taken_in_than_is_needed_to_see_it() -> None:
-    taken: list[bytes] = []
+async def test_reading_stops_when_a_body_is_too_large() -> None:
+    sent_chunks: list[bytes] = []
 
-    async def endless() -> AsyncIterator[bytes]:
-        while len(taken) < 100:
-            taken.append(b" " * 1024 * 1024)
-            yield taken[-1]
+    async def endless_body() -> AsyncIterator[bytes]:
+        while len(sent_chunks) < 100:
+            sent_chunks.append(b" " * 1024 * 1024)
+            yield sent_chunks[-1]
 
-    async with http() as client:
-        assert (await client.post("/codec/decode", content=endless())).status_code == 413
-    assert sum(map(len, taken)) < 2 * MOST_BYTES
+    async with codec_client() as client:
+        assert (await client.post("/codec/decode", content=endless_body())).status_code == 413
+    assert sum(map(len, sent_chunks)) < 2 * MAX_BODY_BYTES
 
 
 async def test_readiness_follows_the_workers() -> None:
-    async with http(ready=False) as client:
+    async with codec_client(ready=False) as client:
         assert (await client.get("/ready")).status_code == 503
         assert (await client.get("/live")).status_code == 200
 
 
-async def test_who_never_finishes_asking_does_not_keep_the_process_from_ending() -> None:
-    port, end = free_port(0), asyncio.Event()
+async def test_request_that_never_ends_does_not_block_shutdown() -> None:
+    port, stop = free_port(0), asyncio.Event()
 
-    async def process() -> None:
+    async def serve_until_stopped() -> None:
         async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{port}"):
-            await end.wait()
+            await stop.wait()
 
-    running = asyncio.create_task(process())
-    writer = await connected(port)
+    running = asyncio.create_task(serve_until_stopped())
+    writer = await connect(port)
     writer.write(b"POST /codec/decode HTTP/1.1\r\nHost: worker\r\nContent-Length: 1000\r\n\r\n{")
     await writer.drain()
     await asyncio.sleep(0.3)
-    end.set()
-    done, _ = await asyncio.wait([running], timeout=FINISHES_WITHIN + 10)
+    stop.set()
+    done, _ = await asyncio.wait([running], timeout=SHUTDOWN_TIMEOUT + 10)
     writer.close()
     await running
-    assert done, "it had to be let go from outside"
+    assert done, "the server waited for the unfinished request"
 
 
-async def connected(port: int) -> asyncio.StreamWriter:
-    """As soon as somebody listens there."""
+async def connect(port: int) -> asyncio.StreamWriter:
+    """Connects as soon as the server listens."""
     while True:
         with contextlib.suppress(ConnectionRefusedError):
             return (await asyncio.open_connection("127.0.0.1", port))[1]
         await asyncio.sleep(0.05)
 
 
-async def test_to_serve_does_not_let_loggers_speak_again_that_would_tell_addresses() -> None:
+async def test_serving_does_not_enable_silenced_loggers() -> None:
     assert adapters.http
     async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}"):
         assert all(logging.getLogger(name).disabled for name in ("aiohttp.client", "aiohttp.internal"))
 
 
-def test_an_address_of_metrics_that_is_taken_is_a_reason() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        settings: Any = SimpleNamespace(metrics_address=f"127.0.0.1:{taken.getsockname()[1]}")
-        with pytest.raises(AddressTaken, match=f"METRICS_ADDRESS: {settings.metrics_address}: .* in use"):
-            worker._runtime(settings)
+def test_metrics_address_in_use_is_reported() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings: Any = SimpleNamespace(metrics_address=f"127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(AddressUnavailable, match=f"METRICS_ADDRESS: {settings.metrics_address}: .* in use"):
+            worker._runtime_with_metrics(settings)

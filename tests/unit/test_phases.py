@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.stack import ROOT
+from devstack import ROOT
 from workflows.booking.phases import NEXT, ImpossibleTransition, Phase, check_transition, diagram
 
 BEGIN, END = "<!-- phases:begin -->", "<!-- phases:end -->"

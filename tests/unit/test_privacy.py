@@ -1,4 +1,4 @@
-"""What a library would log by itself stays unlogged."""
+"""Patient data and keys stay out of logs, errors, representations, core dumps and other users' reach."""
 
 import logging
 import os
@@ -14,33 +14,33 @@ from activities.hold_contracts import WriteHoldInput
 from adapters.ascend.transport import TokenRefused
 from adapters.errors import NotFound, RateLimited, Unavailable
 from adapters.practice_system import Hold, NewChart, PatientQuery
-from demo.stack import ROOT
+from devstack import ROOT
 from domain.request import Person
-from runtime.interceptors import translated
+from runtime.interceptors import to_temporal_failure
 
 
 @pytest.mark.parametrize("name", ["aiohttp.client", "aiohttp.internal"])
-def test_libraries_that_log_addresses_and_keys_are_silent(name: str) -> None:
+def test_library_loggers_that_would_log_urls_and_keys_are_disabled(name: str) -> None:
     assert adapters.http
     assert logging.getLogger(name).disabled
 
 
-def test_the_visit_that_a_heartbeat_tells_of_stays_unlogged_at_every_level() -> None:
-    """The SDK writes the details before they are encrypted; a chart's id is among them."""
+def test_heartbeat_details_are_not_logged_at_any_level() -> None:
+    """The SDK logs the details before they are encrypted, and they contain a chart's id."""
     script = """
 from temporalio import activity
 from runtime.logs import configure_logging
 
 configure_logging("json", "DEBUG")
 activity.logger.debug("Recording heartbeat with details %s", ["canary"])
-activity.logger.warning("seen")
+activity.logger.warning("logged")
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "seen" in done.stderr
-    assert "canary" not in done.stderr
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "logged" in result.stderr
+    assert "canary" not in result.stderr
 
 
-def test_a_person_does_not_show_in_representations_or_errors() -> None:
+def test_person_is_not_shown_in_representations_or_errors() -> None:
     person = Person.model_validate({"first_name": "Canary", "last_name": "Bird", "date_of_birth": "1990-01-01"})
     assert "Canary" not in repr(person) and "1990" not in repr(person)  # noqa: PT018
     with pytest.raises(ValueError, match="first_name") as refused:
@@ -48,16 +48,16 @@ def test_a_person_does_not_show_in_representations_or_errors() -> None:
     assert "anary" not in str(refused.value)
 
 
-def test_a_person_does_not_show_in_what_a_practice_system_is_asked_either() -> None:
-    asked = {"location": "1", "first_name": "Canary", "last_name": "Canary", "date_of_birth": "1990-01-01"}
+def test_person_is_not_shown_in_representations_of_practice_system_inputs() -> None:
+    query = {"location": "1", "first_name": "Canary", "last_name": "Canary", "date_of_birth": "1990-01-01"}
     home = {"line1": "Canary Row", "city": "Canary", "state": "CA", "postal_code": "94601"}
-    chart = {"person": asked, "address": home, "location": "1", "language": "en", "provider": "2"}
+    chart = {"person": query, "address": home, "location": "1", "language": "en", "provider": "2"}
     time = {"start": "2027-01-12T19:00:00Z", "end": "2027-01-12T20:00:00Z"}
     slot = {"time": time, "provider": "2", "operatory": "3"}
     hold = {"reference": "r", "location": "1", "slot": slot, "patient": "4", "title": "Cleaning", "note": "Canary"}
     write = hold | {"service": "cleaning"}
     for value in (
-        PatientQuery.model_validate(asked),
+        PatientQuery.model_validate(query),
         NewChart.model_validate(chart),
         Hold.model_validate(hold),
         WriteHoldInput.model_validate(write),
@@ -66,26 +66,26 @@ def test_a_person_does_not_show_in_what_a_practice_system_is_asked_either() -> N
         assert "1990" not in repr(value)
 
 
-def test_refusals_are_final_and_a_rate_limit_is_kept_to() -> None:
-    refused = translated(NotFound("GET x: 404"))
-    assert getattr(refused, "non_retryable", None) is True
-    limited = translated(RateLimited("GET x: 429", timedelta(seconds=7)))
-    assert getattr(limited, "next_retry_delay", None) == timedelta(seconds=7)
-    assert getattr(translated(Unavailable("down")), "non_retryable", None) is False
+def test_refusal_is_not_retried_and_rate_limit_sets_the_retry_delay() -> None:
+    refusal = to_temporal_failure(NotFound("GET x: 404"))
+    assert getattr(refusal, "non_retryable", None) is True
+    rate_limit = to_temporal_failure(RateLimited("GET x: 429", timedelta(seconds=7)))
+    assert getattr(rate_limit, "next_retry_delay", None) == timedelta(seconds=7)
+    assert getattr(to_temporal_failure(Unavailable("down")), "non_retryable", None) is False
 
 
-def test_what_an_adapter_calls_a_refusal_is_known_as_one() -> None:
-    assert getattr(translated(TokenRefused("PUT x: 401")), "type", None) == "NotAuthorized"
+def test_adapters_own_refusal_has_the_type_of_its_base_class() -> None:
+    assert getattr(to_temporal_failure(TokenRefused("PUT x: 401")), "type", None) == "NotAuthorized"
 
 
-SERVER = """
+SERVER_PROCESS = """
 async def run(settings, stop):
     print(getrlimit(RLIMIT_CORE))
 
-run_until_told(run)
+run_until_stopped(run)
 """
-COMMAND = """
-from starter import app, main
+COMMAND_PROCESS = """
+from cli.main import app, main
 
 @app.command()
 def limits():
@@ -95,31 +95,32 @@ main()
 """
 
 
-@pytest.mark.parametrize("program", [SERVER, COMMAND])
-def test_of_a_process_that_crashes_nothing_is_kept_that_it_had_in_memory(tmp_path: Path, program: str) -> None:
-    imports = "from resource import RLIMIT_CORE, getrlimit, setrlimit\nfrom runtime.process import run_until_told\n"
-    as_far_as_allowed = "setrlimit(RLIMIT_CORE, (getrlimit(RLIMIT_CORE)[1],) * 2)\n"
-    command = [sys.executable, "-c", imports + as_far_as_allowed + program, "limits"]
+@pytest.mark.parametrize("program", [SERVER_PROCESS, COMMAND_PROCESS])
+def test_process_cannot_write_a_core_dump(tmp_path: Path, program: str) -> None:
+    imports = "from resource import RLIMIT_CORE, getrlimit, setrlimit\nfrom runtime.process import run_until_stopped\n"
+    raise_limit = "setrlimit(RLIMIT_CORE, (getrlimit(RLIMIT_CORE)[1],) * 2)\n"
+    command = [sys.executable, "-c", imports + raise_limit + program, "limits"]
     environment = {**os.environ, "STATE_DIR": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout == "(0, 0)\n", done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.stdout == "(0, 0)\n", result.stderr
 
 
-KEEPER = """
+CREATE_STATE_FILES = """
 from runtime.build import open_ledger
-from runtime.process import run_until_told
+from runtime.keys import payload_keyring
+from runtime.process import run_until_stopped
 
 async def run(settings, stop):
     async with open_ledger(settings):
-        settings.payload_keyring
+        payload_keyring(settings)
 
-run_until_told(run)
+run_until_stopped(run)
 """
 
 
-def test_what_a_process_keeps_its_own_user_alone_can_read(tmp_path: Path) -> None:
+def test_state_files_are_readable_by_their_user_only(tmp_path: Path) -> None:
     state = tmp_path / "state"
     environment = {**os.environ, "STATE_DIR": str(state), "PAYLOAD_KEYS": ""}
-    subprocess.run([sys.executable, "-c", KEEPER], cwd=ROOT, env=environment, check=True, umask=0o022)
+    subprocess.run([sys.executable, "-c", CREATE_STATE_FILES], cwd=ROOT, env=environment, check=True, umask=0o022)
     assert {"ledger.db", "payload.keys"} <= {path.name for path in state.iterdir()}
     assert [path.name for path in (state, *state.iterdir()) if path.stat().st_mode & 0o077] == []

@@ -1,4 +1,4 @@
-"""Settings are judged together, and secrets are never shown."""
+"""Settings are checked together, and secrets are never shown."""
 
 import asyncio
 import base64
@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from adapters.practice_file import read_practice
-from demo.stack import ROOT, sandbox_settings
+from devstack import ROOT, sandbox_settings
 from domain.practice import Practice
-from runtime.build import connections
+from runtime.build import open_connections
+from runtime.keys import payload_keyring
 from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
 KEY = "k1:" + base64.b64encode(b"x" * 32).decode()
-GOOD = {
+ASCEND_ACCOUNT = {
     "ASCEND_CLIENT_ID": "id",
     "ASCEND_CLIENT_SECRET": "hush-hush",
     "ASCEND_ORGANIZATION_ID": "5f0000000000000000000001",
@@ -25,94 +26,95 @@ GOOD = {
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _only_ascend_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
-    for name, value in GOOD.items():
+    for name, value in ASCEND_ACCOUNT.items():
         monkeypatch.setenv(name, value)
 
 
 def refusal() -> str:
+    """Why the settings are refused, one problem a line."""
     with pytest.raises(ConfigurationError) as refused:
         load_settings()
     return str(refused.value)
 
 
-def test_development_makes_its_own_keys_and_keeps_them_private(tmp_path: Path) -> None:
+def test_development_creates_its_own_key_readable_by_this_user_only(tmp_path: Path) -> None:
     settings = load_settings()
-    assert settings.payload_keyring.secrets == settings.payload_keyring.secrets
+    assert payload_keyring(settings).secrets == payload_keyring(settings).secrets
     assert (tmp_path / "state/payload.keys").stat().st_mode & 0o777 == 0o600
     assert "hush" not in repr(settings)
 
 
-def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASCEND_CLIENT_SECRET")
     monkeypatch.setenv("SENDGRID_API_KEY", "SG.secret-value")
     monkeypatch.setenv("PAYLOAD_KEYS", "short:abc")
     monkeypatch.setenv("WORKER_HTTP_ADDRESS", "0.0.0.0:8081")
-    told = refusal()
+    problems = refusal()
     for name in ("ASCEND_CLIENT_SECRET", "SENDGRID_FROM", "PAYLOAD_KEYS", "CODEC_TOKEN"):
-        assert f"{name}:" in told
-    assert "secret-value" not in told
+        assert f"{name}:" in problems
+    assert "secret-value" not in problems
 
 
-def test_a_key_replaces_none_by_taking_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first one had encrypted could never be read again."""
-    another = "k1:" + base64.b64encode(b"y" * 32).decode()
+def test_two_keys_with_the_same_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the first key encrypted could be decrypted any more."""
+    other_key = "k1:" + base64.b64encode(b"y" * 32).decode()
     for name in ("PAYLOAD_KEYS", "LINK_KEYS"):
-        monkeypatch.setenv(name, f"{KEY},{another}")
-    told = refusal()
+        monkeypatch.setenv(name, f"{KEY},{other_key}")
+    problems = refusal()
     for name in ("PAYLOAD_KEYS", "LINK_KEYS"):
-        assert f"{name}: each key needs an id of its own" in told
+        assert f"{name}: each key needs its own id" in problems
 
 
 @pytest.mark.parametrize("url", ["https://host:abc", "https://[::1", "nexhealth.info", ""])
-@pytest.mark.parametrize("place", ["development", "production"])
-def test_an_address_that_is_none_is_named_once(monkeypatch: pytest.MonkeyPatch, url: str, place: str) -> None:
-    monkeypatch.setenv("APP_ENV", place)
+@pytest.mark.parametrize("app_env", ["development", "production"])
+def test_malformed_url_is_reported_once(monkeypatch: pytest.MonkeyPatch, url: str, app_env: str) -> None:
+    monkeypatch.setenv("APP_ENV", app_env)
     monkeypatch.setenv("NEXHEALTH_BASE_URL", url)
-    (told,) = (line for line in refusal().splitlines() if line.startswith("NEXHEALTH_BASE_URL:"))
-    assert told.startswith("NEXHEALTH_BASE_URL: must be an")
+    (problem,) = (line for line in refusal().splitlines() if line.startswith("NEXHEALTH_BASE_URL:"))
+    assert problem.startswith("NEXHEALTH_BASE_URL: must be a")
 
 
-def test_a_slash_at_the_end_of_an_address_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trailing_slash_of_a_url_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://book.practice.example/")
     assert load_settings().public_base_url == "https://book.practice.example"
 
 
-@pytest.mark.parametrize("place", ["file", "file/state", "/proc"])
-def test_where_nothing_can_be_kept_is_told_with_all_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+@pytest.mark.parametrize("directory", ["file", "file/state", "/proc"])
+def test_unwritable_state_directory_is_reported_with_the_other_problems(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, directory: str
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("STATE_DIR", str(tmp_path / place))
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / directory))
     monkeypatch.setenv("LEDGER_URL", "foo")
-    assert f"\nSTATE_DIR: nothing can be kept in {tmp_path / place}: " in refusal()
+    assert f"\nSTATE_DIR: {tmp_path / directory} is not writable: " in refusal()
 
 
 @pytest.mark.parametrize("command", [["worker.py"], ["-m", "web"]])
-def test_a_process_with_wrong_settings_ends_with_a_line_and_its_own_code(tmp_path: Path, command: list[str]) -> None:
+def test_process_with_wrong_settings_prints_one_line_and_exits_with_2(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "file").touch()
     environment = {**os.environ, "STATE_DIR": str(tmp_path / "file/state")}
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stderr == f"STATE_DIR: nothing can be kept in {tmp_path}/file/state: Not a directory\n"
+    assert done.stderr == f"STATE_DIR: {tmp_path}/file/state is not writable: Not a directory\n"
     assert done.returncode == 2
 
 
-def test_production_needs_no_place_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_production_needs_no_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in (PRODUCTION | {"STATE_DIR": "/proc"}).items():
         monkeypatch.setenv(name, value)
     load_settings()
 
 
-def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_the_sandbox_plain_http_and_missing_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("ASCEND_BASE_URL", "http://127.0.0.1:8090")
     monkeypatch.setenv("ASCEND_CLIENT_ID", "sandbox-client")
     monkeypatch.setenv("NEXHEALTH_BASE_URL", "http://127.0.0.1:8090")
     monkeypatch.setenv("NEXHEALTH_API_KEY", "sandbox-nexhealth-key")
-    told = refusal()
+    problems = refusal()
     for name in (
         "NEXHEALTH_BASE_URL",
         "NEXHEALTH_API_KEY",
@@ -123,38 +125,38 @@ def test_production_refuses_the_sandbox_plain_http_and_made_up_keys(monkeypatch:
         "LEDGER_URL",
         "PUBLIC_BASE_URL",
     ):
-        assert f"{name}:" in told
+        assert f"{name}:" in problems
 
 
-def test_production_refuses_whatever_opens_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_every_sandbox_credential(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENV", "production")
     for name, value in sandbox_settings("https://sandbox.example").items():
         monkeypatch.setenv(name, value)
-    told = refusal()
+    problems = refusal()
     for name, value in sandbox_settings("").items():
-        assert (f"{name}: is the sandbox's" in told) == ("sandbox" in value)
+        assert (f"{name}: is a sandbox credential" in problems) == ("sandbox" in value)
 
 
 @pytest.mark.parametrize("url", ["foo", "sqlite://", "mysql://db/holdfast", "postgresql://db:port/holdfast"])
-def test_what_is_no_ledgers_address_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_unsupported_ledger_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("LEDGER_URL", url)
     assert refusal().startswith("LEDGER_URL: must be sqlite:////path or postgresql://")
 
 
 @pytest.mark.parametrize("name", ["WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"])
 @pytest.mark.parametrize("address", ["8000", ":8000", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"])
-def test_what_is_no_address_to_listen_at_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
+def test_malformed_listen_address_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
     monkeypatch.setenv(name, address)
     assert f"{name}: must be host:port" in refusal()
 
 
-def test_what_may_be_off_is_off_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_listen_address_switches_off_all_but_web(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WEB_ADDRESS", "WORKER_HTTP_ADDRESS", "METRICS_ADDRESS"):
         monkeypatch.setenv(name, "")
-    assert refusal() == "WEB_ADDRESS: must be host:port, as in 127.0.0.1:8000"
+    assert refusal() == "WEB_ADDRESS: must be host:port, such as 127.0.0.1:8000"
 
 
-def test_decoding_away_from_loopback_needs_a_long_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codec_beyond_loopback_needs_a_long_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_HTTP_ADDRESS", "0.0.0.0:8081")
     monkeypatch.setenv("CODEC_TOKEN", "t" * 31)
     assert "CODEC_TOKEN:" in refusal()
@@ -162,7 +164,9 @@ def test_decoding_away_from_loopback_needs_a_long_token(monkeypatch: pytest.Monk
     load_settings()
 
 
-def test_the_namespace_is_the_variables_else_the_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_namespace_comes_from_the_variable_or_else_from_the_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = tmp_path / "temporal.toml"
     file.write_text('[profile.cloud]\nnamespace = "dental.a1b2c"\n')
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
@@ -172,34 +176,34 @@ def test_the_namespace_is_the_variables_else_the_profiles(monkeypatch: pytest.Mo
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "mine")
     assert load_settings().temporal_namespace == "mine"
     monkeypatch.setenv("TEMPORAL_PROFILE", "nowhere")
-    assert "TEMPORAL_*: Temporal's SDK cannot use them: Profile 'nowhere' not found" in refusal()
+    assert "TEMPORAL_*: the Temporal SDK cannot use these settings: Profile 'nowhere' not found" in refusal()
 
 
-async def needed_by(practice: Practice) -> set[str]:
-    """The variables whose lack the practice's connections complain of."""
+async def missing_for(practice: Practice) -> set[str]:
+    """The variables that the practice's connections need and that are not set."""
     try:
-        async with connections(load_settings(), practice):
+        async with open_connections(load_settings(), practice):
             return set()
-    except ConfigurationError as refused:
-        return {problem.partition(":")[0] for problem in refused.problems}
+    except ConfigurationError as error:
+        return {problem.partition(":")[0] for problem in error.problems}
 
 
-async def test_only_what_the_practice_files_connections_need_is_asked_for(
+async def test_only_variables_that_the_connections_need_are_required(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in GOOD:
+    for name in ASCEND_ACCOUNT:
         monkeypatch.delenv(name)
-    text, behind = (ROOT / "practice.toml").read_text(), tmp_path / "practice.toml"
-    behind.write_text(text.replace('system = "ascend"', 'system = "ascend"\nkind = "nexhealth"'))
+    text, all_nexhealth = (ROOT / "practice.toml").read_text(), tmp_path / "practice.toml"
+    all_nexhealth.write_text(text.replace('system = "ascend"', 'system = "ascend"\nkind = "nexhealth"'))
     nexhealth = {"NEXHEALTH_API_KEY", "NEXHEALTH_SUBDOMAIN"}
-    assert await needed_by(read_practice(ROOT / "practice.toml")) == {*GOOD, *nexhealth}
-    assert await needed_by(read_practice(behind)) == nexhealth
+    assert await missing_for(read_practice(ROOT / "practice.toml")) == {*ASCEND_ACCOUNT, *nexhealth}
+    assert await missing_for(read_practice(all_nexhealth)) == nexhealth
     for name in nexhealth:
         monkeypatch.setenv(name, "hush-hush")
-    assert await needed_by(read_practice(behind)) == set()
+    assert await missing_for(read_practice(all_nexhealth)) == set()
 
 
-def test_an_account_is_given_as_a_whole_and_its_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_account_is_refused_and_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXHEALTH_API_KEY", "hush-hush")
     assert "NEXHEALTH_SUBDOMAIN:" in refusal()
     monkeypatch.setenv("NEXHEALTH_SUBDOMAIN", "bright-harbor")
@@ -221,25 +225,25 @@ PRODUCTION = {
 }
 
 
-def test_production_starts_with_everything_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_production_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
     assert load_settings().is_production
 
 
-def test_in_production_a_key_for_temporal_travels_encrypted_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_sends_a_temporal_api_key_over_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (PRODUCTION | {"TEMPORAL_API_KEY": "hush-hush"}).items():
         monkeypatch.setenv(name, value)
     load_settings()
     monkeypatch.setenv("TEMPORAL_TLS", "false")
-    assert refusal() == "TEMPORAL_TLS: is off; production sends an API key over TLS only"
+    assert refusal() == "TEMPORAL_TLS: is off; in production an API key is sent over TLS only"
 
 
-async def test_the_receiver_of_webhooks_does_not_start_in_production_where_it_could_believe_none(
+async def test_webhook_receiver_does_not_start_in_production_without_a_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given = {"PRACTICE_FILE": str(ROOT / "practice.toml"), "NEXHEALTH_WEBHOOK_SECRET": " , "}
-    for name, value in (PRODUCTION | given).items():
+    variables = {"PRACTICE_FILE": str(ROOT / "practice.toml"), "NEXHEALTH_WEBHOOK_SECRET": " , "}
+    for name, value in (PRODUCTION | variables).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match="NEXHEALTH_WEBHOOK_SECRET: is missing"):
         await run(load_settings(), asyncio.Event())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack import ROOT
+from devstack import ROOT
 
 WORKFLOWS = ROOT / "workflows"
 STATE = WORKFLOWS / "booking" / "state"

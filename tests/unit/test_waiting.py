@@ -1,19 +1,27 @@
-"""Workflows wait in one way, the same on every Python."""
+"""Workflows wait only in ways that record the same history on every Python version. See decision 0013."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-from demo.stack import ROOT
+from devstack import ROOT
 
-DIFFER = {"wait_for", "timeout", "timeout_at", "wait", "as_completed", "TaskGroup"}
-"""Of asyncio: the loop's turns that they take depend on the version of Python."""
+VERSION_DEPENDENT_WAITS = {
+    f"asyncio.{name}" for name in ("wait_for", "timeout", "timeout_at", "wait", "as_completed", "TaskGroup")
+}
+"""How many turns of the event loop these take depends on the Python version."""
+WORKFLOW_FILES = sorted((ROOT / "workflows").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("*.py")), ids=lambda path: path.stem)
-def test_no_workflow_waits_by_what_differs_from_python_to_python(path: Path) -> None:
+def test_workflow_files_are_found() -> None:
+    folders = {path.parent for path in WORKFLOW_FILES}
+    assert {ROOT / "workflows" / "booking", ROOT / "workflows" / "shared"} <= folders
+
+
+@pytest.mark.parametrize("path", WORKFLOW_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_workflow_uses_no_version_dependent_wait(path: Path) -> None:
     for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
-        called, given = ast.unparse(call.func), {word.arg for word in call.keywords}
-        assert called not in {f"asyncio.{name}" for name in DIFFER}
-        assert called != "workflow.wait_condition" or "timeout" not in given
+        function, keywords = ast.unparse(call.func), {keyword.arg for keyword in call.keywords}
+        assert function not in VERSION_DEPENDENT_WAITS
+        assert function != "workflow.wait_condition" or "timeout" not in keywords

@@ -11,8 +11,8 @@ import pytest
 from temporalio.client import Client
 
 from adapters.practice_file import read_practice
-from client.bookings import BookingClient
-from demo.stack import ROOT, Stack
+from client import BookingClient
+from devstack import ROOT, DevStack
 from runtime.client import connect
 from settings import load_settings
 from tests.support.by_hand import ByHand, by_hand
@@ -53,7 +53,7 @@ LOOKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevStack]:
     before = dict(os.environ)
     folder = tmp_path_factory.mktemp("stack")
     example = (ROOT / "practice.toml").read_text()
@@ -67,7 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
-        with Stack(folder, print, ports=(0, 0, 0, 0, 0)) as running:
+        with DevStack(folder, print, any_ports=True) as running:
             yield running
     finally:
         os.environ.clear()
@@ -75,7 +75,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def control(stack: Stack) -> SandboxControl:
+def control(stack: DevStack) -> SandboxControl:
     control = SandboxControl(stack.sandbox_url)
     control.reset(keep_subscriptions=True)
     _a_day_passes(stack.state_dir / "ledger.db")
@@ -89,7 +89,7 @@ def _a_day_passes(ledger: Path) -> None:
 
 
 @pytest.fixture
-async def client(stack: Stack) -> Client:
+async def client(stack: DevStack) -> Client:
     return await connect(load_settings())
 
 

@@ -11,11 +11,10 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
-from client.bookings import BookingClient, NotPossible
-from client.edge import BadRequest, request_from
+from client import BadRequest, BookingClient, NotPossible, validate_request
 from domain.booking import BookingView, Reason, Status
 from domain.request import BookingRequest
-from runtime.codec import Keyring
+from runtime.keys import Keyring
 from runtime.plugin import holdfast_plugin
 from tests.support.courses import says_more_than_that_it_goes_on, until
 from tests.support.sandbox import SandboxControl
@@ -51,7 +50,7 @@ def request(start: datetime, person: tuple[str, ...] = TESS, **changes: Any) -> 
         "patient": {"first_name": first, "last_name": last, "date_of_birth": born, "email": email, "mobile": mobile},
         "consent": {"email": True, "sms": True},
     }
-    return request_from(content | changes)
+    return validate_request(content | changes)
 
 
 def written(control: SandboxControl, view: BookingView) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
-from demo.stack import ROOT, Stack, free_port
+from devstack import ROOT, DevStack, free_port
 from runtime.client import connect
 from runtime.codec import DecryptionError
 from settings import load_settings
@@ -16,7 +16,7 @@ from settings import load_settings
 @pytest.mark.parametrize(
     "command", [["starter.py", "check", "--json"], ["starter.py", "list", "--json"], ["worker.py"], ["-m", "web"]]
 )
-def test_a_namespace_that_is_not_there_is_named_with_its_setting(stack: Stack, command: list[str]) -> None:
+def test_a_namespace_that_is_not_there_is_named_with_its_setting(stack: DevStack, command: list[str]) -> None:
     addresses = {name: f"127.0.0.1:{free_port(0)}" for name in ("WORKER_HTTP_ADDRESS", "WEB_ADDRESS")}
     environment = {**stack.environment, **addresses, "TEMPORAL_NAMESPACE": "nowhere"}
     done = subprocess.run(

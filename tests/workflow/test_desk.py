@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from client.bookings import BookingClient
-from demo.stack import ROOT, Stack
+from client import BookingClient
+from devstack import ROOT, DevStack
 from domain.booking import BookingView, Reason, Status
 from tests.support.courses import until
 from tests.support.sandbox import SandboxControl
@@ -194,7 +194,7 @@ async def test_a_chart_that_is_not_there_can_be_corrected_and_the_hold_stands(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["panel", "json"])
-async def test_staff_who_ask_see_whom_to_call(bookings: BookingClient, stack: Stack, arguments: list[str]) -> None:
+async def test_staff_who_ask_see_whom_to_call(bookings: BookingClient, stack: DevStack, arguments: list[str]) -> None:
     view = await settled(bookings, await bookings.submit(request(at(a_day(), 9))))
 
     def show(*more: str) -> str:
@@ -202,7 +202,7 @@ async def test_staff_who_ask_see_whom_to_call(bookings: BookingClient, stack: St
         done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, timeout=60)
         return done.stdout + done.stderr
 
-    patient = (await bookings.who(view.request_id)).patient
+    patient = (await bookings.contacts(view.request_id)).patient
     told = [patient.last_name, str(patient.date_of_birth), str(patient.mobile), str(patient.email)]
     assert [each in show("--contacts") for each in told] == [True] * 4
     assert [each in show() for each in told] == [False] * 4

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from activities.hold_contracts import HoldResult
 from activities.release import ReleaseResult
 from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
-from client.bookings import BookingClient, NotPossible
+from client import BookingClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.policy import LandingPolicy

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from client.bookings import BookingClient
+from client import BookingClient
 from domain.booking import Reason, Status
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view

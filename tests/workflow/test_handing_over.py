@@ -13,11 +13,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.practice_file import read_practice
-from client.bookings import BookingClient, NoAnswer, NotPossible
-from client.edge import BadRequest
-from demo.stack import ROOT, Stack
+from client import BadRequest, BookingClient, NoAnswer, NotPossible
+from devstack import ROOT, DevStack
 from domain.booking import BookingView, Status
 from domain.practice import Practice
+from runtime.keys import payload_keyring
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
 from tests.support.gate import Gate
@@ -84,7 +84,7 @@ async def test_the_soonest_are_listed_and_one_that_does_not_answer_as_far_as_is_
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
 async def test_the_command_line_says_how_many_there_are_beyond_what_it_lists(
-    unanswered: BookingClient, stack: Stack, arguments: list[str]
+    unanswered: BookingClient, stack: DevStack, arguments: list[str]
 ) -> None:
     await asyncio.gather(*(unanswered.submit(request(at(a_day(), hour), location="denver")) for hour in (9, 10)))
     command = [sys.executable, "starter.py", "list", "--location", "denver", "--limit", "1", *arguments]
@@ -111,7 +111,7 @@ async def test_a_booking_that_was_closed_from_outside_is_neither_called_cancelle
     pytest.fail("still in the desk's queue, where nobody can decide it any more")
 
 
-async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: Stack) -> None:
+async def test_received_is_never_said_of_a_request_that_could_not_be_handed_over(stack: DevStack) -> None:
     gate = await gate_to_temporal()
     cut_off = await through(gate)
     await gate.shut()
@@ -132,7 +132,7 @@ class Reopening(BookingClient):
         return await super().show(request_id)
 
 
-async def test_a_call_that_was_lost_on_the_way_is_not_told_as_refused(stack: Stack, bookings: BookingClient) -> None:
+async def test_a_call_that_was_lost_on_the_way_is_not_told_as_refused(stack: DevStack, bookings: BookingClient) -> None:
     gate = await gate_to_temporal()
     cut_off = await through(gate)
     view = await bookings.wait((await bookings.submit(request(at(a_day(), 9)))).request_id, 20)
@@ -150,7 +150,7 @@ async def gate_to_temporal() -> Gate:
 
 
 async def through(gate: Gate) -> Client:
-    plugin = holdfast_plugin(load_settings().payload_keyring, "default")
+    plugin = holdfast_plugin(payload_keyring(load_settings()), "default")
     return await Client.connect(f"127.0.0.1:{gate.port}", plugins=[plugin])
 
 

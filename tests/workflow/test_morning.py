@@ -1,4 +1,4 @@
-"""The whole demo, with its server and its worker killed in mid-morning, and what it leaves on disk."""
+"""The whole demo, while its processes are killed, and what it leaves on disk."""
 
 import json
 import os
@@ -13,58 +13,59 @@ from typing import Any
 import pytest
 
 from demo import people
-from demo.people import Cast
-from demo.stack import ROOT
+from demo.people import DemoPatient
+from devstack import ROOT
 
-CANARIES = [
+PERSONAL_DATA = [
     text.encode()
     for person in vars(people).values()
-    if isinstance(person, Cast)
+    if isinstance(person, DemoPatient)
     for text in (person.last, person.email, person.phone, person.born)
 ] + [b"wheelchair"]
+"""Of all patients in the demo, and a word from a patient's note."""
+
+ENVIRONMENT = dict(os.environ)
+"""Taken at import, before other tests start a stack and set its variables."""
 
 
-OUTSIDE = dict(os.environ)
-"""As it is before other tests bring up a stack with a practice of its own."""
-
-
-def demo(state_dir: Path) -> "subprocess.Popen[str]":
+def start_demo(state_dir: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "starter.py", "demo", "--once", "--json"]
-    environment = {**OUTSIDE, "STATE_DIR": str(state_dir)}
+    environment = {**ENVIRONMENT, "STATE_DIR": str(state_dir)}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def kill_part(command: str, parent: int) -> None:
-    """``kill -9`` of one child of the demo, found by its command line, once it is there."""
+def kill_child(command: str, parent: int) -> None:
+    """Wait for a child process of the demo with this command line, then ``kill -9`` it."""
     for _ in range(300):
-        found = subprocess.run(["pgrep", "-P", str(parent), "-f", command], capture_output=True, text=True).stdout
-        if found:
-            return os.kill(int(found.split()[0]), signal.SIGKILL)
+        pids = subprocess.run(["pgrep", "-P", str(parent), "-f", command], capture_output=True, text=True).stdout
+        if pids:
+            return os.kill(int(pids.split()[0]), signal.SIGKILL)
         time.sleep(0.1)
-    pytest.fail(f"{command} never came up")
+    pytest.fail(f"{command} did not start")
 
 
 @pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The report and the state directory of a demo that was killed, continued, and lost its worker and its server."""
     state_dir = tmp_path_factory.mktemp("morning")
-    first = demo(state_dir)
+    first = start_demo(state_dir)
     time.sleep(6)
-    os.kill(first.pid, signal.SIGKILL)  # everything at once: the children die with their parent
+    os.kill(first.pid, signal.SIGKILL)  # the child processes die with their parent
     first.communicate()
-    second = demo(state_dir)
+    second = start_demo(state_dir)
     time.sleep(5)
-    kill_part("worker.py", second.pid)
+    kill_child("worker.py", second.pid)
     time.sleep(4)
-    kill_part("start-dev", second.pid)
+    kill_child("start-dev", second.pid)
     output, errors = second.communicate(timeout=200)
     assert output, errors[-3000:]
     return json.loads(output.splitlines()[-1]), state_dir
 
 
 @pytest.mark.timeout(300)
-def test_killed_in_mid_morning_it_ends_as_it_should_with_nothing_lost_or_doubled(
+def test_a_morning_with_killed_processes_ends_as_expected_with_nothing_lost_or_duplicated(
     morning: tuple[dict[str, Any], Path],
 ) -> None:
     report, _ = morning
@@ -74,21 +75,21 @@ def test_killed_in_mid_morning_it_ends_as_it_should_with_nothing_lost_or_doubled
     assert len(report["outcomes"]) >= 15
 
 
-def test_no_patient_is_readable_in_the_servers_database_the_ledger_or_any_log(
+def test_temporal_database_ledger_and_logs_contain_no_personal_data(
     morning: tuple[dict[str, Any], Path],
 ) -> None:
     _, state_dir = morning
-    practices = set(state_dir.glob("sandbox*.db*"))
-    looked_at = [path for path in state_dir.iterdir() if path.is_file() and path not in practices]
-    assert {"temporal.db", "ledger.db", "worker.log", "web.log"} <= {path.name for path in looked_at}
-    for path in looked_at:
+    sandbox_files = set(state_dir.glob("sandbox*.db*"))
+    our_files = [path for path in state_dir.iterdir() if path.is_file() and path not in sandbox_files]
+    assert {"temporal.db", "ledger.db", "worker.log", "web.log"} <= {path.name for path in our_files}
+    for path in our_files:
         content = path.read_bytes()
-        assert [canary for canary in CANARIES if canary in content] == [], path.name
-    practice = b"".join(path.read_bytes() for path in practices)
-    assert any(canary in practice for canary in CANARIES), "the search itself would find nothing"
+        assert [text for text in PERSONAL_DATA if text in content] == [], path.name
+    sandbox_content = b"".join(path.read_bytes() for path in sandbox_files)
+    assert any(text in sandbox_content for text in PERSONAL_DATA), "the sandbox must have it, or this search is broken"
 
 
-def test_logs_hold_no_secret_and_no_birth_date_in_an_address(morning: tuple[dict[str, Any], Path]) -> None:
+def test_logs_contain_no_secret_and_no_url_with_a_birth_date(morning: tuple[dict[str, Any], Path]) -> None:
     _, state_dir = morning
     for path in state_dir.glob("*.log"):
         assert not re.search(

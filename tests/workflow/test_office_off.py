@@ -12,7 +12,7 @@ from temporalio.client import Client
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
 from adapters.errors import Unavailable
-from client.bookings import BookingClient
+from client import BookingClient
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.policy import LandingPolicy

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from client.bookings import BookingClient
-from client.edge import request_from
-from demo.stack import Stack
+from client import BookingClient, validate_request
+from devstack import DevStack
 from domain.booking import BookingView, Reason, Status
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
@@ -57,7 +56,7 @@ async def book(
         "consent": {"email": True, "sms": True},
         "note": note,
     }
-    return await bookings.submit(request_from(content))
+    return await bookings.submit(validate_request(content))
 
 
 async def its_chair(bookings: BookingClient, view: BookingView) -> int:
@@ -336,7 +335,7 @@ async def test_a_confirmation_that_the_office_refuses_is_made_once_more(
     await in_office_only(control, view, lambda row: row["confirmed"])
 
 
-async def test_a_stranger_cannot_bring_news(stack: Stack, control: SandboxControl) -> None:
+async def test_a_stranger_cannot_bring_news(stack: DevStack, control: SandboxControl) -> None:
     body = b'{"event_name": "appointment_insertion.failed", "subdomain": "x", "data": {"appointment": {"id": 1}}}'
     answer = httpx.post(
         f"{stack.environment['PUBLIC_BASE_URL']}/webhooks/nexhealth",

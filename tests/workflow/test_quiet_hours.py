@@ -14,11 +14,11 @@ from activities import notifications
 from activities.connections import Connections
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
-from client.bookings import BookingClient
+from client import BookingClient
 from domain.booking import Status
 from domain.keyed_hash import KeyedHash
 from domain.quiet_hours import QuietHours
-from runtime.build import messengers
+from runtime.build import open_messengers
 from settings import load_settings
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
@@ -45,7 +45,7 @@ async def test_a_text_waits_for_the_end_of_quiet_hours_and_an_email_does_not(
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
     parts = Connections(practice=practice, systems={}, ledger=ledger)
-    async with messengers(settings, practice.name) as channels:
+    async with open_messengers(settings, practice.name) as channels:
         telling = notifications.NotificationActivities(parts, channels, KeyedHash(b"k" * 32), None)
         work: list[Callable[..., Any]] = [telling.notify, telling.route_exception]
         async with Worker(client, task_queue=QUEUE, workflows=[BookingWorkflow], activities=work):

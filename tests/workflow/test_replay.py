@@ -5,13 +5,13 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from tests.replay.saved import HISTORIES, replay_saved
+from tests.replay.saved_histories import HISTORIES, replay_saved_histories
 from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_saved_histories_replay(client: Client) -> None:
     await _record_if_asked(client)
-    assert await replay_saved() > 0
+    assert await replay_saved_histories() > 0
 
 
 async def _record_if_asked(client: Client) -> None:

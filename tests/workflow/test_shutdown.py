@@ -35,7 +35,7 @@ class OnEveryQueue:
 
 
 async def test_workers_of_a_process_stop_together(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "GRACE", GRACE)
+    monkeypatch.setattr(worker, "GRACEFUL_SHUTDOWN_TIMEOUT", GRACE)
     suffix, begun = os.urandom(3).hex(), list[str]()
     settings = load_settings().model_copy(update={"booking_task_queue": f"bookings-{suffix}"})
     practice = read_practice(settings.practice_file)
@@ -53,7 +53,7 @@ async def test_workers_of_a_process_stop_together(client: Client, monkeypatch: p
         handle = await client.start_workflow(
             OnEveryQueue.run, queues, id=f"every-{suffix}", task_queue=f"every-{suffix}"
         )
-        async with worker.workers(client, parts, settings):
+        async with worker.running_workers(client, parts, settings):
             await until(lambda: len(begun) == len(queues) > 2)
             told = time.monotonic()
         assert time.monotonic() - told < (len(queues) - 1) * GRACE.total_seconds()

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from client.bookings import BookingClient, NotPossible
+from client import BookingClient, NotPossible
 from domain.booking import BookingView, Reason, Status
 from tests.support.by_hand import ByHand, at_work
 from tests.support.courses import DECLINE, STAFF, Handle, decide, happened, waiting

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from activities.hold_contracts import HoldResult
 from activities.slots import SlotCheck
 from adapters.errors import Unavailable
-from client.bookings import BookingClient
+from client import BookingClient
 from domain.booking import Reason, Status
 from domain.calendar import LandingState
 from domain.slot import Cause, Conflict
@@ -35,7 +35,7 @@ async def updates(handle: Handle) -> int:
 async def test_a_long_wait_asks_once_and_then_looks(
     undecided: ByHand, bookings: BookingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client.bookings.HEARD_WITHIN", SECONDS)
+    monkeypatch.setattr("client.bookings.MAX_UPDATE_WAIT", SECONDS)
     free = SlotCheck(slot=undecided.slot)
     handle = await undecided.start()
     view = await handle.query(BookingWorkflow.view)

@@ -12,7 +12,7 @@ from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
 from activities.slots import SlotCheck
 from adapters.errors import NotAuthorized, Refused, Unavailable
-from client.bookings import BookingClient, NotPossible
+from client import BookingClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.matching import Match, Verdict

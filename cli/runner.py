@@ -1,0 +1,91 @@
+"""Run a command's work in a session, and print its result or the reason why it was refused."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from adapters.errors import OutsideError
+from adapters.practice_file import PracticeFileError
+from cli import render
+from cli.session import Session, open_session
+from client import NO_ANSWER_STATUSES, BadRequest, BookingList, NoSuchBooking, NotPossible
+from domain.booking import BookingView
+from domain.practice import UnknownName
+from runtime.codec import DecryptionError
+from settings import ConfigurationError
+
+Result = TypeVar("Result")
+error_console = Console(stderr=True)
+
+
+def run_in_session(
+    work: Callable[[Session], Awaitable[Result]], as_json: bool, *, needs_temporal: bool = True
+) -> Result:
+    """The result of ``work``. Ends the command with exit code 1 when it is refused for an expected reason."""
+
+    async def open_and_work() -> Result:
+        async with open_session(connect=needs_temporal) as session:
+            return await work(session)
+
+    with refusals_reported(as_json):
+        return asyncio.run(open_and_work())
+
+
+def print_booking_of(work: Callable[[Session], Awaitable[BookingView]], as_json: bool) -> None:
+    view = run_in_session(work, as_json)
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+    else:
+        render.print_booking(Console(), view)
+
+
+def print_bookings_of(work: Callable[[Session], Awaitable[BookingList]], as_json: bool, title: str) -> None:
+    bookings = run_in_session(work, as_json)
+    if as_json:
+        print_json({"bookings": [view.model_dump(mode="json") for view in bookings.views], "total": bookings.total})
+    else:
+        render.print_bookings(Console(), bookings, title)
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, ensure_ascii=False))
+
+
+@contextmanager
+def refusals_reported(as_json: bool) -> Iterator[None]:
+    """Turn an expected error into its reason and exit code 1. An unexpected one keeps its traceback."""
+    try:
+        yield
+    except (BadRequest, ConfigurationError, PracticeFileError) as error:
+        _refuse(as_json, error.problems)
+    except (NoSuchBooking, NotPossible, UnknownName, ConnectionError, OutsideError) as error:
+        _refuse(as_json, [str(error)])
+    except RPCError as error:
+        _refuse(as_json, [_rpc_reason(error)])
+    except OverflowError:
+        _refuse(as_json, ["the date is too far in the future"])
+    except (WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError) as error:
+        _refuse(as_json, [f"the booking cannot answer ({error}); see the worker's log"])
+    except DecryptionError as error:
+        _refuse(as_json, [f"{error}; PAYLOAD_KEYS and TEMPORAL_NAMESPACE must be the same as the worker's"])
+
+
+def _rpc_reason(error: RPCError) -> str:
+    if error.status in NO_ANSWER_STATUSES:
+        return f"no answer in time ({error.status.name}); check that Temporal and a worker are running"
+    return f"Temporal refused the call: {error.message}"
+
+
+def _refuse(as_json: bool, problems: Sequence[str]) -> NoReturn:
+    for problem in problems:
+        error_console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+    if as_json:
+        print_json({"error": "; ".join(problems), "problems": list(problems)})
+    raise typer.Exit(1)

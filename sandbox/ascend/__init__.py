@@ -1,0 +1,1 @@
+"""Dentrix Ascend's REST API and the front desks that work in Ascend."""

@@ -1,0 +1,1 @@
+"""The message-sending APIs of SendGrid (email) and Twilio (text messages)."""
