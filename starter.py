@@ -7,6 +7,8 @@ import typer
 from cli.main import app, main
 from cli.options import JsonOutput
 
+__all__ = ["app", "main"]
+
 
 @app.command()
 def demo(

@@ -76,8 +76,8 @@ async def compare(
     The contestants take turns in every round, so that whatever else the machine does affects all of them.
     """
     comparisons = {name: Comparison() for name in contestants}
-    for turn in range(rounds):
-        order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
+    for round_number in range(rounds):
+        order = list(contestants) if round_number % 2 == 0 else list(reversed(contestants))
         for name in order:
             await _run_flat_out(environment, name, number, comparisons[name])
         for name in order:
@@ -86,7 +86,7 @@ async def compare(
                 comparisons[name].steady += await run_at_interval(work, REQUEST_INTERVAL_SECONDS)
                 await _wait_until_quiet(environment, name)
         rates = ", ".join(f"{name} {one.flat_out.per_second:.1f}/s" for name, one in comparisons.items())
-        say(f"round {turn + 1} of {rounds}: {rates}")
+        say(f"round {round_number + 1} of {rounds}: {rates}")
     return comparisons
 
 

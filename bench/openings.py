@@ -56,9 +56,9 @@ def _appointments(first_midnight: datetime) -> tuple[Appointment, ...]:
     """Random appointments, the same in every run."""
     generator = random.Random(7)
     minutes = [hour * 60 + APPOINTMENT_MINUTES * n for hour in (8, 13) for n in range(16)]
-    places = [(day, minute, provider) for day in range(DAYS) for minute in minutes for provider in PROVIDERS]
+    slots = [(day, minute, provider) for day in range(DAYS) for minute in minutes for provider in PROVIDERS]
     appointments = []
-    for number, (day, minute, provider) in enumerate(generator.sample(places, APPOINTMENTS)):
+    for number, (day, minute, provider) in enumerate(generator.sample(slots, APPOINTMENTS)):
         start = (first_midnight + timedelta(days=day, minutes=minute)).astimezone(UTC)
         appointments.append(
             Appointment(

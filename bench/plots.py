@@ -61,8 +61,8 @@ def _draw_throughput(axes: Any, compared: Figures) -> None:
     axes.bar_label(bars, fmt="%.1f", padding=3, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     budget = 0.6 * compared["bare"]["per_second"]
     axes.axhline(budget, color=BUDGET_COLOR, linewidth=1, linestyle="--")
-    beside_axes = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center"}
-    axes.text(1.02, budget, "budget\n0.6 × bare", color=BUDGET_COLOR, fontsize=8, **beside_axes)
+    next_to_axes = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center"}
+    axes.text(1.02, budget, "budget\n0.6 × bare", color=BUDGET_COLOR, fontsize=8, **next_to_axes)
     axes.margins(y=0.15)
     axes.tick_params(axis="x", labelsize=8)
     axes.set_title("Decisions per second, flat out")

@@ -124,7 +124,7 @@ class BenchPractice:
         self._days = {location: _weekdays() for location in LOCATIONS}
         self._slots = {location: self._all_slots(location) for location in LOCATIONS}
         self._separate_starts = (start for _ in range(3) for start in self.day_starts("oakland"))
-        self._location_turn = count()
+        self._location_counter = count()
 
     def new_patient(self) -> BenchPatient:
         """A patient without a chart."""
@@ -147,7 +147,7 @@ class BenchPractice:
 
     def next_slot(self, location: str | None = None) -> FreeSlot:
         """A slot of this location; without one, the locations take turns."""
-        return next(self._slots[location or LOCATIONS[next(self._location_turn) % len(LOCATIONS)]])
+        return next(self._slots[location or LOCATIONS[next(self._location_counter) % len(LOCATIONS)]])
 
     def separate_start(self) -> datetime:
         """A start in Oakland on a day from which ``next_slot`` hands out nothing, so that the desk may book there."""

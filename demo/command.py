@@ -40,7 +40,7 @@ def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
             stack.write_environment_file(state_dir / "demo.env")
             return asyncio.run(_play(stack, console, plan, once, as_json))
     except (StackError, ConfigurationError) as error:
-        console.print(escape(str(error)), style="red")
+        console.print(escape(str(error)), style="red", soft_wrap=True)
         return 1
 
 

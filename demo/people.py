@@ -36,8 +36,8 @@ def _patient(first: str, last: str, born: str, number: int, email: str | None = 
 
 REGULAR = _patient("Tessa", "Regularly", "1980-01-15", 11)
 NEWCOMER = _patient("Nova", "Newcomer", "1991-04-02", 21)
-FIRST_RIVAL = _patient("Reed", "Rivalston", "1975-06-30", 12)
-SECOND_RIVAL = _patient("Sage", "Contendly", "1990-09-09", 13)
+FIRST_COMPETITOR = _patient("Reed", "Rivalston", "1975-06-30", 12)
+SECOND_COMPETITOR = _patient("Sage", "Contendly", "1990-09-09", 13)
 LATECOMER = _patient("Linus", "Tardywick", "1984-02-29", 14)
 TWIN = _patient("Lark", "Mirrorton", "2015-05-05", 15, "mirrorton@patients.example")
 OTHER_TWIN = _patient("Lyle", "Mirrorton", "2015-05-05", 15, "mirrorton@patients.example")
@@ -60,7 +60,7 @@ AT_UNKNOWN_LOCATION = _patient("Atlas", "Lostham", "1990-10-10", 26)
 
 EXISTING_PATIENTS = {
     "oakland": (REGULAR, LATECOMER, TWIN, OTHER_TWIN, WITH_NOTE, FOR_EXAM, FOR_CALL_ONLY, TOO_EARLY),
-    "denver": (FIRST_RIVAL, DURING_OUTAGE, LOST_RESPONSE),
-    "brooklyn": (SECOND_RIVAL, FATHER),
+    "denver": (FIRST_COMPETITOR, DURING_OUTAGE, LOST_RESPONSE),
+    "brooklyn": (SECOND_COMPETITOR, FATHER),
 }
 """Who has a chart before the morning starts, by location."""

@@ -100,7 +100,7 @@ def prepare_practice(day: DemoDay) -> None:
         day.book(location, 0, DENTISTS[location], "08:00", 60, patient_id)
         day.book(location, 1, HYGIENISTS[location], "14:00", 60, patient_id)
         day.block(location, None, "12:00", "13:00", "Lunch")
-    day.block("oakland", 2, "15:00", "16:00", "Chair repair")
+    day.block("oakland", 2, "15:00", "16:00", "Equipment repair")
 
 
 def _add_chart(day: DemoDay, location: str, patient: DemoPatient) -> None:
@@ -167,11 +167,11 @@ SCENARIOS = (
     ),
     Scenario(
         "race, first", "Two patients request one slot at the same moment. One gets it.", "brooklyn", "consult", "10:00",
-        people.FIRST_RIVAL, "confirmed | needs_staff:slot_taken", group="race",
+        people.FIRST_COMPETITOR, "confirmed | needs_staff:slot_taken", group="race",
     ),
     Scenario(
         "race, second", "Two patients request one slot at the same moment. One gets it.", "brooklyn", "consult", "10:00",
-        people.SECOND_RIVAL, "confirmed | needs_staff:slot_taken", group="race",
+        people.SECOND_COMPETITOR, "confirmed | needs_staff:slot_taken", group="race",
     ),
     Scenario(
         "slot just taken", "The desk fills the slot while the patient fills in the form.", "oakland", "cleaning",

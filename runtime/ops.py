@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 import structlog
 import uvicorn
@@ -54,13 +55,23 @@ def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str
     routes = [
         Route("/live", live),
         Route("/ready", ready),
-        Route("/codec/decode", _codec_endpoint("payloads_decoded", codec.decode, token), methods=["POST"]),
-        Route("/codec/encode", _codec_endpoint("payloads_encoded", codec.encode, token), methods=["POST"]),
+        Route(
+            "/codec/decode",
+            _codec_endpoint(codec.decode, partial(log.info, "payloads_decoded"), token),
+            methods=["POST"],
+        ),
+        Route(
+            "/codec/encode",
+            _codec_endpoint(codec.encode, partial(log.info, "payloads_encoded"), token),
+            methods=["POST"],
+        ),
     ]
     return Starlette(routes=routes, middleware=[cors])
 
 
-def _codec_endpoint(log_event: str, convert: Convert, token: str) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _codec_endpoint(
+    convert: Convert, log_use: Callable[..., None], token: str
+) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def handle(request: Request) -> JSONResponse:
         authorization = request.headers.get("authorization", "").encode()
         if token and not hmac.compare_digest(authorization, f"Bearer {token}".encode()):
@@ -75,7 +86,7 @@ def _codec_endpoint(log_event: str, convert: Convert, token: str) -> Callable[[R
             return JSONResponse({"error": type(error).__name__}, status_code=400)
         key_ids = sorted({p.metadata.get(KEY_ID, b"").decode(errors="replace") for p in received.payloads})
         client = request.client.host if request.client else ""
-        log.info(log_event, client=client, payloads=len(received.payloads), keys=key_ids)
+        log_use(client=client, payloads=len(received.payloads), keys=key_ids)
         return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
 
     return handle

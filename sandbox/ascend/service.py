@@ -188,7 +188,7 @@ class Ascend:
         return self._api_row(list_query.select_fields(row, collection, fields))
 
     def _appointments_as_of(self, moment: datetime, rows: list[Row]) -> list[Row]:
-        """The appointments as they were at that time: undo every later change, newest first."""
+        """The appointments as they were at that time: reverse every later change, newest first."""
         by_id = {row["id"]: row for row in rows}
         for entry in self.store.log_entries_after(format_timestamp(moment)):
             if entry["domainType"] != ROW_TYPES["appointments"]:

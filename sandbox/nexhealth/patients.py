@@ -47,8 +47,8 @@ def _matches_name(row: Row, params: Parameters) -> bool:
 def _matches_contact(row: Row, params: Parameters) -> bool:
     """If the search has an email and a phone number, one of the two is enough."""
     pairs = [(params.get("email"), row["email"]), (params.get("phone_number"), row["bio"]["phone_number"])]
-    searched = [(wanted, actual) for wanted, actual in pairs if wanted]
-    return not searched or any(wanted.casefold() == (actual or "").casefold() for wanted, actual in searched)
+    searched = [(expected, actual) for expected, actual in pairs if expected]
+    return not searched or any(expected.casefold() == (actual or "").casefold() for expected, actual in searched)
 
 
 def _matches_date_of_birth(row: Row, params: Parameters) -> bool:

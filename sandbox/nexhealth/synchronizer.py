@@ -288,7 +288,7 @@ class QueuedWrite:
         return int(chart["id"])
 
     def _fail(self, outcome: str) -> None:
-        """Undo a failed update in the copy, and send the webhook. NexHealth never gives a reason."""
+        """Revert a failed update in the copy, and send the webhook. NexHealth never gives a reason."""
         if self._write["operation"] == "update":
             refused_values = {name: self._row[name] for name in self._write["before"]}
             self._row = self._state.update("appointments", self._row, **self._write["before"])

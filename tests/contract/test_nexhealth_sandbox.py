@@ -303,7 +303,7 @@ def test_an_offline_office_gets_its_writes_when_it_is_online_again(
     (status,) = nex.get("/sync_status", location_ids=[DENTRIX])
     assert (status["read_status"], status["write_status"], status["emr"]["name"]) == ("red", "red", "dentrix")
     assert (office_appointments(sandbox, DENTRIX), event_names(receiver)) == ([], [])
-    assert [place["write_status"] for place in nex.get("/sync_status", write_status="green")] == ["green", "green"]
+    assert [row["write_status"] for row in nex.get("/sync_status", write_status="green")] == ["green", "green"]
     sandbox.office(DENTRIX, online=True)
     sandbox.clock(advance=1)
     assert nex.appointment(row["id"])["foreign_id"]
@@ -428,7 +428,7 @@ def test_rescheduling_in_place_depends_on_the_system(
     assert actual == (f"{TUESDAY}T18:00:00.000Z", 302, "moved")
 
 
-def test_a_change_of_an_appointment_cancelled_at_the_office_fails_and_is_undone(
+def test_a_change_of_an_appointment_cancelled_at_the_office_fails_and_is_reverted(
     sandbox: SandboxControl, nex: NexHealthClient, receiver: Receiver
 ) -> None:
     nex.subscribe(receiver.url, *APPOINTMENT_EVENTS)
@@ -881,7 +881,7 @@ def test_faults_are_answered_in_the_vendors_own_shape(
 
 def test_the_practice_setup_can_be_read(nex: NexHealthClient) -> None:
     (institution,) = nex.get("/locations")
-    assert [place["id"] for place in institution["locations"]] == list(DEFAULT_IDS)
+    assert [row["id"] for row in institution["locations"]] == list(DEFAULT_IDS)
     assert [row["subdomain"] for row in nex.http.get("/institutions").json()["data"]] == [SUBDOMAIN]
     assert nex.http.get("/locations/102").json()["data"]["tz"] == "America/Phoenix"
     assert [row["id"] for row in nex.get("/providers", location_id=DENTRIX)] == [201, 202]

@@ -22,7 +22,7 @@ TEXT_PATTERNS = {
     "declined": re.compile(r"we could not book your request"),
     "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
 }
-"""By kind of message. They must match the texts in ``domain/messages.py``."""
+"""By kind of message. They must match the texts that patients get."""
 
 
 def read_ledger_messages(state: Row, ledger_url: str) -> Iterator[LedgerMessage]:

@@ -33,7 +33,8 @@ PRODUCT = (
     "starter.py",
     "settings.py",
 )
-TEXTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "practice.toml", "Makefile")
+# The changelog is not among them: it says which words were replaced.
+TEXTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "practice.toml", "Makefile")
 
 PREDICATE = re.compile(r"_*(is|has|can)_")
 ACTING_METHODS = frozenset(
@@ -97,6 +98,8 @@ NOT_IN_GLOSSARY = {"beside", "happens before", "told"}
 ALLOWED = (
     re.compile(r"[\"`](?:withdrawn|not_taken_back)[\"`]"),  # public values of Reason, which callers store
     re.compile(r"synced with the PMS", re.I),  # NexHealth's own error text
+    re.compile(r"\"CHAIR\""),  # an appointment status of Ascend
+    re.compile(r"\"surge_withdrawn\""),  # a figure of `make bench`, which its readers compare over time
 )
 """Removed from every file before it is checked."""
 

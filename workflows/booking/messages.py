@@ -46,7 +46,7 @@ class BookingInput(Value):
 
 
 class AppointmentEvent(Value):
-    """News about an appointment of this booking. It is a hint to look, never proof."""
+    """Something happened to an appointment of this booking. It is a hint to look, never proof."""
 
     kind: EventKind
     appointment_id: str
