@@ -26,7 +26,7 @@ CONCURRENCY = 20
 REQUEST_INTERVAL_SECONDS = 0.25
 """Between two requests where latency is measured. That is about a hundred times what one practice sees."""
 ATTEMPTS_PER_KIND = 3
-PATIENT_OF_DESK = "9000000000301"
+DESK_PATIENT_ID = "9000000000301"
 """A patient of the sandbox's seed data, for whom the desk books."""
 
 Say = Callable[[str], None]
@@ -187,7 +187,7 @@ def _start_taken_by_desk(environment: BenchEnvironment) -> datetime:
         do="book",
         operatory=OPERATORIES["oakland"][0],
         provider=DENTISTS["oakland"],
-        patient=PATIENT_OF_DESK,
+        patient=DESK_PATIENT_ID,
         start=start.isoformat(),
         duration=15,
     )

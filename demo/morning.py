@@ -55,7 +55,7 @@ class Morning:
         start = self.day.at(scenario.location, scenario.local_time)
         request_id = f"{self._seed}-{scenario.name.replace(' ', '-').replace(',', '')}"
         played = PlayedScenario(scenario, request_id, start)
-        if scenario.before is not None and not await self._exists(request_id):
+        if scenario.before is not None and not await self._booking_exists(request_id):
             scenario.before(self.day)
         views = await asyncio.gather(*(self._submit(played) for _ in range(scenario.copies)))
         played.view = views[0]
@@ -64,7 +64,7 @@ class Morning:
             await self._wait_for_decision(played)
         return played
 
-    async def _exists(self, request_id: str) -> bool:
+    async def _booking_exists(self, request_id: str) -> bool:
         try:
             await self._bookings.show(request_id)
         except LookupError:

@@ -67,7 +67,7 @@ def is_as_expected(played: PlayedScenario, snapshot: Snapshot) -> bool:
     if snapshot.count_messages(scenario.patient) != (scenario.messages, scenario.messages):
         return False
     if outcome == "confirmed":
-        return snapshot.has_booked(reference, scenario.patient, played.start, confirmed=True)
+        return snapshot.has_appointment(reference, scenario.patient, played.start, confirmed=True)
     if outcome == "needs_staff:special_request":
-        return snapshot.has_booked(reference, scenario.patient, played.start, confirmed=False)
+        return snapshot.has_appointment(reference, scenario.patient, played.start, confirmed=False)
     return not reference or not snapshot.with_reference(reference)

@@ -84,7 +84,7 @@ class Snapshot:
         emails = sum(1 for row in self.state["emails"] if row["to"] == person.email)
         return emails, sum(1 for row in self.state["texts"] if row["to"] == f"+1{person.phone}")
 
-    def has_booked(self, reference: str, person: DemoPatient, start: datetime, *, confirmed: bool) -> bool:
+    def has_appointment(self, reference: str, person: DemoPatient, start: datetime, *, confirmed: bool) -> bool:
         """Whether exactly one appointment has the reference, at this time and for this person's only chart."""
         appointments = self.with_reference(reference)
         if len(appointments) != 1:

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from adapters.errors import OutsideError, RateLimited, Refused, Unavailable
+from adapters.errors import Misconfigured, OutsideError, RateLimited, Refused, Unavailable
 from domain.practice import UnknownName
 
 log = structlog.get_logger("activity")
@@ -47,7 +47,7 @@ def to_temporal_failure(error: Exception) -> Exception:
     failure's type is the name of the class in ``adapters.errors``, also for an adapter's own subclass of it.
     """
     if isinstance(error, UnknownName):
-        return ApplicationError(str(error), type="Misconfigured", non_retryable=True)
+        return ApplicationError(str(error), type=Misconfigured.__name__, non_retryable=True)
     if not isinstance(error, OutsideError):
         return error
     type_name = next(base.__name__ for base in type(error).__mro__ if base.__module__ == OutsideError.__module__)

@@ -5,7 +5,8 @@ query, at the time of the last task instead of now. The commands that the workfl
 the next task, but no replay issues them in that order, so the booking is stuck on the next worker. Seen with
 temporalio 1.35: a query waits for a worker, and meanwhile a timer fires.
 
-See docs/decisions/0012-a-query-moves-nothing.md, and ``tests/unit/test_sdk_internals.py`` before upgrading the SDK.
+See docs/decisions/0012-fail-queries-that-would-advance-a-booking.md. Before upgrading the SDK, see
+``tests/unit/test_sdk_internals.py``.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from sandbox.nexhealth.endpoint import ApiCall, Endpoint
 from sandbox.nexhealth.envelope import Reply, missing_parameter
 from sandbox.nexhealth.service import NexHealth
 from sandbox.nexhealth.state import NexHealthState
-from sandbox.nexhealth.working_hours import apply_on, hours_at, parse_time_of_day
+from sandbox.nexhealth.working_hours import hours_apply_on, hours_at, parse_time_of_day
 from sandbox.store import Row
 
 _MAX_DAYS_AHEAD = 180
@@ -84,7 +84,7 @@ class SlotSearch:
         every_operatory = self._params.get("overlapping_operatory_slots", False)
         slots: dict[tuple[datetime, int | None], Row] = {}
         for hours in self._hours:
-            if hours["provider_id"] != provider_id or not apply_on(hours, day):
+            if hours["provider_id"] != provider_id or not hours_apply_on(hours, day):
                 continue
             start = datetime.combine(day, parse_time_of_day(hours["begin_time"]), self._zone)
             end = datetime.combine(day, parse_time_of_day(hours["end_time"]), self._zone)

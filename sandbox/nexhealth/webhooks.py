@@ -100,7 +100,7 @@ class Webhooks:
             due = parse_timestamp(row["first"]) + timedelta(seconds=RETRY_DELAYS[attempts - 1])
             self._state.synced_copy.put("outbox", {**row, "due": format_timestamp(due)})
         else:
-            self._close(row, "abandoned")
+            self._close(row, "failed")
             self._state.update("endpoints", endpoint, active=False)
 
     def _close(self, row: Row, outcome: str) -> None:

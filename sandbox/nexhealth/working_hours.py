@@ -34,14 +34,14 @@ def has_hours_for(
         row["provider_id"] == provider["id"]
         and row["operatory_id"] in (None, operatory["id"] if operatory else None)
         and appointment_type["id"] in row["_types"]
-        and apply_on(row, local_start.date())
+        and hours_apply_on(row, local_start.date())
         and parse_time_of_day(row["begin_time"]) <= local_start.time()
         and local_end.time() <= parse_time_of_day(row["end_time"])
         for row in hours_at(state, location)
     )
 
 
-def apply_on(hours: Row, day: date) -> bool:
+def hours_apply_on(hours: Row, day: date) -> bool:
     """Whether the working hours apply on that day."""
     if not hours["active"]:
         return False
