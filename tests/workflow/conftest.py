@@ -1,10 +1,11 @@
-"""Bookings against the real server, the real worker and the sandbox."""
+"""Fixtures: the dev stack with a real Temporal server, a real worker and the sandbox, and the scripted harness."""
 
 import base64
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,12 @@ from client import BookingClient
 from devstack import ROOT, DevStack
 from runtime.client import connect
 from settings import load_settings
-from tests.support.by_hand import ByHand, by_hand
 from tests.support.sandbox import SandboxControl
+from tests.support.workflow_harness import WorkflowHarness, running_harness
 
 TEST_KEY = "test:" + base64.b64encode(b"holdfast tests, not a secret key").decode()
 
-
-HURRIED = """
+OAKLAND_TEST_SERVICES = """
 [[locations.services]]
 id = "hurried"
 label = "Hurried"
@@ -41,49 +41,52 @@ id = "recall"
 label = "Recall"
 duration = "30m"
 new_patients = false
-
-[[locations]]
-id = "denver"
 """
-"""A service whose deadlines come within a test, and two that are not for everybody."""
+"""A service whose deadlines pass within a test, one for new patients only, and one for existing patients only."""
+
+FREQUENT_LANDING_CHECKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
+"""A test can wait for what no webhook reports."""
 
 
-LOOKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
-"""So that a test can wait for what no webhook tells."""
+def write_test_practice(path: Path) -> None:
+    """Write the example practice with shorter times and the services above."""
+    text = (ROOT / "practice.toml").read_text()
+    text = text.replace('horizon = "90d"\n', 'horizon = "365d"\n')  # every test uses a day of its own
+    text = text.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
+    text = text.replace('system = "dentrix"\n', 'system = "dentrix"\nlate_commit = "5s"\n')
+    for system in ("dentrix", "dentrix-enterprise", "eaglesoft"):
+        text = text.replace(f'system = "{system}"\n', f'system = "{system}"\nresend_after = "2s"\n')
+    text = text.replace('id = "brooklyn"\n', 'id = "brooklyn"\nplaceholder_patient = "9000000000313"\n')
+    next_location = '\n[[locations]]\nid = "denver"\n'
+    text = text.replace(next_location, OAKLAND_TEST_SERVICES + next_location)
+    path.write_text(text.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{FREQUENT_LANDING_CHECKS}'))
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevStack]:
-    before = dict(os.environ)
+    original_environment = dict(os.environ)
     folder = tmp_path_factory.mktemp("stack")
-    example = (ROOT / "practice.toml").read_text()
-    example = example.replace('horizon = "90d"\n', 'horizon = "365d"\n')  # every test has a day of its own
-    example = example.replace('system = "ascend"\n', 'system = "ascend"\nlate_commit = "10s"\n')
-    example = example.replace('system = "dentrix"\n', 'system = "dentrix"\nlate_commit = "5s"\n')
-    for office in ("dentrix", "dentrix-enterprise", "eaglesoft"):
-        example = example.replace(f'system = "{office}"\n', f'system = "{office}"\nresend_after = "2s"\n')
-    example = example.replace('id = "brooklyn"\n', 'id = "brooklyn"\nplaceholder_patient = "9000000000313"\n')
-    hurried = example.replace('\n[[locations]]\nid = "denver"\n', HURRIED)
-    (folder / "practice.toml").write_text(hurried.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{LOOKS}'))
+    write_test_practice(folder / "practice.toml")
     os.environ |= {"PAYLOAD_KEYS": TEST_KEY, "PRACTICE_FILE": str(folder / "practice.toml")}
     try:
-        with DevStack(folder, print, any_ports=True) as running:
-            yield running
+        with DevStack(folder, print, any_ports=True) as stack:
+            yield stack
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(original_environment)
 
 
 @pytest.fixture
 def control(stack: DevStack) -> SandboxControl:
+    """The sandbox, reset to its seed data."""
     control = SandboxControl(stack.sandbox_url)
     control.reset(keep_subscriptions=True)
-    _a_day_passes(stack.state_dir / "ledger.db")
+    _reset_daily_message_limit(stack.state_dir / "ledger.db")
     return control
 
 
-def _a_day_passes(ledger: Path) -> None:
-    """Since the messages of the tests before: an address gets so many a day and no more."""
+def _reset_daily_message_limit(ledger: Path) -> None:
+    """Date all messages one day back, because an address receives only so many a day."""
     with closing(sqlite3.connect(ledger, timeout=10)) as connection, connection:
         connection.execute("UPDATE messages SET updated_at = updated_at - 86400")
 
@@ -98,8 +101,15 @@ def bookings(client: Client) -> BookingClient:
     return BookingClient(client, read_practice(load_settings().practice_file), "bookings")
 
 
-@pytest.fixture(params=[1000, 0], ids=["remembered", "forgotten"])
-async def hand(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[ByHand]:
-    """On a worker that has bookings in memory, and on one that, as after every restart, has none."""
-    async with by_hand(client, remembered=request.param) as hand:
-        yield hand
+@pytest.fixture
+def unserved_bookings(client: Client, monkeypatch: pytest.MonkeyPatch) -> BookingClient:
+    """Bookings on a task queue that no worker serves. Calls time out after one second."""
+    monkeypatch.setattr("client.bookings.RPC_TIMEOUT", timedelta(seconds=1))
+    return BookingClient(client, read_practice(load_settings().practice_file), "nobody-serves-this")
+
+
+@pytest.fixture(params=[1000, 0], ids=["cached", "uncached"])
+async def harness(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[WorkflowHarness]:
+    """With a worker that caches workflows, and with one that replays every task, as after a restart."""
+    async with running_harness(client, max_cached_workflows=request.param) as harness:
+        yield harness

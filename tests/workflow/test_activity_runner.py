@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
     from activities.slots import SlotActivities
-    from tests.support.courses import happened
+    from tests.support.workflow_history import wait_for_event
     from workflows.shared.activity_runner import ActivityRunner
     from workflows.shared.outcomes import Cancelled
 
@@ -47,9 +47,9 @@ async def test_urgent_activity_that_completes_when_it_is_stopped_counts_as_cance
     async with Worker(client, task_queue=practice_queue(name), activities=[complete_when_allowed]):
         async with Worker(client, task_queue=name, workflows=[StopsItsActivity], max_cached_workflows=0):
             handle = await client.start_workflow(StopsItsActivity.run, name, id=name, task_queue=name)
-            await happened(handle, EventType.EVENT_TYPE_TIMER_STARTED)
-        await happened(handle, EventType.EVENT_TYPE_TIMER_FIRED)
+            await wait_for_event(handle, EventType.EVENT_TYPE_TIMER_STARTED)
+        await wait_for_event(handle, EventType.EVENT_TYPE_TIMER_FIRED)
         MAY_COMPLETE.set()
-        await happened(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+        await wait_for_event(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
         async with Worker(client, task_queue=name, workflows=[StopsItsActivity], max_cached_workflows=0):
             assert await asyncio.wait_for(handle.result(), 20) == "cancelled"

@@ -1,69 +1,75 @@
-"""Bookings that a parent makes for a child who has no chart."""
-
-from typing import Any
+"""Bookings that a guardian makes for a child who has no chart."""
 
 import pytest
 
 from client import BookingClient
 from domain.booking import Reason, Status
+from tests.support.bookings import (
+    NOVA,
+    TESS,
+    Person,
+    appointments_of,
+    at,
+    build_request,
+    next_free_day,
+    person_fields,
+    submit_and_wait,
+    wait_for_confirmed,
+)
+from tests.support.office_bookings import CHARTED_PATIENTS, next_free_start, office_charts, settle_and_read_office
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
-from tests.workflow.test_bookings import TESS, a_day, at, request, settled, written
-from tests.workflow.test_offices import KNOWN, NOVA, a_start, confirmed, settled_in_office
 
 
-def a_child(parent: tuple[str, ...]) -> tuple[str, ...]:
-    """Reached where the parent is."""
-    return "Minnow", parent[1], "2018-03-04", parent[3], parent[4]
+def child_of(guardian: Person) -> Person:
+    """A child who is reached through the guardian's contact details."""
+    return "Minnow", guardian[1], "2018-03-04", guardian[3], guardian[4]
 
 
-def by(parent: tuple[str, ...]) -> dict[str, str]:
-    names = ("first_name", "last_name", "date_of_birth", "email", "mobile")
-    return dict(zip(names, parent, strict=True))
+async def test_child_gets_a_chart_with_the_appointment(bookings: BookingClient, control: SandboxControl) -> None:
+    guardian = CHARTED_PATIENTS["portland"]
+    request = build_request(
+        next_free_start("portland"), child_of(guardian), location="portland", guardian=person_fields(guardian)
+    )
+    view = await wait_for_confirmed(bookings, await bookings.submit(request))
+    assert "POST /patients" not in control.state()["calls"]["nexhealth"]
+    (row,) = await settle_and_read_office(control, view)
+    (child,) = office_charts(control, "Minnow", guardian[1])
+    assert row["patient"] == child["id"]
+    assert len(office_charts(control, *guardian[:2])) == 1, "the guardian keeps their only chart"
 
 
-def in_office(control: SandboxControl, first: str, last: str) -> list[dict[str, Any]]:
-    charts = control.state()["nexhealth"]["office"]["patients"]
-    return [chart for chart in charts if (chart["first"], chart["last"]) == (first, last)]
-
-
-async def test_the_visit_is_the_childs_and_its_chart_is_made_with_it(
+async def test_child_of_a_new_guardian_gets_a_chart_with_the_appointment(
     bookings: BookingClient, control: SandboxControl
 ) -> None:
-    parent = KNOWN["portland"]
-    wanted = request(a_start("portland"), a_child(parent), location="portland", guardian=by(parent))
-    view = await confirmed(bookings, await bookings.submit(wanted))
-    assert "POST /patients" not in control.state()["calls"]["nexhealth"]
-    (row,) = await settled_in_office(control, view)
-    (child,) = in_office(control, "Minnow", parent[1])
-    assert row["patient"] == child["id"]
-    assert len(in_office(control, *parent[:2])) == 1, "the parent's chart is the one there was"
-
-
-async def test_a_parent_who_is_new_too_gets_one_chart(bookings: BookingClient, control: SandboxControl) -> None:
-    wanted = request(a_start("portland"), a_child(NOVA), location="portland", guardian=by(NOVA))
-    view = await confirmed(bookings, await bookings.submit(wanted))
-    (row,) = await settled_in_office(control, view)
-    (child,) = in_office(control, "Minnow", NOVA[1])
+    request = build_request(
+        next_free_start("portland"), child_of(NOVA), location="portland", guardian=person_fields(NOVA)
+    )
+    view = await wait_for_confirmed(bookings, await bookings.submit(request))
+    (row,) = await settle_and_read_office(control, view)
+    (child,) = office_charts(control, "Minnow", NOVA[1])
     assert row["patient"] == child["id"]
 
 
-async def test_a_parent_in_doubt_is_for_a_person(bookings: BookingClient, control: SandboxControl) -> None:
-    parent = KNOWN["portland"]
-    stranger = (*parent[:3], "elsewhere@patients.example", "+15035550199")
-    wanted = request(a_start("portland"), a_child(stranger), location="portland", guardian=by(stranger))
-    sent = await bookings.submit(wanted)
-    view = await wait_for_view(bookings, sent, lambda seen: seen.status is Status.NEEDS_STAFF)
+async def test_ambiguous_guardian_opens_an_exception(bookings: BookingClient, control: SandboxControl) -> None:
+    charted = CHARTED_PATIENTS["portland"]
+    guardian: Person = (*charted[:3], "elsewhere@patients.example", "+15035550199")
+    request = build_request(
+        next_free_start("portland"), child_of(guardian), location="portland", guardian=person_fields(guardian)
+    )
+    submitted = await bookings.submit(request)
+    view = await wait_for_view(bookings, submitted, lambda view: view.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.PATIENT_AMBIGUOUS
-    assert view.patient_candidates == (), "a parent's chart is not offered for the child"
+    assert view.patient_candidates == (), "the guardian's chart is not offered for the child"
 
 
-@pytest.mark.parametrize("guardian", [None, by(TESS)])
-async def test_where_nobody_books_for_dependents_the_child_gets_a_chart_like_anybody(
+@pytest.mark.parametrize("guardian", [None, person_fields(TESS)])
+async def test_child_at_ascend_gets_a_chart_of_its_own(
     bookings: BookingClient, control: SandboxControl, guardian: dict[str, str] | None
 ) -> None:
-    view = await settled(bookings, await bookings.submit(request(at(a_day(), 9), a_child(TESS), guardian=guardian)))
+    """Ascend has no appointments for dependents, so the child is charted like any patient."""
+    view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), child_of(TESS), guardian=guardian))
     assert view.status is Status.CONFIRMED
-    (row,) = written(control, view)
+    (row,) = appointments_of(control, view)
     (child,) = [chart for chart in control.state()["patients"] if chart["firstName"] == "Minnow"]
     assert str(row["patient"]["id"]) == str(child["id"])

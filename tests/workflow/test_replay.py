@@ -1,4 +1,4 @@
-"""Saved histories replay, and a session that is asked to saves what it ran."""
+"""Saved histories replay. On request, a test session saves the histories of its own bookings."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_saved_histories_replay(client: Client) -> None:
-    await _record_if_asked(client)
+    await _record_if_requested(client)
     assert await replay_saved_histories() > 0
 
 
-async def _record_if_asked(client: Client) -> None:
-    """``RECORD_HISTORIES=1`` saves what this session ran, a history for each way a booking went."""
+async def _record_if_requested(client: Client) -> None:
+    """``RECORD_HISTORIES=1`` replaces the saved histories: one for each location, service, status and reason."""
     if not os.environ.get("RECORD_HISTORIES"):
         return
     HISTORIES.mkdir(exist_ok=True)
