@@ -36,9 +36,9 @@ class ReleaseInput(Value):
 
 
 class ReleaseResult(Value):
-    kept: tuple[Appointment, ...] = ()
+    remaining: tuple[Appointment, ...] = ()
     """Appointments that are still there: the desk has made them theirs, or we may not release them once more."""
-    taken: tuple[str, ...] = ()
+    released_ids: tuple[str, ...] = ()
     """Ids of appointments that were there and that we released."""
     queued: bool = False
     """The release is on its way to the office system, which may refuse it."""
@@ -84,7 +84,7 @@ class ReleaseActivities:
             with suppress(NotFound):
                 kept.append(await site.system.get_appointment(appointment_id))
         queued = bool(released_ids) and site.system.capabilities.queued_writes
-        return ReleaseResult(kept=tuple(kept), taken=tuple(released_ids), queued=queued)
+        return ReleaseResult(remaining=tuple(kept), released_ids=tuple(released_ids), queued=queued)
 
     async def _release_one(self, site: Site, request: ReleaseInput, appointment_id: str) -> ReleaseOutcome:
         outcome = ReleaseOutcome.KEPT_BY_DESK

@@ -10,41 +10,50 @@ def reason_sentence(reason: Reason) -> str:
 
 _SENTENCES = {
     Reason.PATIENT_AMBIGUOUS: "More than one chart may belong to this patient, or one chart is only a near match. "
-    "Choose the right chart.",
-    Reason.PATIENT_NOT_FOUND: "The patient says they have been here before, but no chart matches.",
-    Reason.PATIENT_EXISTS: "The patient says they are new, but a chart matches.",
-    Reason.CONTACT_MISMATCH: "A chart matches the name and birth date, but not the phone or email.",
-    Reason.CHART_INACTIVE: "The matching chart is inactive.",
+    "Compare name, birth date, and phone, then choose the chart.",
+    Reason.PATIENT_NOT_FOUND: "The patient says they have been here before, but no chart matches. Look for a former "
+    "name or a misspelling, then choose the chart or create a new one.",
+    Reason.PATIENT_EXISTS: "The patient says they are new, but a chart matches. If it is the same person, choose the "
+    "chart.",
+    Reason.CONTACT_MISMATCH: "A chart matches the name and birth date, but not the phone or email. Call to make sure "
+    "it is the same person before you choose the chart.",
+    Reason.CHART_INACTIVE: "The matching chart is inactive. Reactivate it, or choose another chart.",
     Reason.SPECIAL_REQUEST: "The patient wrote a note. Read it before you approve.",
     Reason.APPROVAL: "The office confirms every booking of this service. Approve or decline it.",
     Reason.SLOT_TAKEN: "The requested time is taken. Choose another time.",
     Reason.SLOT_BLOCKED: "The office blocked the requested time. Choose another time.",
     Reason.DAY_FULL: "The daily limit for this service is reached. Choose another day.",
-    Reason.HOLD_CHANGED: "Somebody changed or removed the appointment in the calendar. Please check the calendar.",
-    Reason.HOLD_EXPIRED: "Nobody decided in time, so the held appointment was released.",
-    Reason.NOT_LANDED: "The practice system did not answer in time. The appointment may not be in the calendar. "
-    "Please check.",
-    Reason.REFUSED_BY_SYSTEM: "The practice system refused the change, perhaps because the chart is missing there.",
+    Reason.HOLD_CHANGED: "Somebody changed or removed the appointment in the calendar. Check the calendar, then "
+    "approve the appointment as it stands or choose another time.",
+    Reason.HOLD_EXPIRED: "Nobody decided in time, so the held appointment was released. The request is still open: "
+    "choose a time, or decline it.",
+    Reason.NOT_LANDED: "The practice system did not answer in time, and the appointment may not be in the calendar. "
+    "Retry, or choose another time.",
+    Reason.REFUSED_BY_SYSTEM: "The practice system refused the change, perhaps because the chart is missing there. "
+    "Check the chart, then retry, or book it by hand.",
     Reason.REFUSED_BY_OFFICE: "The office system refused the appointment without giving a reason. Something else may "
     "be booked at that time. Choose another time, or book it by hand.",
     Reason.LANDING_UNCLEAR: "The office system may or may not have the appointment. Check there, then approve it or "
     "choose another time.",
-    Reason.TOO_MANY_OPEN: "This contact already has several open requests. Check whether this one is needed.",
+    Reason.TOO_MANY_OPEN: "This contact already has several open requests. If this one is not needed, decline it.",
     Reason.NOT_REACHED: "We could not tell the patient what happened to the booking. Please call them.",
-    Reason.NOT_RELEASED: "A cancelled appointment may still be in the calendar. Please check; we keep retrying.",
+    Reason.NOT_RELEASED: "A cancelled appointment may still be in the calendar. Remove it if you see it; we keep "
+    "retrying.",
     Reason.NO_ANSWER: "The practice system has not answered for a while. Please check the calendar; we keep retrying.",
-    Reason.NOT_FOR_NEW_PATIENTS: "This service is for existing patients only, and no chart matches.",
-    Reason.NOT_FOR_EXISTING_PATIENTS: "This service is for new patients only, and a chart matches.",
+    Reason.NOT_FOR_NEW_PATIENTS: "This service is for existing patients only, and no chart matches. Choose the chart "
+    "if there is one; otherwise decline the request.",
+    Reason.NOT_FOR_EXISTING_PATIENTS: "This service is for new patients only, and a chart matches. Approve it as an "
+    "exception, or decline it.",
     Reason.NOT_CONFIRMED: "The appointment is approved and in the calendar, but the office system was offline too "
-    "long to mark it as confirmed. Mark it as confirmed there, then approve.",
+    "long to mark it as confirmed. Mark it there, then approve once more so that we know.",
     Reason.AWAITING_OFFICE: "The appointment is on its way to the office system. Nothing to do now.",
     Reason.OFFICE_OFFLINE: "The office system is offline. The appointment will arrive there when the system is back "
     "online. Nothing to do now.",
     Reason.AWAITING_CONFIRMATION: "The appointment is approved and in the calendar. It will be confirmed when the "
     "office system is back online. Nothing to do now.",
     Reason.CALL_ONLY: "This service can only be booked by phone.",
-    Reason.OUTSIDE_RULES: "The requested time is outside what the office offers online.",
+    Reason.OUTSIDE_RULES: "The requested time is outside what the office offers online. Choose another time.",
     Reason.DECLINED_BY_STAFF: "The office declined the request.",
     Reason.CANCELLED_BY_PATIENT: "The patient cancelled the request.",
-    Reason.EXPIRED: "Nobody decided before the visit was due to start.",
+    Reason.EXPIRED: "Nobody decided before the visit was due to start. Call the patient to offer another time.",
 }

@@ -261,13 +261,13 @@ async def test_result_lists_only_what_this_call_released(connections: Connection
 
     ours, theirs = [(await system.write_hold(hold, unlimited_permit)).id for _ in range(2)]
     sandbox.desk(do="set_status", id=theirs, status="BROKEN")
-    assert (await release(appointment_id=ours, keep_ids=(ours,))).taken == ()
-    assert (await release(appointment_id=ours)).taken == (ours,)
-    assert (await release(appointment_id=ours)).taken == ()
+    assert (await release(appointment_id=ours, keep_ids=(ours,))).released_ids == ()
+    assert (await release(appointment_id=ours)).released_ids == (ours,)
+    assert (await release(appointment_id=ours)).released_ids == ()
     assert await release(appointment_id=theirs) == ReleaseResult()
     sandbox.desk(do="set_status", id=theirs, status="CONFIRMED")
-    assert [kept.id for kept in (await release(appointment_id=theirs, released_before=(ours,))).kept] == [theirs]
-    assert (await release(appointment_id=theirs, released_before=(theirs,))).taken == (theirs,)
+    assert [kept.id for kept in (await release(appointment_id=theirs, released_before=(ours,))).remaining] == [theirs]
+    assert (await release(appointment_id=theirs, released_before=(theirs,))).released_ids == (theirs,)
 
 
 async def test_hold_that_the_desk_gave_to_another_patient_is_kept_when_it_expires(
@@ -281,7 +281,7 @@ async def test_hold_that_the_desk_gave_to_another_patient_is_kept_when_it_expire
     sandbox.desk(do="move", id=held.id, patient=theirs)
     release = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
     released = await release_hold(connections, release)
-    assert [(kept.id, kept.patient) for kept in released.kept] == [(held.id, theirs)]
+    assert [(kept.id, kept.patient) for kept in released.remaining] == [(held.id, theirs)]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
 
 
@@ -310,7 +310,7 @@ async def test_appointment_that_was_released_twice_is_left_to_staff(
         reference=reference, location="oakland", start=NINE, slots=(slot(0),), released_twice=(placed.id,)
     )
     result = await ActivityEnvironment().run(ReleaseActivities(connections).remove_leftovers, request)
-    assert ([kept.id for kept in result.kept], result.taken) == ([placed.id], ())
+    assert ([kept.id for kept in result.remaining], result.released_ids) == ([placed.id], ())
 
 
 async def test_hold_at_an_earlier_time_that_yielded_is_not_returned(

@@ -14,9 +14,9 @@ from tests.faults.ledger_faults import open_engine
 from tests.faults.practice_probe import Row
 
 TEXT_PATTERNS = {
-    "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. Questions"),
+    "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. To change"),
     "held": re.compile(r": (?P<when>.+?) is held for you"),
-    "received": re.compile(r"we have your request for (?P<when>.+?)\. We will"),
+    "received": re.compile(r"we have your request for (?P<when>.+?)\. It is"),
     "requested": re.compile(r": (?P<when>.+?) is requested but not booked yet"),
     "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
     "declined": re.compile(r"we could not book your request"),

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from domain.policy import EmailContent
+from domain.wording import MessageFacts, MessageKind, compose_message, format_start
 from tests.faults.checker import check
 from tests.faults.clean_run import (
     BOOKING,
@@ -29,7 +31,7 @@ from tests.faults.clean_run import (
 )
 from tests.faults.evidence import Evidence, ObservedBooking, OptOut
 from tests.faults.history import INVOKED, OK, UNKNOWN, HistoryEntry
-from tests.faults.message_records import uncross_texts
+from tests.faults.message_records import TEXT_PATTERNS, uncross_texts
 from tests.faults.practice_probe import Appointment, Block
 from tests.faults.staff_edit_invariants import count_overwritten_unseen_edits
 from tests.faults.system_invariants import find_unanswered
@@ -41,6 +43,22 @@ def violated_rules(evidence: Evidence) -> set[str]:
 
 def change_clean_run(fields: dict[str, Any]) -> Evidence:
     return replace(CLEAN_RUN, **fields)
+
+
+VISIT_START = datetime(2026, 12, 1, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", TEXT_PATTERNS)
+def test_texts_to_patients_are_recognized(kind: str) -> None:
+    facts = MessageFacts(practice_name="Oakland", practice_phone="+1 510-555-0100", zone="UTC", start=VISIT_START)
+    text = compose_message(MessageKind(kind), "sms", "en", facts, EmailContent.NOTICE).text
+    recognized = [name for name, pattern in TEXT_PATTERNS.items() if pattern.search(text)]
+    assert recognized == [kind]
+    match = TEXT_PATTERNS[kind].search(text)
+    assert match is not None
+    assert match.groupdict().get("when", format_start(VISIT_START, "UTC", "en")) == format_start(
+        VISIT_START, "UTC", "en"
+    )
 
 
 def test_clean_run_has_no_violation() -> None:

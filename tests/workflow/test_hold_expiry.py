@@ -75,7 +75,7 @@ async def test_escalations_become_less_frequent(harness: WorkflowHarness) -> Non
 async def test_hold_that_the_desk_confirmed_does_not_expire_at_the_visit_start(harness: WorkflowHarness) -> None:
     harness.schedule_visit_in(6)
     harness.responses["release_hold"] = lambda request: ReleaseResult(
-        kept=(harness.appointment(reference=request.reference),)
+        remaining=(harness.appointment(reference=request.reference),)
     )
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     await wait_for_confirmed(handle)
@@ -110,7 +110,7 @@ async def test_booking_approved_during_the_release_of_its_expired_hold_gets_a_ne
     async def release_slowly(_: Any) -> ReleaseResult:
         await wait_despite_cancellation(release_may_finish)
         harness.responses["confirm_hold"] = ConfirmHoldResult()
-        return ReleaseResult(taken=("11",))
+        return ReleaseResult(released_ids=("11",))
 
     harness.responses["release_hold"] = release_slowly
     harness.responses["write_hold"] = lambda request: HoldResult(

@@ -124,7 +124,7 @@ async def test_refused_hold_can_be_retried_although_it_cannot_be_removed(harness
 async def test_booking_can_be_cancelled_while_a_refused_hold_cannot_be_removed(harness: WorkflowHarness) -> None:
     handle = await start_refused(harness)
     assert (await cancel(handle)).status is Status.CANCELLED
-    harness.responses["release_hold"] = ReleaseResult(taken=("11",))
+    harness.responses["release_hold"] = ReleaseResult(released_ids=("11",))
     await wait_until(lambda: "cancelled" in harness.patient_messages())
 
 

@@ -47,7 +47,7 @@ async def test_appointment_that_a_person_keeps_is_left_alone_and_not_asked_about
     harness: WorkflowHarness,
 ) -> None:
     desk_appointment = harness.appointment(status=AppointmentStatus.TENTATIVE)
-    harness.responses["release_hold"] = ReleaseResult(kept=(desk_appointment,))
+    harness.responses["release_hold"] = ReleaseResult(remaining=(desk_appointment,))
     handle = await start_queued(harness)
     await wait_for_exception(handle, Reason.APPROVAL)
     await harness.wait_for_desk_messages("desk_exception")
@@ -95,7 +95,7 @@ async def start_moved(harness: WorkflowHarness, landing: LandingPolicy = RARE_CH
 async def test_refused_release_of_a_superseded_hold_is_repeated_once_before_a_person_is_asked(
     harness: WorkflowHarness,
 ) -> None:
-    harness.responses["remove_leftovers"] = ReleaseResult(taken=("11",), queued=True)
+    harness.responses["remove_leftovers"] = ReleaseResult(released_ids=("11",), queued=True)
     handle = await start_moved(harness)
     await signal_event(handle, EventKind.CHANGE_FAILED)
     await wait_until(lambda: harness.calls_to("remove_leftovers"))
@@ -104,7 +104,7 @@ async def test_refused_release_of_a_superseded_hold_is_repeated_once_before_a_pe
     ]
     await asyncio.sleep(0.5)
     assert harness.desk_messages() == ["desk_exception"], "only the approval went to the desk"
-    harness.responses["remove_leftovers"] = ReleaseResult(kept=(harness.appointment(),))
+    harness.responses["remove_leftovers"] = ReleaseResult(remaining=(harness.appointment(),))
     await signal_event(handle, EventKind.CHANGE_FAILED)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
@@ -128,7 +128,7 @@ async def test_leftover_checks_without_events_become_less_frequent(harness: Work
 async def test_cancelled_booking_watches_for_leftovers_until_the_visit_start(harness: WorkflowHarness) -> None:
     """The outcome of the write is unknown. Only its release shows that writes are queued."""
     harness.responses["write_hold"] = OutcomeUnknown("answer lost")
-    harness.responses["release_hold"] = ReleaseResult(taken=("11",), queued=True)
+    harness.responses["release_hold"] = ReleaseResult(released_ids=("11",), queued=True)
     handle = await start_queued(harness, RARE_CHECKS)
     await wait_until(lambda: harness.calls_to("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
@@ -144,7 +144,7 @@ async def test_refusal_during_a_release_is_followed_by_cleanup_at_once(harness: 
 
     async def release_slowly(_: Any) -> Any:
         await may_finish.wait()
-        return ReleaseResult(taken=("11",), queued=True)
+        return ReleaseResult(released_ids=("11",), queued=True)
 
     harness.responses["release_hold"] = release_slowly
     handle = await start_queued(harness, RARE_CHECKS)

@@ -48,7 +48,7 @@ async def start_moving(harness: WorkflowHarness) -> BookingHandle:
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = unlanded
     harness.responses["check_landing"] = unlanded
-    harness.responses["release_hold"] = ReleaseResult(taken=("12",), queued=True)
+    harness.responses["release_hold"] = ReleaseResult(released_ids=("12",), queued=True)
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     await wait_until(lambda: harness.calls_to("check_landing"))
     return handle
@@ -100,7 +100,7 @@ async def test_desk_confirming_the_earlier_hold_opens_an_exception(harness: Work
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=later.time),))
     harness.responses["release_hold"] = lambda request: ReleaseResult(
-        kept=(harness.appointment(reference=request.reference, **dict(first)),)
+        remaining=(harness.appointment(reference=request.reference, **dict(first)),)
     )
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     await wait_for_exception(handle, Reason.HOLD_CHANGED)
@@ -115,7 +115,7 @@ async def test_hold_approved_while_it_expires_is_written_again_at_its_own_time(h
 
     async def release_slowly(_: Any) -> ReleaseResult:
         await wait_despite_cancellation(release_may_finish)
-        return ReleaseResult(taken=("11",))
+        return ReleaseResult(released_ids=("11",))
 
     harness.responses["write_hold"] = held_result(harness).model_copy(update={"conflicts": conflicts})
     harness.responses["release_hold"] = release_slowly

@@ -123,8 +123,8 @@ class Compensation:
             state.office.acknowledge_event(event)
         state.leftovers.end_late_commit(late_commit_until, began_at)
         state.leftovers.expect_queued_writes(result.queued)
-        state.record_released(*result.taken, now=workflow.now())
-        return result.kept
+        state.record_released(*result.released_ids, now=workflow.now())
+        return result.remaining
 
     def expect_late_commit(self) -> None:
         """A write may still be carried out, although nobody waits for its answer any more."""

@@ -169,7 +169,7 @@ class BookingHandlers:
         """Without ``condition``: until every resolution is applied and there is something to tell."""
         state = self._state
         is_answered = condition or (lambda: state.exception.resolution is None and state.has_answer)
-        await wait_until(workflow.now() + max_wait, is_answered, "Answer by then")
+        await wait_until(workflow.now() + max_wait, is_answered, "Answer deadline")
 
 
 def _status(state: BookingState) -> Status:

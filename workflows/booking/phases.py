@@ -38,11 +38,11 @@ NEXT: dict[Phase, tuple[Phase, ...]] = {
     Phase.CLEANING_UP: (Phase.CLEANING_UP, Phase.CLOSED),
     Phase.CLOSED: (),
 }
-"""A phase may follow itself where the desk was asked and the phase is tried again."""
+"""A phase follows itself when it has to be tried again: another exception, a hold that is gone, a refused release."""
 
 
 class ImpossibleTransition(Exception):
-    """A defect: the workflow task fails, and the booking waits for a mended worker."""
+    """A defect in this code. The workflow task fails, and is retried until a corrected worker runs."""
 
 
 def check_transition(before: Phase | None, after: Phase) -> None:

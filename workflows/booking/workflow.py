@@ -157,7 +157,7 @@ class BookingWorkflow(BookingHandlers):
             raise Cancelled
 
     async def _hand_to_desk(self, problem: NeedsStaff) -> Phase:
-        """Open bookings wait for the desk's decision. A settled one only asks, and tries the same phase again."""
+        """An open booking waits for the desk's decision. A settled one asks the desk and tries the phase again."""
         lifecycle = self._state.lifecycle
         if not lifecycle.is_settled:
             if lifecycle.is_cancelled:
@@ -181,7 +181,10 @@ class BookingWorkflow(BookingHandlers):
         return Phase.CLEANING_UP
 
     async def _ensure_patient_knows(self, sending: asyncio.Task[bool]) -> None:
-        """Ask the desk to call a patient who did not cancel, heard no final answer, and could not be sent a message."""
+        """Ask the desk to call the patient if nothing told them how the booking ended.
+
+        Nobody is called who cancelled, who waited for the answer and heard it, or whom a message reached.
+        """
         if await sending or self._state.lifecycle.is_cancelled:
             return
         await workflow.wait_condition(workflow.all_handlers_finished)
