@@ -48,6 +48,11 @@ FREQUENT_LANDING_CHECKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
 """A test can wait for what no webhook reports."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The saved histories come last: on request they are recorded from what the other tests of the session ran."""
+    items.sort(key=lambda item: item.path.name == "test_replay.py")
+
+
 def write_test_practice(path: Path) -> None:
     """Write the example practice with shorter times and the services above."""
     text = (ROOT / "practice.toml").read_text()
