@@ -5,9 +5,12 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 from bench.plots import draw_plots
+
+PROSE_COLUMNS = 100
 
 BEGIN_MARKER, END_MARKER = "<!-- measured: begin -->", "<!-- measured: end -->"
 Figures = dict[str, Any]
@@ -99,7 +102,7 @@ def _measured_part(figures: Figures) -> str:
                 _surge_row("500 requests at once for a day with 60 openings", figures["surge_day"]),
             ],
         ),
-        _quiet_location_text(figures["quiet"]),
+        fill(_quiet_location_text(figures["quiet"]), PROSE_COLUMNS),
         "## Worker processes",
         _table(
             ("processes", "bookings per second", "bare workflows per second"),
@@ -108,7 +111,7 @@ def _measured_part(figures: Figures) -> str:
         "![Latency at a quiet location; throughput by worker processes](performance/quiet.png)",
     ]
     if "open" in figures:
-        parts += ["## Many open bookings", _open_bookings_text(figures["open"])]
+        parts += ["## Many open bookings", fill(_open_bookings_text(figures["open"]), PROSE_COLUMNS)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -77,7 +77,11 @@ def test_every_path_in_code_font_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCS, ids=relative_name)
 def test_prose_is_wrapped(path: Path) -> None:
     lines = without_code(path.read_text()).splitlines()
-    prose = [line for line in lines if not line.startswith(("|", "<", "    ")) and " " in line.strip()]
+    prose = [
+        line
+        for line in lines
+        if not line.lstrip().startswith(("|", "<")) and not line.startswith("    ") and " " in line.strip()
+    ]
     too_long = [line for line in prose if len(line) > MAX_PROSE_COLUMNS]
     assert not too_long, f"longer than {MAX_PROSE_COLUMNS} columns: {too_long[0]}"
 
