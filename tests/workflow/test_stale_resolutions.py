@@ -67,7 +67,7 @@ async def test_approving_the_chart_does_not_approve_an_unclear_landing(
     if by == "signal":
         await handle.signal(BookingWorkflow.resolve, resolution)
         check_may_finish.set()
-        await wait_until(lambda: "resolution_ignored" in caplog.text)
+        await wait_until(lambda: "resolution_discarded" in caplog.text)
     else:
         resolving = asyncio.create_task(resolve(handle, resolution))
         await wait_until_update_validated(handle)
