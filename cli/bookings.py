@@ -14,7 +14,7 @@ from cli.runner import print_booking_of, print_bookings_of, print_json, refusals
 from cli.session import Session
 from client import DEFAULT_LIST_LIMIT, BookingList, parse_request
 from domain.booking import BookingView, Contacts, Status
-from workflows.booking.messages import NewTime
+from workflows.booking.messages import RequestedTime
 
 
 def submit(
@@ -91,7 +91,7 @@ def reschedule(
 
     Possible while the time that was requested is not available.
     """
-    print_booking_of(lambda session: session.bookings.reschedule(booking, NewTime(start=start)), as_json)
+    print_booking_of(lambda session: session.bookings.reschedule(booking, RequestedTime(start=start)), as_json)
 
 
 def _read_file(name: str) -> bytes:

@@ -40,7 +40,7 @@ from workflows.booking.messages import (
     NOT_ALLOWED,
     Answer,
     BookingInput,
-    NewTime,
+    RequestedTime,
     Resolution,
     WaitOptions,
     request_id_of,
@@ -165,7 +165,7 @@ class BookingClient:
         """The desk's answer to an open exception. Raises NotPossible, NoSuchBooking, NoAnswer."""
         return await self._update(request_id, BookingWorkflow.resolve_exception, resolution)
 
-    async def reschedule(self, request_id: str, time: NewTime) -> BookingView:
+    async def reschedule(self, request_id: str, time: RequestedTime) -> BookingView:
         """The patient picks another time because the first was not available. Raises as ``resolve`` does."""
         return await self._update(request_id, BookingWorkflow.reschedule, time)
 

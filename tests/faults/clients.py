@@ -16,7 +16,7 @@ from domain.booking import BookingView, Reason, Status
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import PlannedRequest
 from tests.faults.practice_probe import Location
-from workflows.booking.messages import NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import RequestedTime, Resolution, ResolutionKind
 
 RETRY_TIMEOUT = 40.0
 """Seconds for which a client repeats a request that got no answer."""
@@ -152,7 +152,7 @@ class Clients:
         if request.follow_up in ("reschedule", "start"):
             self.requested_starts[request.request_id].add(new_start)
         if request.follow_up == "reschedule":
-            new_time = NewTime(start=new_start)
+            new_time = RequestedTime(start=new_start)
             await self._call(
                 request.request_id, "reschedule", lambda: self._bookings.reschedule(request.request_id, new_time)
             )

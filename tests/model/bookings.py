@@ -22,7 +22,7 @@ from domain.request import BookingRequest, Person
 from domain.rules import HoursSpan, ServiceRule
 from tests.model.calendar import DELAY, MemoryCalendar
 from tests.model.scheduler import Actor, Outcome, Scheduler, current_actor
-from workflows.booking.background import BackgroundActivities
+from workflows.booking.background import BackgroundRunner
 from workflows.booking.cleanup import Cleanup
 from workflows.booking.compensation import Compensation
 from workflows.booking.desk_queue import DeskQueue
@@ -142,11 +142,11 @@ class ModelRunner(ActivityRunner):
             raise Cancelled
         self.can_be_ended = True
         try:
-            return await self.run_in_background(activity, request, summary)
+            return await self.run_patiently(activity, request, summary)
         finally:
             self.can_be_ended = False
 
-    async def run_in_background(
+    async def run_patiently(
         self, activity: Callable[..., Any], request: Any, summary: str, *, max_duration: timedelta | None = None
     ) -> Any:
         run = getattr(self._activities[activity.__qualname__.split(".")[0]], activity.__name__)
@@ -243,13 +243,13 @@ class Booking:
     ) -> None:
         self.reference = booking.reference
         self.state = BookingState(booking, started_at=scheduler.time, now=scheduler.time)
-        self.state.patient.settle(Match(verdict=Verdict.MATCHED, chart=f"patient of {booking.reference}"))
+        self.state.patient.record_match(Match(verdict=Verdict.MATCHED, chart=f"patient of {booking.reference}"))
         self.confirmed = False
         self._scheduler = scheduler
         self._calendar = calendar
         self._runner = ModelRunner(booking.reference, scheduler, activities)
         desk = FrontDesk(scheduler, calendar, self.state)
-        background = BackgroundActivities(self._runner, desk)
+        background = BackgroundRunner(self._runner, desk)
         compensation = Compensation(self.state, background)
         slots = SlotSteps(self.state, self._runner)
         holds = HoldSteps(self.state, self._runner, background, compensation, slots)

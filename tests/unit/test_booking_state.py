@@ -13,9 +13,9 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VISIT = NOW + timedelta(days=9, hours=7)
 
 
-def state_with_write(*, has_queued_writes: bool = True) -> BookingState:
+def state_with_write(*, uses_write_queue: bool = True) -> BookingState:
     state = BookingState(booking_input(0, VISIT, None), started_at=NOW, now=NOW)
-    state.leftovers.expect_queued_writes(has_queued_writes)
+    state.leftovers.expect_queued_writes(uses_write_queue)
     slot = Slot(time=span(VISIT, 30), provider="1", operatory="1")
     state.reservation.begin_write(WriteRecord(slot=slot, patient="1"))
     return state
@@ -41,7 +41,7 @@ def test_new_release_does_not_postpone_a_planned_check() -> None:
 
 
 def test_immediate_writes_need_no_leftover_checks() -> None:
-    state = state_with_write(has_queued_writes=False)
+    state = state_with_write(uses_write_queue=False)
     state.plan_first_leftover_check(NOW)
     assert state.leftovers.check_at is None
 

@@ -25,7 +25,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness, wait_despite_cancellation
-from workflows.booking.messages import AppointmentEvent, NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import AppointmentEvent, RequestedTime, Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -72,7 +72,7 @@ async def test_recheck_knows_who_requested_the_time_and_when(harness: WorkflowHa
     await resolve(handle, RETRY)
     await wait_for_exception(handle, Reason.SLOT_TAKEN)
     harness.responses["recheck_slot"] = recheck_slot
-    await handle.execute_update(BookingWorkflow.reschedule, NewTime(start=harness.slot.time.start))
+    await handle.execute_update(BookingWorkflow.reschedule, RequestedTime(start=harness.slot.time.start))
     await wait_for_confirmed(handle)
     started_at = (await handle.describe()).start_time
     first, by_staff, by_patient = harness.calls_to("recheck_slot")

@@ -27,7 +27,7 @@ from tests.support.polling import wait_until
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import APPROVE
-from workflows.booking.messages import NewTime, Resolution, ResolutionKind, workflow_id
+from workflows.booking.messages import RequestedTime, Resolution, ResolutionKind, workflow_id
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -75,11 +75,11 @@ async def test_patient_may_pick_an_alternative_but_not_move_a_confirmed_visit(
     await submit_and_wait(bookings, build_request(start))
     second = await submit_and_wait(bookings, build_request(start, NOVA))
     assert second.reason is Reason.SLOT_TAKEN
-    final_view = await bookings.reschedule(second.request_id, NewTime(start=second.alternatives[0].time.start))
+    final_view = await bookings.reschedule(second.request_id, RequestedTime(start=second.alternatives[0].time.start))
     final_view = await wait_for_outcome(bookings, final_view)
     assert (final_view.status, final_view.start) == (Status.CONFIRMED, second.alternatives[0].time.start)
     with pytest.raises(NotPossible, match="Another time can be picked only"):
-        await bookings.reschedule(second.request_id, NewTime(start=start))
+        await bookings.reschedule(second.request_id, RequestedTime(start=start))
 
 
 async def test_unconfirmed_hold_expires_is_escalated_and_can_still_be_booked(

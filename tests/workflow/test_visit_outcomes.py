@@ -23,7 +23,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.messages import AppointmentEvent, NewTime
+from workflows.booking.messages import AppointmentEvent, RequestedTime
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
@@ -121,5 +121,5 @@ async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refus
     await handle.signal(BookingWorkflow.schedule_changed, refusal)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)
     with pytest.raises(NotPossible, match="the booking is confirmed"):
-        await bookings.reschedule(view.request_id, NewTime(start=harness.slot.time.start + timedelta(hours=2)))
+        await bookings.reschedule(view.request_id, RequestedTime(start=harness.slot.time.start + timedelta(hours=2)))
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.desk_queue import DeskQueue
     from workflows.shared.activity_runner import ActivityRunner
     from workflows.shared.outcomes import NeedsStaff
-    from workflows.shared.timers import running_in_background
+    from workflows.shared.timers import running_meanwhile
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
@@ -20,7 +20,7 @@ LATE_AFTER = timedelta(minutes=10)
 """The desk hears of work that is not done after this time; before a visit, after half the time that is left."""
 
 
-class BackgroundActivities:
+class BackgroundRunner:
     def __init__(self, runner: ActivityRunner, desk_queue: DeskQueue) -> None:
         self._runner = runner
         self._desk_queue = desk_queue
@@ -39,14 +39,12 @@ class BackgroundActivities:
         ``visit_start``: the visit before which the desk must know. Raises NeedsStaff if the practice system refuses.
         """
         try:
-            return await self._runner.run_in_background(
-                activity, request, summary, max_duration=_late_after(visit_start)
-            )
+            return await self._runner.run_patiently(activity, request, summary, max_duration=_late_after(visit_start))
         except NeedsStaff as problem:
             if problem.reason is Reason.REFUSED_BY_SYSTEM:
                 raise
-        async with running_in_background(self._desk_queue.inform(reason_if_late)):
-            return await self._runner.run_in_background(activity, request, summary)
+        async with running_meanwhile(self._desk_queue.inform(reason_if_late)):
+            return await self._runner.run_patiently(activity, request, summary)
 
 
 def _late_after(visit_start: datetime | None) -> timedelta:

@@ -19,19 +19,19 @@ class Cleanup:
     async def compensate(self) -> None:
         """Release the appointment and the claim, then watch until no leftover can appear any more."""
         if self._state.reservation.writes:
-            await self._release_everything()
+            await self._release_until_nothing_stands()
         if self._state.leftovers.may_have_claim:
             await self._compensation.release_claim()
         await self.watch_for_leftovers()
 
-    async def _release_everything(self) -> None:
+    async def _release_until_nothing_stands(self) -> None:
         """Includes the hold that stood until its successor landed.
 
         If the practice system refuses, a person removes the appointment and says so.
         """
         while True:
             try:
-                await self._compensation.release_hold()
+                await self._compensation.release_everything()
             except NeedsStaff as problem:
                 if await self._ask_desk(problem) is not ResolutionKind.APPROVE:
                     continue

@@ -15,18 +15,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.slots import SlotActivities
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus
-    from workflows.booking.background import BackgroundActivities
+    from workflows.booking.background import BackgroundRunner
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.outcomes import NeedsStaff
     from workflows.shared.timers import wait_until
 
 
 class Compensation:
-    def __init__(self, state: BookingState, background: BackgroundActivities) -> None:
+    def __init__(self, state: BookingState, background: BackgroundRunner) -> None:
         self._state = state
         self._background = background
 
-    async def release_hold(self) -> None:
+    async def release_everything(self) -> None:
         """Release everything that was written, and the claim.
 
         What the desk has confirmed stays; while the booking goes on, it becomes the booking's appointment.
@@ -142,7 +142,7 @@ class Compensation:
             appointment_id=reservation.appointment.id if reservation.appointment else None,
             slots=tuple(write.slot for write in reservation.writes),
             patients=tuple(write.patient for write in reservation.writes),
-            keep_ids=(*leftovers.kept_by_staff, *staying),
+            keep_ids=(*leftovers.left_to_desk, *staying),
             released_before=tuple(dict.fromkeys(leftovers.released)),
             released_twice=leftovers.released_twice,
             confirmed=status.is_final and reservation.is_confirmed,

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.step_result import StepResult
     from workflows.booking.visibility import Visibility
     from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
-    from workflows.shared.timers import run_with_deadline, running_in_background, wait_until
+    from workflows.shared.timers import run_with_deadline, running_meanwhile, wait_until
 
 
 class Desk:
@@ -50,10 +50,12 @@ class Desk:
         state = self._state
         state.exception.offer(problem.alternatives)
         self._queue.open(problem, Status.HELD if problem.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
-        self._notifications.notify_patient(MessageKind.HELD if state.reservation.is_held else MessageKind.RECEIVED)
-        async with running_in_background(self._office.clean_up_while_waiting()):
+        self._notifications.notify_patient(
+            MessageKind.HELD if state.reservation.is_hold_landed else MessageKind.RECEIVED
+        )
+        async with running_meanwhile(self._office.clean_up_while_waiting()):
             result = await self._wait_for_action()
-        if result is StepResult.HOLD_RELEASED:
+        if result is StepResult.HOLD_RELEASED_EARLIER:
             return state.exception.close()
         if state.lifecycle.is_cancelled:
             raise Cancelled
@@ -62,7 +64,7 @@ class Desk:
             state.exception.close()
         else:
             apply_resolution(state.exception.take_resolution(), state)
-        self._visibility.set_status(Status.HELD if state.reservation.is_held else Status.RECEIVED)
+        self._visibility.set_status(Status.HELD if state.reservation.is_hold_landed else Status.RECEIVED)
 
     async def _wait_for_action(self) -> StepResult:
         """Wait until somebody acts. Meanwhile check the landing, escalate, and let the hold expire."""
@@ -73,11 +75,11 @@ class Desk:
             state.exception.set_deadline(deadline)
             await self._wait_for_action_until(deadline)
             now = workflow.now()
-            if state.is_action_due:
+            if state.has_desk_wait_ended:
                 return StepResult.DONE
             if self._office.is_check_due():
                 result = await self._check_landing()
-                if result is StepResult.HOLD_RELEASED or not state.reservation.is_landing:
+                if result is StepResult.HOLD_RELEASED_EARLIER or not state.reservation.is_landing:
                     return result
             elif now >= start and state.exception.reason is Reason.NOT_CONFIRMED:
                 state.reservation.record_confirmed(True)  # approved and in the calendar, so the visit happens
@@ -97,7 +99,7 @@ class Desk:
         check_at = planned if state.reservation.is_landing and planned is not None else deadline
         await wait_until(
             min(deadline, check_at),
-            lambda: state.is_action_due or self._office.is_check_due() or state.office.next_check_at != planned,
+            lambda: state.has_desk_wait_ended or self._office.is_check_due() or state.office.next_check_at != planned,
             "Wait for the desk",
         )
 
@@ -119,9 +121,9 @@ class Desk:
         state = self._state
         try:
             was_released = await run_with_deadline(
-                self._compensation.release_hold(),
+                self._compensation.release_everything(),
                 max_wait=max(state.reservation.start - workflow.now(), LATE_AFTER),
-                stop_when=lambda: state.is_action_due,
+                stop_when=lambda: state.has_desk_wait_ended,
                 summary="Release the expired hold",
             )
         except NeedsStaff as problem:
@@ -129,7 +131,7 @@ class Desk:
             return self._queue.open(problem, Status.NEEDS_STAFF)
         if not was_released:
             return state.reservation.renew_term(workflow.now())
-        if state.reservation.is_held or workflow.now() >= state.reservation.start:
+        if state.reservation.is_hold_landed or workflow.now() >= state.reservation.start:
             return
         state.lifecycle.start_message_version()
         self._queue.open(NeedsStaff(Reason.HOLD_EXPIRED), Status.NEEDS_STAFF)

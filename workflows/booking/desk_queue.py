@@ -53,7 +53,7 @@ class DeskQueue:
 
     async def inform(self, reason: Reason) -> None:
         """Tell the desk about work that goes on: as an exception of its own, or by a message if one is open."""
-        if self._state.exception.is_open and not self._state.lifecycle.is_settled:
+        if self._state.exception.is_open and not self._state.lifecycle.is_confirmed_or_final:
             self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, reason, is_separate=True)
         else:
             await self.ask(NeedsStaff(reason))

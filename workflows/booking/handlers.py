@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         NOT_ALLOWED,
         Answer,
         AppointmentEvent,
-        NewTime,
+        RequestedTime,
         Resolution,
         ResolutionKind,
         WaitOptions,
@@ -50,13 +50,13 @@ class BookingHandlers:
     async def wait_for_decision(self) -> Answer:
         """The decision in one round trip, or honestly ``received`` if it takes longer than three seconds."""
         await self._wait_for_answer()
-        return self._answer(ANSWER_TIMEOUT)
+        return self._build_answer(ANSWER_TIMEOUT)
 
     @workflow.update
     async def wait_for_decision_within(self, options: WaitOptions) -> Answer:
         """The decision, or where the booking stands after the time given."""
         await self._wait_for_answer(lambda: self._state.is_decided, max_wait=options.timeout)
-        return self._answer(options.timeout)
+        return self._build_answer(options.timeout)
 
     @workflow.update
     async def resolve_exception(self, resolution: Resolution) -> BookingView:
@@ -98,7 +98,7 @@ class BookingHandlers:
         self._state.record_online(workflow.now())
 
     @workflow.update
-    async def reschedule(self, time: NewTime) -> BookingView:
+    async def reschedule(self, time: RequestedTime) -> BookingView:
         """The patient picks another time, because the first one could not be had."""
         await apply_pending_events_first()
         self._check_reschedule(time)
@@ -113,11 +113,11 @@ class BookingHandlers:
         return await self._apply(choice)
 
     @reschedule.validator
-    def _check_reschedule(self, time: NewTime) -> None:
+    def _check_reschedule(self, time: RequestedTime) -> None:
         _check_future(time.start)
         exception = self._state.exception
         is_waiting = exception.reason in SLOT_REASONS and exception.resolution is None
-        if not is_waiting or self._state.lifecycle.is_settled:
+        if not is_waiting or self._state.lifecycle.is_confirmed_or_final:
             raise ApplicationError(
                 "Another time can be picked only while the first one could not be had; "
                 f"the booking is {_status(self._state)}.",
@@ -155,7 +155,7 @@ class BookingHandlers:
             raise _exception_changed()
         return build_view(self._state)
 
-    def _answer(self, timeout: timedelta) -> Answer:
+    def _build_answer(self, timeout: timedelta) -> Answer:
         """The caller stops listening a little after its timeout. A later answer reaches nobody."""
         lifecycle = self._state.lifecycle
         is_heard = workflow.now() <= lifecycle.patient_acted_at + timeout + ANSWER_GRACE

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason
     from domain.calendar import Appointment, LandingState
     from domain.slot import Cause, Conflict, Slot
-    from workflows.booking.background import LATE_AFTER, BackgroundActivities
+    from workflows.booking.background import LATE_AFTER, BackgroundRunner
     from workflows.booking.compensation import Compensation
     from workflows.booking.slot import SlotSteps
     from workflows.booking.state.booking_state import BookingState
@@ -39,7 +39,7 @@ class HoldSteps:
         self,
         state: BookingState,
         runner: ActivityRunner,
-        background: BackgroundActivities,
+        background: BackgroundRunner,
         compensation: Compensation,
         slots: SlotSteps,
     ) -> None:
@@ -65,7 +65,7 @@ class HoldSteps:
         reservation.end_write()
         if result.appointment is not None:
             state.office.reset_checks()
-            reservation.begin_term()
+            reservation.reset_term()
             state.record_hold(result.appointment, workflow.now())
             reservation.record_confirmed(result.confirmed)
             self.supersede(former)
@@ -75,7 +75,7 @@ class HoldSteps:
             reservation.expect_unknown_write()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif former is not None and _may_block(former, slot, result.conflicts):
-            await self._release_former_hold()
+            await self._release_blocking_hold()
 
     def supersede(self, former: Appointment | None) -> None:
         """The former hold is released if the new one has landed; otherwise it stands until then."""
@@ -85,7 +85,7 @@ class HoldSteps:
 
     async def check_landing(self, *, even_if_offline: bool = False) -> StepResult:
         """Check once whether the practice's own system has the hold, and settle who keeps the slot: DONE or
-        HOLD_RELEASED.
+        HOLD_RELEASED_EARLIER.
 
         While the office system is offline there is nothing to see, unless ``even_if_offline``.
         Raises NeedsStaff if the hold was refused or lost, or if its landing cannot be determined.
@@ -115,7 +115,7 @@ class HoldSteps:
         # A new patient's chart gets another id with the first appointment.
         state.patient.rekey(appointment.patient if appointment is not None else result.patient, former=hold.patient)
         if appointment is None:
-            return await self._lose_hold(result.conflicts)
+            return await self._explain_lost_hold(result.conflicts)
         state.record_hold(appointment, workflow.now())
         state.reservation.record_confirmed(result.confirmed)
         self.supersede(state.reservation.superseded)
@@ -128,7 +128,10 @@ class HoldSteps:
         return StepResult.DONE
 
     async def confirm(self, chart: str) -> StepResult:
-        """Make the hold final: DONE, OFFICE_PENDING or HOLD_RELEASED. Raises NeedsStaff if the hold was lost."""
+        """Make the hold final: DONE, OFFICE_PENDING or HOLD_RELEASED_EARLIER.
+
+        Raises NeedsStaff if the hold was lost.
+        """
         state = self._state
         assert state.reservation.appointment is not None
         hold_input = self._hold_input(chart)
@@ -148,7 +151,7 @@ class HoldSteps:
         state.office.assume_online()
         if result.appointment is None:
             state.lifecycle.start_message_version()  # the patient may have heard that it is held
-            return await self._lose_hold(result.conflicts)
+            return await self._explain_lost_hold(result.conflicts)
         state.reservation.confirm_as(result.appointment)
         return StepResult.DONE
 
@@ -171,11 +174,11 @@ class HoldSteps:
         )
         reservation.refresh(result.appointment or appointment)
 
-    async def _release_former_hold(self) -> None:
+    async def _release_blocking_hold(self) -> None:
         """The practice system refused the new time because of our own hold at the earlier one: release that first."""
         state = self._state
         await run_with_deadline(
-            self._compensation.release_hold(),
+            self._compensation.release_everything(),
             max_wait=LATE_AFTER,
             stop_when=lambda: state.lifecycle.is_cancelled,
             summary="Release the earlier hold",
@@ -217,10 +220,10 @@ class HoldSteps:
         reason = Reason.REFUSED_BY_OFFICE if hold.landing is LandingState.REFUSED else Reason.NOT_LANDED
         return NeedsStaff(reason, alternatives=await self._slots.find_alternatives())
 
-    async def _lose_hold(self, conflicts: tuple[Conflict, ...]) -> StepResult:
+    async def _explain_lost_hold(self, conflicts: tuple[Conflict, ...]) -> StepResult:
         """The hold is gone: we released it because of a conflict, or earlier, or somebody else removed it.
 
-        Returns HOLD_RELEASED if an earlier release of ours explains it. Otherwise raises NeedsStaff.
+        Returns HOLD_RELEASED_EARLIER if an earlier release of ours explains it. Otherwise raises NeedsStaff.
         """
         state = self._state
         lost = state.reservation.appointment
@@ -233,14 +236,14 @@ class HoldSteps:
         if not state.leftovers.is_release_pending:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         state.leftovers.end_release()
-        return StepResult.HOLD_RELEASED
+        return StepResult.HOLD_RELEASED_EARLIER
 
     def _hold_input(self, chart: str, *, confirm: bool = False, look_first: bool | None = None) -> dict[str, Any]:
         """The fields of a WriteHoldInput, from which the inputs of the other hold activities are made too."""
         state, booking = self._state, self._state.booking
         slot = state.reservation.current_slot
         assert slot is not None
-        is_dependent = state.patient.is_dependent
+        is_on_guardians_chart = state.patient.is_on_guardians_chart
         return {
             "reference": booking.reference,
             "location": booking.policy.location,
@@ -248,13 +251,13 @@ class HoldSteps:
             "slot": slot,
             "patient": chart,
             "new_patient": state.patient.is_new,
-            "dependent": booking.request.patient if is_dependent else None,
+            "dependent": booking.request.patient if is_on_guardians_chart else None,
             "note": booking.request.note,
             "confirm": confirm,
             "look_first": state.reservation.has_unknown_write if look_first is None else look_first,
             "excluded_ids": state.leftovers.not_the_hold,
             "writes": state.reservation.writes,
-            "supersedes": state.reservation.superseded_id,
+            "supersedes": state.reservation.id_to_supersede,
         }
 
 

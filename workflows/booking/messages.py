@@ -101,7 +101,7 @@ class Resolution(Value):
         return self
 
 
-class NewTime(Value):
+class RequestedTime(Value):
     """A time for the visit."""
 
     start: AwareDatetime

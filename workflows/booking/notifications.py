@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.messages import workflow_id
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.activity_runner import HEARTBEAT_TIMEOUT
-    from workflows.shared.timers import is_cancelled, sleep_until, wait_all
+    from workflows.shared.timers import is_task_cancelled, sleep_until, wait_all
 
 AnyNotice = TypeVar("AnyNotice", PatientNotice, DeskNotice)
 
@@ -34,7 +34,7 @@ DELIVERY_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=10)
 )
 ACCEPTED = "accepted"
-SUPERSEDED = "overtaken"
+OVERTAKEN = "overtaken"
 DESK = "desk"
 
 
@@ -55,7 +55,7 @@ class Notifications:
                 self._send(notice.channel, partial(self._deliver_to_patient, notice))
                 for notice in self._patient_notices(kind)
             ]
-            self._by_kind[kind, version] = asyncio.create_task(_wait_for_any_accepted(sending))
+            self._by_kind[kind, version] = asyncio.create_task(_wait_for_all_and_check_any_accepted(sending))
         return self._by_kind[kind, version]
 
     def notify_desk(self, kind: MessageKind, reason: Reason, *, is_separate: bool = False) -> None:
@@ -117,7 +117,7 @@ class Notifications:
         summary = f"Notify the patient by {notice.channel}: {notice.kind}"
         sent = await _try_to_send(NotificationActivities.notify, notice, notice.channel, summary)
         while sent.not_before is not None:
-            if is_cancelled():
+            if is_task_cancelled():
                 raise asyncio.CancelledError
             await sleep_until(sent.not_before, f"Wait for the end of quiet hours: {notice.kind}")
             sent = await _try_to_send(NotificationActivities.notify, notice, notice.channel, summary)
@@ -139,7 +139,7 @@ async def _deliver_after(former: asyncio.Task[bool] | None, deliver: Callable[[]
     return await deliver()
 
 
-async def _wait_for_any_accepted(sending: list[asyncio.Task[bool]]) -> bool:
+async def _wait_for_all_and_check_any_accepted(sending: list[asyncio.Task[bool]]) -> bool:
     await wait_all(sending)
     accepted = [task.result() for task in sending]
     return any(accepted)
@@ -167,6 +167,6 @@ async def _try_to_send(
 
 def _failure_state(failure: ActivityError) -> str:
     if is_cancelled_exception(failure):
-        return SUPERSEDED
+        return OVERTAKEN
     cause = failure.cause
     return f"failed:{cause.type if isinstance(cause, ApplicationError) else type(cause).__name__}"

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.step_result import StepResult
     from workflows.booking.visibility import Visibility
     from workflows.shared.outcomes import NeedsStaff
-    from workflows.shared.timers import running_in_background, wait_until
+    from workflows.shared.timers import running_meanwhile, wait_until
 
 
 class OfficeWait:
@@ -37,11 +37,11 @@ class OfficeWait:
         self._visibility = visibility
 
     async def wait_until_landed(self) -> StepResult:
-        """Return when the hold has landed or the patient cancelled (DONE), or when it was released (HOLD_RELEASED).
+        """Return DONE when the hold has landed or the patient cancelled, HOLD_RELEASED_EARLIER if it is gone.
 
         Raises NeedsStaff if the hold was refused, or has not landed while a person can still act.
         """
-        async with running_in_background(self.clean_up_while_waiting()):
+        async with running_meanwhile(self.clean_up_while_waiting()):
             return await self._wait_until_landed()
 
     async def _wait_until_landed(self) -> StepResult:
@@ -70,13 +70,13 @@ class OfficeWait:
                 result = await self._holds.check_landing(even_if_offline=True)
                 if result is StepResult.DONE and state.reservation.is_landing:
                     raise NeedsStaff(Reason.NOT_LANDED)
-            if result is StepResult.HOLD_RELEASED:
+            if result is StepResult.HOLD_RELEASED_EARLIER:
                 return result
             if was_offline and not state.office.is_offline:
                 began_at = workflow.now()
         return StepResult.DONE
 
-    async def wait_until_online(self) -> None:
+    async def wait_to_retry_confirmation(self) -> None:
         """Return when the confirmation may be tried again, or the patient cancelled.
 
         Raises NeedsStaff when a person must confirm it by hand before the visit.

@@ -29,7 +29,7 @@ class PatientSteps:
             ),
             "Match the patient to a chart",
         )
-        self._state.patient.settle(match)
+        self._state.patient.record_match(match)
         is_new = match.verdict is Verdict.NEW or match.dependent
         if is_new and not policy.new_patients:
             raise NeedsStaff(Reason.NOT_FOR_NEW_PATIENTS)
@@ -42,20 +42,20 @@ class PatientSteps:
         if patient.match is not None and patient.match.chart is not None:
             return patient.match.chart
         request = self._state.booking.request
-        is_dependent, slot = patient.is_dependent, self._state.reservation.slot
+        is_on_guardians_chart, slot = patient.is_on_guardians_chart, self._state.reservation.slot
         created = await self._runner.run_urgent(
             PatientActivities.create_chart,
             CreateChartInput(
                 reference=self._state.booking.reference,
                 location=request.location,
-                person=request.guardian if is_dependent and request.guardian else request.patient,
+                person=request.guardian if is_on_guardians_chart and request.guardian else request.patient,
                 language=request.language,
                 excluded_charts=patient.excluded_charts,
                 provider=slot.provider if slot is not None else None,
             ),
             "Create a chart for the new patient",
         )
-        patient.settle(created.model_copy(update={"dependent": is_dependent}))
+        patient.record_match(created.model_copy(update={"dependent": is_on_guardians_chart}))
         if patient.doubt is not None or created.chart is None:
             raise NeedsStaff(patient.doubt or Reason.PATIENT_AMBIGUOUS)
         return created.chart

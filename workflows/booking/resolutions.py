@@ -2,7 +2,7 @@
 
 from domain.booking import Reason
 from domain.rules import Confirmation
-from workflows.booking.messages import BY_PATIENT, NewTime, Resolution, ResolutionKind
+from workflows.booking.messages import BY_PATIENT, RequestedTime, Resolution, ResolutionKind
 from workflows.booking.state.booking_state import BookingState
 from workflows.booking.state.desk_exception import NEEDS_APPROVAL
 from workflows.shared.outcomes import Declined
@@ -35,7 +35,7 @@ def allowed_resolutions(state: BookingState) -> tuple[ResolutionKind, ...]:
         return ()
     if reason in ACKNOWLEDGE_ONLY:
         return (kinds.APPROVE,)
-    if state.lifecycle.is_settled:
+    if state.lifecycle.is_confirmed_or_final:
         return (kinds.APPROVE, kinds.RETRY)
     if reason is Reason.NOT_FOR_EXISTING_PATIENTS:
         return (kinds.APPROVE, kinds.DECLINE, kinds.START)
@@ -87,7 +87,9 @@ def _request_time(resolution: Resolution, state: BookingState, is_by_staff: bool
     provider = resolution.provider if is_by_staff else resolution.provider or requested.provider
     if not is_by_staff and state.booking.policy.confirmation is Confirmation.STAFF:
         state.exception.revoke_approval()
-    state.reservation.request_time(NewTime(start=resolution.start, provider=provider, operatory=resolution.operatory))
+    state.reservation.request_time(
+        RequestedTime(start=resolution.start, provider=provider, operatory=resolution.operatory)
+    )
     state.lifecycle.start_message_version()
 
 

@@ -7,5 +7,5 @@ class StepResult(Enum):
     DONE = "done"
     OFFICE_PENDING = "office_pending"
     """The practice's own system has not taken in the hold, or is offline for the confirmation."""
-    HOLD_RELEASED = "hold_released"
+    HOLD_RELEASED_EARLIER = "hold_released"
     """The hold is gone because we released it earlier; now it is wanted again."""

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.wording import MessageKind
-    from workflows.booking.background import BackgroundActivities
+    from workflows.booking.background import BackgroundRunner
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.hold import HoldSteps
     from workflows.booking.messages import ResolutionKind
@@ -36,7 +36,7 @@ class VisitFollowUp:
     def __init__(
         self,
         state: BookingState,
-        background: BackgroundActivities,
+        background: BackgroundRunner,
         holds: HoldSteps,
         queue: DeskQueue,
         notifications: Notifications,
@@ -68,7 +68,7 @@ class VisitFollowUp:
     async def _wait_for_doubt(self, checks: int) -> None:
         """Wait for an event, or for the next check of an appointment that so far only a person has seen."""
         state = self._state
-        if not state.office.was_vouched_for:
+        if not state.office.was_seen_by_staff:
             await workflow.wait_condition(
                 lambda: state.pending_event is not None and state.pending_event.kind is EventKind.CHANGE_FAILED
             )

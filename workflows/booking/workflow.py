@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from domain.booking import BookingView, Reason, Status
     from domain.wording import MessageKind
-    from workflows.booking.background import BackgroundActivities
+    from workflows.booking.background import BackgroundRunner
     from workflows.booking.cleanup import Cleanup
     from workflows.booking.compensation import Compensation
     from workflows.booking.desk import Desk
@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.visit import VisitFollowUp
     from workflows.shared.activity_runner import ActivityRunner
     from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
-    from workflows.shared.timers import running_in_background
+    from workflows.shared.timers import running_meanwhile
 
 
 @workflow.defn
@@ -45,7 +45,7 @@ class BookingWorkflow(BookingHandlers):
         self._visibility = Visibility(state)
         self._notifications = Notifications(state)
         self._queue = DeskQueue(state, self._notifications, self._visibility)
-        background = BackgroundActivities(runner, self._queue)
+        background = BackgroundRunner(runner, self._queue)
         compensation = Compensation(state, background)
         slots = SlotSteps(state, runner)
         holds = HoldSteps(state, runner, background, compensation, slots)
@@ -101,9 +101,9 @@ class BookingWorkflow(BookingHandlers):
 
     async def _await_office(self) -> Phase:
         if not self._is_waiting_for_landing():
-            await self._office.wait_until_online()
+            await self._office.wait_to_retry_confirmation()
             self._check_not_cancelled()
-        elif await self._office.wait_until_landed() is StepResult.HOLD_RELEASED:
+        elif await self._office.wait_until_landed() is StepResult.HOLD_RELEASED_EARLIER:
             self._state.exception.close()
             return self._next_open_phase()
         return Phase.RESERVING
@@ -116,7 +116,7 @@ class BookingWorkflow(BookingHandlers):
 
     async def _confirm(self) -> Phase:
         result = await self._reservation.confirm()
-        if result is StepResult.HOLD_RELEASED:
+        if result is StepResult.HOLD_RELEASED_EARLIER:
             self._state.exception.close()
         if result is not StepResult.DONE:
             return self._next_open_phase()
@@ -126,7 +126,7 @@ class BookingWorkflow(BookingHandlers):
 
     async def _follow_visit(self) -> Phase:
         """Stay open in case the patient cancels, then record how the visit went."""
-        async with running_in_background(
+        async with running_meanwhile(
             self._visit.notify_confirmed(), self._cleanup.watch_for_leftovers(), self._visit.watch_office_record()
         ):
             outcome = await self._visit.wait_for_outcome()
@@ -144,7 +144,7 @@ class BookingWorkflow(BookingHandlers):
     def _next_open_phase(self) -> Phase:
         """Where to go on after a wait, by what has become of the hold."""
         self._check_not_cancelled()
-        if self._is_waiting_for_landing() or self._state.awaits_confirmation:
+        if self._is_waiting_for_landing() or self._state.is_confirmation_blocked_by_office:
             return Phase.AWAITING_OFFICE
         return Phase.RESERVING
 
@@ -159,7 +159,7 @@ class BookingWorkflow(BookingHandlers):
     async def _hand_to_desk(self, problem: NeedsStaff) -> Phase:
         """An open booking waits for the desk's decision. A settled one asks the desk and tries the phase again."""
         lifecycle = self._state.lifecycle
-        if not lifecycle.is_settled:
+        if not lifecycle.is_confirmed_or_final:
             if lifecycle.is_cancelled:
                 return self._end_as_cancelled()
             self._problem = problem

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.errors import REFUSAL_TYPES
     from domain.booking import Reason
     from workflows.shared.outcomes import Cancelled, NeedsStaff
-    from workflows.shared.timers import is_cancelled
+    from workflows.shared.timers import is_task_cancelled
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
@@ -68,13 +68,13 @@ class ActivityRunner:
         try:
             return await _wait_for_result(handle)
         except (ActivityError, NeedsStaff, asyncio.CancelledError) as failure:
-            if self._is_stopped and not is_cancelled():
+            if self._is_stopped and not is_task_cancelled():
                 raise Cancelled from failure
             raise
         finally:
             del self._urgent[handle]
 
-    async def run_in_background(
+    async def run_patiently(
         self,
         activity: Callable[[Any, Input], Awaitable[Result]],
         request: Input,
@@ -125,11 +125,11 @@ async def _wait_for_result(handle: Awaitable[Result]) -> Result:
     except ActivityError as failure:
         if is_cancelled_exception(failure):
             raise
-        if is_cancelled():
+        if is_task_cancelled():
             raise asyncio.CancelledError from failure
         if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSAL_TYPES:
             raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, refusal=failure.cause.message) from failure
         raise NeedsStaff(Reason.NOT_LANDED) from failure
-    if is_cancelled():
+    if is_task_cancelled():
         raise asyncio.CancelledError
     return result

@@ -56,7 +56,7 @@ async def sleep_until(moment: datetime, summary: str) -> None:
 
 
 @asynccontextmanager
-async def running_in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def running_meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run ``work`` while the block runs, and cancel what is left of it when the block ends.
 
     A failure of the work is raised when the block ends.
@@ -86,7 +86,7 @@ async def run_with_deadline(
     return not task.cancelled()
 
 
-def is_cancelled() -> bool:
+def is_task_cancelled() -> bool:
     """Whether the current task was asked to end.
 
     An activity that completes at the moment of its cancellation returns a result, so the caller must ask here.

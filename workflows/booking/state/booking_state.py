@@ -5,7 +5,7 @@ from datetime import datetime
 from domain.booking import MessageState, Reason, Status
 from domain.calendar import Appointment
 from domain.rules import Confirmation
-from workflows.booking.messages import AppointmentEvent, BookingInput, NewTime
+from workflows.booking.messages import AppointmentEvent, BookingInput, RequestedTime
 from workflows.booking.state.desk_exception import DeskException
 from workflows.booking.state.leftovers import Leftovers
 from workflows.booking.state.lifecycle import Lifecycle
@@ -22,7 +22,7 @@ class BookingState:
         self.booking = booking
         self.lifecycle = Lifecycle(patient_acted_at=started_at, updated_at=now)
         self.patient = PatientMatch()
-        self.reservation = Reservation(NewTime(start=booking.request.start, provider=booking.provider))
+        self.reservation = Reservation(RequestedTime(start=booking.request.start, provider=booking.provider))
         self.leftovers = Leftovers()
         self.office = OfficeState()
         self.exception = DeskException()
@@ -31,27 +31,27 @@ class BookingState:
     # What the parts say together.
 
     @property
-    def awaits_confirmation(self) -> bool:
+    def is_confirmation_blocked_by_office(self) -> bool:
         """Everything is done except the confirmation, because the practice's own system is offline."""
-        return self.reservation.is_held and self.office.is_offline and not self.reservation.is_confirmed
+        return self.reservation.is_hold_landed and self.office.is_offline and not self.reservation.is_confirmed
 
     @property
     def is_decided(self) -> bool:
         """The booking is settled, or the desk has it."""
-        return self.lifecycle.is_settled or self.exception.is_open
+        return self.lifecycle.is_confirmed_or_final or self.exception.is_open
 
     @property
     def has_answer(self) -> bool:
         """There is something to tell the patient, and nothing more to expect soon."""
-        return self.is_decided or self.reservation.is_landing or self.awaits_confirmation
+        return self.is_decided or self.reservation.is_landing or self.is_confirmation_blocked_by_office
 
     @property
-    def is_action_due(self) -> bool:
+    def has_desk_wait_ended(self) -> bool:
         """The desk answered, the patient cancelled, or the exception has settled itself."""
-        return self.exception.resolution is not None or self.lifecycle.is_cancelled or self._can_confirm_now
+        return self.exception.resolution is not None or self.lifecycle.is_cancelled or self._is_not_confirmed_resolved
 
     @property
-    def _can_confirm_now(self) -> bool:
+    def _is_not_confirmed_resolved(self) -> bool:
         """The office system was the only obstacle, and it is online again."""
         return self.exception.reason is Reason.NOT_CONFIRMED and not self.office.is_offline
 
@@ -73,12 +73,12 @@ class BookingState:
     @property
     def hold_expires_at(self) -> datetime | None:
         """When the hold must be released: after its term, or when the visit would begin if it was approved."""
-        held_since, start = self.reservation.held_since, self.reservation.start
-        if self.reservation.appointment is None or held_since is None or self.lifecycle.status is Status.CONFIRMED:
+        term_began_at, start = self.reservation.term_began_at, self.reservation.start
+        if self.reservation.appointment is None or term_began_at is None or self.lifecycle.status is Status.CONFIRMED:
             return None
         has_term = not (self.exception.is_approved or self.reservation.may_be_confirmed)
-        expires_at = min(held_since + self.booking.policy.hold_expiry, start) if has_term else start
-        return expires_at if held_since < expires_at else None
+        expires_at = min(term_began_at + self.booking.policy.hold_expiry, start) if has_term else start
+        return expires_at if term_began_at < expires_at else None
 
     # What changes several parts.
 
@@ -133,12 +133,12 @@ class BookingState:
 
     def plan_first_leftover_check(self, now: datetime) -> None:
         self.leftovers.plan_first_check(
-            now, self.booking.policy.landing.check_after, self.reservation.last_write_start(default=now)
+            now, self.booking.policy.landing.check_after, self.reservation.latest_written_start(default=now)
         )
 
     def plan_next_leftover_check(self, now: datetime) -> None:
         self.leftovers.plan_next_check(
-            now, self.booking.policy.landing.check_after, self.reservation.last_write_start(default=now)
+            now, self.booking.policy.landing.check_after, self.reservation.latest_written_start(default=now)
         )
 
     def lose_hold(self, now: datetime) -> None:

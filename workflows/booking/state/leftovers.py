@@ -10,7 +10,7 @@ from workflows.booking.state.polling import poll_interval
 class Leftovers:
     released: tuple[str, ...] = ()
     """Appointments that we released. An id stands here once for each release."""
-    kept_by_staff: tuple[str, ...] = ()
+    left_to_desk: tuple[str, ...] = ()
     """A person chose to keep these. They are not touched, and nobody is asked about them again."""
     unlanded: tuple[str, ...] = ()
     """Writes that the practice's own system refused or did not take in. None of them is the hold any more."""
@@ -18,7 +18,7 @@ class Leftovers:
     """A release of the hold was begun and its outcome is unknown. If the hold is gone, it was us."""
     may_have_claim: bool = False
     """A claim of ours may exist. It must be released when the booking ends."""
-    has_queued_writes: bool = False
+    uses_write_queue: bool = False
     """Writes go through a queue: a released appointment may land yet, or its release be refused."""
     late_commit_until: datetime | None = None
     """Until then a write whose outcome was unknown may still be carried out."""
@@ -37,7 +37,7 @@ class Leftovers:
     @property
     def not_the_hold(self) -> tuple[str, ...]:
         """Appointments of this booking that must not be mistaken for its hold."""
-        return tuple(dict.fromkeys((*self.released, *self.kept_by_staff, *self.unlanded)))
+        return tuple(dict.fromkeys((*self.released, *self.left_to_desk, *self.unlanded)))
 
     def expect_claim(self) -> None:
         self.may_have_claim = True
@@ -59,7 +59,7 @@ class Leftovers:
 
     def keep(self, ids: tuple[str, ...], now: datetime) -> None:
         """A person has seen to the leftovers: these stay."""
-        self.kept_by_staff += ids
+        self.left_to_desk += ids
         if self.late_commit_until is not None and self.late_commit_until <= now:
             self.late_commit_until = None
         if not ids:
@@ -70,8 +70,8 @@ class Leftovers:
         self.released = tuple(dict.fromkeys(self.released))
         self.next_check_at = now
 
-    def expect_queued_writes(self, has_queued_writes: bool = True) -> None:
-        self.has_queued_writes |= has_queued_writes
+    def expect_queued_writes(self, uses_write_queue: bool = True) -> None:
+        self.uses_write_queue |= uses_write_queue
 
     def expect_late_commit(self, until: datetime) -> None:
         self.late_commit_until = until
@@ -99,6 +99,6 @@ class Leftovers:
         self, now: datetime, intervals: tuple[timedelta, ...], latest: datetime, visit_start: datetime
     ) -> datetime | None:
         """``None`` where writes are immediate, so that nothing can land late, and once the visit would have begun."""
-        if not self.has_queued_writes or now >= visit_start:
+        if not self.uses_write_queue or now >= visit_start:
             return None
         return min(now + poll_interval(self.checks, intervals), latest)

@@ -25,7 +25,7 @@ class Lifecycle:
     """Somebody who waited for the decision has heard how the booking ended."""
 
     @property
-    def is_settled(self) -> bool:
+    def is_confirmed_or_final(self) -> bool:
         return self.status is Status.CONFIRMED or self.status.is_final
 
     def enter(self, phase: Phase) -> None:

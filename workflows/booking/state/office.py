@@ -28,7 +28,7 @@ class OfficeState:
     """The practice's own system was reported to be online again at this time."""
     events: dict[str, AppointmentEvent] = field(default_factory=dict)
     """By appointment id: the event with the highest precedence that was not looked into yet."""
-    was_vouched_for: bool = False
+    was_seen_by_staff: bool = False
     """A person has seen the appointment in the practice's own system; we have not yet."""
 
     @property
@@ -65,11 +65,11 @@ class OfficeState:
             del self.events[event.appointment_id]
 
     def vouch(self) -> None:
-        self.was_vouched_for = True
+        self.was_seen_by_staff = True
 
     def end_vouching(self) -> None:
         """We have seen the appointment ourselves, or the end of the visit will tell."""
-        self.was_vouched_for = False
+        self.was_seen_by_staff = False
 
 
 def is_about_landing(event: AppointmentEvent) -> bool:

@@ -27,16 +27,16 @@ class PatientMatch:
         return self.match.candidates if self.match is not None else ()
 
     @property
-    def is_dependent(self) -> bool:
+    def is_on_guardians_chart(self) -> bool:
         """The patient is booked on the guardian's chart."""
         return self.match is not None and self.match.dependent
 
     @property
     def is_new(self) -> bool:
         """The chart was created by this booking, or will be."""
-        return self.is_dependent or (self.match is not None and "created" in self.match.because)
+        return self.is_on_guardians_chart or (self.match is not None and "created" in self.match.because)
 
-    def settle(self, match: Match) -> None:
+    def record_match(self, match: Match) -> None:
         self.match = match
 
     def choose(self, chart: str | None) -> None:

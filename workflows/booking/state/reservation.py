@@ -6,17 +6,17 @@ from datetime import datetime
 from activities.hold_contracts import WriteRecord
 from domain.calendar import Appointment, LandingState
 from domain.slot import Slot
-from workflows.booking.messages import NewTime
+from workflows.booking.messages import RequestedTime
 
 
 @dataclass
 class Reservation:
-    requested: NewTime
+    requested: RequestedTime
     slot: Slot | None = None
     """Claimed and checked, or where the hold stands. ``None``: to be secured."""
     appointment: Appointment | None = None
     """The hold, or the confirmed visit, as last read."""
-    held_since: datetime | None = None
+    term_began_at: datetime | None = None
     """When the hold's term began; ``None``: it does not expire."""
     is_moving: bool = False
     """Another time was chosen. The present hold stands until the new one is secured."""
@@ -37,7 +37,7 @@ class Reservation:
         return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
 
     @property
-    def is_held(self) -> bool:
+    def is_hold_landed(self) -> bool:
         return self.appointment is not None and not self.is_landing
 
     @property
@@ -51,15 +51,15 @@ class Reservation:
         return self.slot.time.start if self.slot is not None else self.requested.start
 
     @property
-    def superseded_id(self) -> str | None:
+    def id_to_supersede(self) -> str | None:
         """The hold that the next write takes over from."""
         former = self.appointment if self.is_moving else self.superseded
         return former.id if former is not None else None
 
-    def last_write_start(self, default: datetime) -> datetime:
+    def latest_written_start(self, default: datetime) -> datetime:
         return max((write.slot.time.start for write in self.writes), default=default)
 
-    def request_time(self, time: NewTime) -> None:
+    def request_time(self, time: RequestedTime) -> None:
         """Another time is wanted."""
         self.requested = time
         self.slot = None
@@ -86,16 +86,16 @@ class Reservation:
         self.has_unknown_write = False
         self.slot = None
 
-    def begin_term(self) -> None:
+    def reset_term(self) -> None:
         """A new hold follows the former one; its term begins when it is recorded."""
-        self.held_since = None
+        self.term_began_at = None
         self.is_moving = False
 
     def record(self, appointment: Appointment, now: datetime) -> None:
         """The hold as it was last read."""
         self.appointment, self.slot = appointment, appointment.slot
-        if not self.is_landing and self.held_since is None:
-            self.held_since = now
+        if not self.is_landing and self.term_began_at is None:
+            self.term_began_at = now
 
     def record_confirmed(self, is_confirmed: bool) -> None:
         self.is_confirmed = is_confirmed
@@ -118,26 +118,26 @@ class Reservation:
     def adopt(self, appointment: Appointment) -> None:
         """The desk made the hold its own: it stays and does not expire any more."""
         self.appointment, self.slot = appointment, appointment.slot
-        self.held_since, self.is_moving = None, False
+        self.term_began_at, self.is_moving = None, False
 
     def lose(self, now: datetime) -> None:
         """The hold is gone; the one that it was to supersede is the hold again."""
         self.appointment, self.superseded = self.superseded, None
         self.is_moving = self.appointment is not None
-        self.held_since = now if self.is_held else None
+        self.term_began_at = now if self.is_hold_landed else None
         self.is_confirmed = False
         self.slot = None
 
     def renew_term(self, now: datetime) -> None:
         """The hold could not be released when it expired, so it stands for another term."""
-        self.held_since = self.held_since and now
+        self.term_began_at = self.term_began_at and now
 
     def keep_as_it_stands(self) -> None:
         """A person accepts the hold where it is."""
         assert self.appointment is not None
         slot = self.appointment.slot
         if self.is_moving:
-            self.requested = NewTime(start=slot.time.start, provider=slot.provider, operatory=slot.operatory)
+            self.requested = RequestedTime(start=slot.time.start, provider=slot.provider, operatory=slot.operatory)
         self.slot, self.is_moving = slot, False
 
     def accept_as_landed(self) -> None:
