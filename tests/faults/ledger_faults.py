@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from adapters.ledger import Ledger, LedgerUnavailable
 from domain.keyed_hash import KeyedHash
@@ -25,7 +25,7 @@ CLOSE_OTHER_CONNECTIONS = (
 
 def open_engine(url: str) -> Engine:
     return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+        url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT", poolclass=NullPool
     )
 
 
