@@ -97,7 +97,7 @@ def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> l
         holds.check_landing,
         holds.confirm_hold,
         holds.read_appointment,
-        release.release_hold,
+        release.release_everything,
         release.remove_leftovers,
     ]
 

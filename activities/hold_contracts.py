@@ -52,7 +52,7 @@ class WriteHoldInput(Value):
     def starts(self) -> tuple[datetime, ...]:
         return tuple(slot.time.start for slot in (self.slot, *self.written_slots))
 
-    def matches(self, appointment: Appointment) -> bool:
+    def is_our_hold(self, appointment: Appointment) -> bool:
         """Whether this appointment is the hold.
 
         It is if it has the slot we want now, or a slot that we never wrote, because then the desk has moved it.
@@ -63,7 +63,7 @@ class WriteHoldInput(Value):
 
     def is_stale(self, appointment: Appointment) -> bool:
         """Whether this appointment is a leftover of an earlier write at a time that is not wanted any more."""
-        return appointment.id != self.supersedes and not self.matches(appointment)
+        return appointment.id != self.supersedes and not self.is_our_hold(appointment)
 
 
 class HoldResult(Value):
@@ -75,7 +75,7 @@ class HoldResult(Value):
     confirmed: bool = False
     """The hold is already confirmed."""
     conflicts: tuple[Conflict, ...] = ()
-    ambiguous: bool = False
+    may_commit_late: bool = False
     """The outcome of some attempt was unknown: a twin may still appear, or the hold may be confirmed late."""
     patient: str | None = None
     """The patient of the hold, where the slot was lost."""
@@ -111,7 +111,7 @@ class ConfirmHoldResult(Value):
     """
     conflicts: tuple[Conflict, ...] = ()
     """What has the slot instead."""
-    ambiguous: bool = False
+    may_commit_late: bool = False
     """The outcome of some attempt was unknown: the same write may be carried out once more, late."""
     office_offline: bool = False
     """Not confirmed, because the office system is offline."""

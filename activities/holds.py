@@ -57,27 +57,27 @@ class HoldActivities:
         site = self._connections.site(request.location)
         renewal = await self._renew_claim(site, request.reference)
         fence = renewal.fence if renewal is not None else None
-        ambiguous = request.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
+        may_commit_late = request.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
         appointment = _written_by_last_attempt()
-        if appointment is None and ambiguous:
+        if appointment is None and may_commit_late:
             appointment = await self._find_earlier_write(site, request, renewal)
         if appointment is None:
             try:
                 appointment = await self._send(site, request, renewal)
             except ClaimLost:
                 claim_conflict = Conflict(cause=Cause.CLAIM, time=request.slot.time)
-                return HoldResult(conflicts=(claim_conflict,), ambiguous=ambiguous)
+                return HoldResult(conflicts=(claim_conflict,), may_commit_late=may_commit_late)
             except SlotTaken:
                 # An earlier write of ours whose answer was lost may be what is in the slot.
-                appointment = await self._find_twice(site, request, site.consistency_delay) if ambiguous else None
+                appointment = await self._find_twice(site, request, site.consistency_delay) if may_commit_late else None
                 if appointment is None:
                     await self._connections.ledger.claims.release(request.reference, fence)
                     appointment_conflict = Conflict(cause=Cause.APPOINTMENT, time=request.slot.time)
-                    return HoldResult(conflicts=(appointment_conflict,), ambiguous=ambiguous)
+                    return HoldResult(conflicts=(appointment_conflict,), may_commit_late=may_commit_late)
         if appointment.landing is not LandingState.LANDED:
             await self._connections.ledger.events.record_write(request.reference, appointment.id)
-            return HoldResult(appointment=appointment, ambiguous=ambiguous)
-        return await self._read_back_and_confirm(site, request, appointment, ambiguous, fence)
+            return HoldResult(appointment=appointment, may_commit_late=may_commit_late)
+        return await self._read_back_and_confirm(site, request, appointment, may_commit_late, fence)
 
     @activity.defn
     async def check_landing(self, request: CheckLandingInput) -> HoldResult:
@@ -103,7 +103,7 @@ class HoldActivities:
             await self._connections.ledger.claims.release(request.reference)
             return HoldResult()
         if ours.landing is LandingState.LANDED:
-            return await self._read_back_and_confirm(site, request, ours, ambiguous=False)
+            return await self._read_back_and_confirm(site, request, ours, may_commit_late=False)
         return HoldResult(appointment=ours)
 
     @activity.defn
@@ -113,7 +113,7 @@ class HoldActivities:
         Hours may have passed since the hold was written. It yields to what the desk has put over it meanwhile.
         """
         site = self._connections.site(request.location)
-        ambiguous = activity.info().attempt > 1
+        may_commit_late = activity.info().attempt > 1
         try:
             if await _office_is_offline(site, request):
                 raise OfficeOffline("the office system is offline", site.check_while_offline)
@@ -124,17 +124,17 @@ class HoldActivities:
                 conflicts = await yield_to_conflicts(site, request, hold, day)
             if hold is None or not conflicts or hold.slot not in request.written_slots:
                 confirmed = await self._confirm(site, request, request.appointment_id, hold)
-                return ConfirmHoldResult(appointment=confirmed, ambiguous=ambiguous)
+                return ConfirmHoldResult(appointment=confirmed, may_commit_late=may_commit_late)
         except OfficeOffline:
             if request.promised:  # the workflow retries this activity until it succeeds
                 raise
-            return ConfirmHoldResult(office_offline=True, ambiguous=ambiguous)
+            return ConfirmHoldResult(office_offline=True, may_commit_late=may_commit_late)
         except Refused as refusal:
             if not isinstance(refusal, NotFound) and refusal.code not in ("broken", "reference_gone"):
                 raise
             conflicts = ()
         await self._connections.ledger.claims.release(request.reference)
-        return ConfirmHoldResult(conflicts=conflicts, ambiguous=ambiguous)
+        return ConfirmHoldResult(conflicts=conflicts, may_commit_late=may_commit_late)
 
     @activity.defn
     async def read_appointment(self, request: ReadAppointmentInput) -> Appointment | None:
@@ -146,24 +146,29 @@ class HoldActivities:
             return None
 
     async def _read_back_and_confirm(
-        self, site: Site, request: WriteHoldInput, appointment: Appointment, ambiguous: bool, fence: int | None = None
+        self,
+        site: Site,
+        request: WriteHoldInput,
+        appointment: Appointment,
+        may_commit_late: bool,
+        fence: int | None = None,
     ) -> HoldResult:
         """Settle who has the slot. If it is ours and nobody has to approve, confirm the hold at once."""
         hold, conflicts = await self._read_back(site, request, appointment)
         if hold is None:
             await self._connections.ledger.claims.release(request.reference, fence)
-            return HoldResult(ambiguous=True)
+            return HoldResult(may_commit_late=True)
         if conflicts and hold.slot in request.written_slots:  # the desk has not moved it, so it has yielded
             await self._connections.ledger.claims.release(request.reference, fence)
-            return HoldResult(conflicts=conflicts, ambiguous=ambiguous, patient=hold.patient)
+            return HoldResult(conflicts=conflicts, may_commit_late=may_commit_late, patient=hold.patient)
         if request.confirm and hold.slot == request.slot:
             try:
                 confirmed = await self._confirm(site, request, hold.id, hold, just_read=True)
-                return HoldResult(appointment=confirmed, confirmed=True, ambiguous=ambiguous)
+                return HoldResult(appointment=confirmed, confirmed=True, may_commit_late=may_commit_late)
             except OutsideError as error:
                 log.info("early_confirmation_failed", error=type(error).__name__)
-                ambiguous = True
-        return HoldResult(appointment=hold, conflicts=conflicts, ambiguous=ambiguous)
+                may_commit_late = True
+        return HoldResult(appointment=hold, conflicts=conflicts, may_commit_late=may_commit_late)
 
     async def _confirm(
         self,
@@ -285,7 +290,7 @@ class HoldActivities:
         for leftover in filter(request.is_stale, our_appointments):
             if await release_if_ours(site, request, leftover.id) is ReleaseOutcome.KEPT_BY_DESK:
                 return leftover
-        return next(filter(request.matches, our_appointments), None)
+        return next(filter(request.is_our_hold, our_appointments), None)
 
     async def _read_back(
         self, site: Site, request: WriteHoldInput, appointment: Appointment

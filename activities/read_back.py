@@ -25,7 +25,7 @@ async def wait_until_visible(
         await site.clock.sleep(delay)
         day = await site.read_day(appointment.time.start, rule)
         our_appointments = [
-            a for a in with_reference(request.reference, day) if a.id == appointment.id or request.matches(a)
+            a for a in with_reference(request.reference, day) if a.id == appointment.id or request.is_our_hold(a)
         ]
         if our_appointments:
             return day, our_appointments

@@ -31,7 +31,7 @@ class ReleaseInput(Value):
     """Appointments that we released more than once. If one is still there, a person must resolve it."""
     confirmed: bool = False
     """The appointment is confirmed: break it and keep its history, instead of removing a tentative write."""
-    cancelled: bool = False
+    may_break_desk_edits: bool = False
     """The visit will not happen: also break what the desk has confirmed or moved."""
 
 
@@ -49,7 +49,7 @@ class ReleaseActivities:
         self._connections = connections
 
     @activity.defn
-    async def release_hold(self, request: ReleaseInput) -> ReleaseResult:
+    async def release_everything(self, request: ReleaseInput) -> ReleaseResult:
         """Release all that this booking wrote, found by id and by reference, and release its claim."""
         result = await self._release_all(request, request.appointment_id)
         await self._connections.ledger.claims.release(request.reference)
@@ -97,7 +97,7 @@ class ReleaseActivities:
                 written_slots=request.slots,
                 written_patients=request.patients,
             )
-        may_cancel = request.confirmed or request.cancelled or appointment_id in request.released_before
+        may_cancel = request.confirmed or request.may_break_desk_edits or appointment_id in request.released_before
         if outcome is ReleaseOutcome.KEPT_BY_DESK and may_cancel:
             outcome = await site.system.cancel(appointment_id, request.reference, "Cancelled online")
         return outcome

@@ -48,8 +48,8 @@ async def write_hold(connections: Connections, request: WriteHoldInput) -> HoldR
     return await ActivityEnvironment().run(HoldActivities(connections).write_hold, request)
 
 
-async def release_hold(connections: Connections, request: ReleaseInput) -> ReleaseResult:
-    return await ActivityEnvironment().run(ReleaseActivities(connections).release_hold, request)
+async def release_everything(connections: Connections, request: ReleaseInput) -> ReleaseResult:
+    return await ActivityEnvironment().run(ReleaseActivities(connections).release_everything, request)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_unknown_write_is_searched_for_when_the_claim_is_lost(connections:
     request = write_input(new_reference(), slot(0)).model_copy(update={"look_first": True})
     written = await write_hold(connections, request)
     assert [conflict.cause for conflict in written.conflicts] == [Cause.CLAIM]
-    assert written.ambiguous
+    assert written.may_commit_late
 
 
 async def test_release_covers_every_slot_that_was_written(connections: Connections, sandbox: SandboxControl) -> None:
@@ -118,7 +118,7 @@ async def test_release_covers_every_slot_that_was_written(connections: Connectio
     for written_slot in slots:
         await system.write_hold(consultation(reference, written_slot), unlimited_permit)
     request = ReleaseInput(reference=reference, location="oakland", start=slots[1].time.start, slots=slots)
-    await release_hold(connections, request)
+    await release_everything(connections, request)
     assert sandbox.state()["appointments"] == []
 
 
@@ -155,7 +155,7 @@ async def test_hold_that_the_desk_removed_before_the_read_back_is_not_written_ag
     sandbox.desk(do="move" if action == "note" else action, id=rows[0]["id"], note="Called, wants another day")
     sandbox.release()
     written = await writing
-    assert (written.appointment, written.conflicts, written.ambiguous) == (None, (), True)
+    assert (written.appointment, written.conflicts, written.may_commit_late) == (None, (), True)
     remaining = [(row["status"], row["note"]) for row in sandbox.state()["appointments"]]
     assert (
         remaining
@@ -257,7 +257,7 @@ async def test_result_lists_only_what_this_call_released(connections: Connection
     request = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),))
 
     async def release(**changes: object) -> ReleaseResult:
-        return await release_hold(connections, request.model_copy(update=changes))
+        return await release_everything(connections, request.model_copy(update=changes))
 
     ours, theirs = [(await system.write_hold(hold, unlimited_permit)).id for _ in range(2)]
     sandbox.desk(do="set_status", id=theirs, status="BROKEN")
@@ -280,7 +280,7 @@ async def test_hold_that_the_desk_gave_to_another_patient_is_kept_when_it_expire
     assert held is not None
     sandbox.desk(do="move", id=held.id, patient=theirs)
     release = ReleaseInput(reference=reference, location="oakland", start=NINE, slots=(slot(0),), patients=(PATIENT,))
-    released = await release_hold(connections, release)
+    released = await release_everything(connections, release)
     assert [(kept.id, kept.patient) for kept in released.remaining] == [(held.id, theirs)]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [held.id]
 

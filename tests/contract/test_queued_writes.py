@@ -126,7 +126,7 @@ async def test_write_refused_because_of_our_own_lost_write_returns_that_write(ac
     written = await writing
     assert written.appointment is not None
     assert written.appointment.landing is LandingState.ACCEPTED
-    assert written.ambiguous
+    assert written.may_commit_late
     rows = activities.tested.sandbox.state()["nexhealth"]["appointments"]
     assert [row["id"] for row in rows] == [int(written.appointment.id)]
 

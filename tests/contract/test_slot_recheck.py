@@ -91,7 +91,7 @@ async def test_hold_that_the_desk_confirmed_when_it_expired_counts_for_the_daily
     office.sandbox.desk(do="set_status", id=placed.id, status="CONFIRMED")
     fields = {"reference": reference, "location": "oakland", "appointment_id": placed.id}
     release = ReleaseInput(**fields, start=ELEVEN, slots=(slot,), patients=(PATIENT,))
-    result = await ActivityEnvironment().run(ReleaseActivities(connections).release_hold, release)
+    result = await ActivityEnvironment().run(ReleaseActivities(connections).release_everything, release)
     assert [appointment.id for appointment in result.remaining] == [placed.id]
     write = WriteRecord(slot=slot, patient=PATIENT)
     confirm = ConfirmHoldInput(**fields, service="cleaning", slot=slot, patient=PATIENT, writes=(write,))

@@ -30,7 +30,7 @@ async def test_refused_cleanup_opens_an_exception_and_the_visit_can_still_be_can
     harness: WorkflowHarness,
 ) -> None:
     harness.responses["write_hold"] = lambda _: HoldResult(
-        appointment=harness.appointment(), confirmed=True, ambiguous=True
+        appointment=harness.appointment(), confirmed=True, may_commit_late=True
     )
     harness.responses["remove_leftovers"] = NotAuthorized("not authorized")
     handle = await harness.start_booking()
@@ -46,12 +46,12 @@ async def test_refused_cleanup_opens_an_exception_and_the_visit_can_still_be_can
 
 async def test_cancel_does_not_wait_for_cleanup(harness: WorkflowHarness) -> None:
     harness.responses["write_hold"] = lambda _: HoldResult(
-        appointment=harness.appointment(), confirmed=True, ambiguous=True
+        appointment=harness.appointment(), confirmed=True, may_commit_late=True
     )
     handle = await harness.start_booking(late_commit=timedelta(hours=1))
     await wait_for_confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
 
 
 async def test_claim_that_may_exist_is_released_when_the_booking_ends(harness: WorkflowHarness) -> None:
@@ -64,7 +64,7 @@ async def test_claim_that_may_exist_is_released_when_the_booking_ends(harness: W
 
 
 async def test_claim_is_released_when_a_person_removed_the_hold(harness: WorkflowHarness) -> None:
-    harness.responses["release_hold"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = NotAuthorized("not authorized")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     await wait_for_exception(handle, Reason.APPROVAL)
     await resolve(handle, DECLINE)
@@ -86,15 +86,15 @@ async def test_desk_hears_of_a_late_release_before_the_visit_and_retries_continu
     harness: WorkflowHarness, failure: Exception
 ) -> None:
     schedule_visit_soon(harness)
-    harness.responses["release_hold"] = failure
+    harness.responses["release_everything"] = failure
     handle = await harness.start_booking()
     await wait_for_confirmed(handle)
     await cancel(handle)
     view = await wait_for_exception(handle, Reason.NOT_RELEASED)
     assert (view.status, view.start > view.updated_at) == (Status.CANCELLED, True)
-    calls_so_far = len(harness.calls_to("release_hold"))
-    await wait_until(lambda: len(harness.calls_to("release_hold")) > calls_so_far)
-    harness.responses["release_hold"] = ReleaseResult()
+    calls_so_far = len(harness.calls_to("release_everything"))
+    await wait_until(lambda: len(harness.calls_to("release_everything")) > calls_so_far)
+    harness.responses["release_everything"] = ReleaseResult()
     final_view = await handle.result()
     assert (final_view.status, final_view.reason, final_view.resolutions) == (
         Status.CANCELLED,
@@ -106,30 +106,30 @@ async def test_desk_hears_of_a_late_release_before_the_visit_and_retries_continu
 
 async def test_release_continues_after_the_desk_acknowledged_that_it_is_late(harness: WorkflowHarness) -> None:
     schedule_visit_soon(harness)
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await harness.start_booking()
     await wait_for_confirmed(handle)
     await cancel(handle)
     await wait_for_exception(handle, Reason.NOT_RELEASED)
     await resolve(handle, APPROVE)
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     assert (await handle.result()).reason is Reason.CANCELLED_BY_PATIENT
 
 
 async def test_late_release_does_not_close_the_open_exception(harness: WorkflowHarness) -> None:
     schedule_visit_soon(harness)
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await wait_until(lambda: Reason.NOT_RELEASED in [call.reason for call in harness.calls_to("route_exception")])
     await wait_for_exception(handle, Reason.APPROVAL)
     await resolve(handle, DECLINE)
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
 
 
 async def test_desk_hears_of_both_an_unreached_patient_and_a_late_release(harness: WorkflowHarness) -> None:
     schedule_visit_soon(harness)
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, consent=False)
     await wait_for_exception(handle, Reason.APPROVAL)
     await resolve(handle, DECLINE)
@@ -137,7 +137,7 @@ async def test_desk_hears_of_both_an_unreached_patient_and_a_late_release(harnes
     await wait_until(lambda: Reason.NOT_RELEASED in [call.reason for call in harness.calls_to("route_exception")])
     await resolve(handle, APPROVE)
     await wait_for_exception(handle, Reason.NOT_RELEASED)
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     assert (await handle.result()).reason is Reason.DECLINED_BY_STAFF
 
 
@@ -149,7 +149,7 @@ async def test_unconfirmed_hold_is_released_as_unconfirmed(harness: WorkflowHarn
     await wait_for_exception(handle, Reason.SLOT_TAKEN)
     await cancel(handle)
     await handle.result()
-    assert [call.confirmed for call in harness.calls_to("release_hold")] == [False]
+    assert [call.confirmed for call in harness.calls_to("release_everything")] == [False]
 
 
 async def test_cancel_and_resolution_in_one_workflow_task_end_the_booking(client: Client) -> None:

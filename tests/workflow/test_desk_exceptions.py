@@ -96,7 +96,7 @@ async def test_hold_that_never_becomes_visible_opens_an_exception_at_once(harnes
 
 
 async def test_hold_that_the_desk_removed_at_once_opens_an_exception(harness: WorkflowHarness) -> None:
-    harness.responses["write_hold"] = HoldResult(ambiguous=True)
+    harness.responses["write_hold"] = HoldResult(may_commit_late=True)
     handle = await harness.start_booking()
     await wait_for_exception(handle, Reason.HOLD_CHANGED)
     assert len(harness.calls_to("write_hold")) == 1

@@ -30,27 +30,27 @@ from tests.support.workflow_history import wait_until_cancel_requested
 async def test_expired_hold_that_cannot_be_released_is_retried_rarely_and_the_desk_is_asked(
     harness: WorkflowHarness,
 ) -> None:
-    harness.responses["release_hold"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = NotAuthorized("not authorized")
     started_at = datetime.now(UTC)
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     await asyncio.sleep(2)
-    assert len(harness.calls_to("release_hold")) <= (datetime.now(UTC) - started_at) / SECOND
+    assert len(harness.calls_to("release_everything")) <= (datetime.now(UTC) - started_at) / SECOND
     assert "expired" not in harness.patient_messages()
     await resolve(handle, DECLINE)
     await wait_for_view(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     await resolve(handle, RETRY)
     assert (await handle.result()).status is Status.DECLINED
 
 
 async def test_cancel_does_not_wait_for_the_release_of_an_expired_hold(harness: WorkflowHarness) -> None:
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await harness.wait_for_patient_messages("held")
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
     assert (await cancel(handle)).status is Status.CANCELLED
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     assert (await handle.result()).status is Status.CANCELLED
     assert harness.patient_messages() == ["held", "cancelled"]
 
@@ -74,7 +74,7 @@ async def test_escalations_become_less_frequent(harness: WorkflowHarness) -> Non
 
 async def test_hold_that_the_desk_confirmed_does_not_expire_at_the_visit_start(harness: WorkflowHarness) -> None:
     harness.schedule_visit_in(6)
-    harness.responses["release_hold"] = lambda request: ReleaseResult(
+    harness.responses["release_everything"] = lambda request: ReleaseResult(
         remaining=(harness.appointment(reference=request.reference),)
     )
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
@@ -93,11 +93,11 @@ async def test_hold_that_nobody_decided_on_is_released_at_the_visit_start(harnes
 
 async def test_booking_expires_although_its_hold_cannot_be_released(harness: WorkflowHarness) -> None:
     harness.schedule_visit_in(3)
-    harness.responses["release_hold"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = NotAuthorized("not authorized")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     view = await wait_for_view(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
     assert view.reason is Reason.REFUSED_BY_SYSTEM
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     await resolve(handle, RETRY)
     assert (await handle.result()).status is Status.DECLINED
 
@@ -112,16 +112,16 @@ async def test_booking_approved_during_the_release_of_its_expired_hold_gets_a_ne
         harness.responses["confirm_hold"] = ConfirmHoldResult()
         return ReleaseResult(released_ids=("11",))
 
-    harness.responses["release_hold"] = release_slowly
+    harness.responses["release_everything"] = release_slowly
     harness.responses["write_hold"] = lambda request: HoldResult(
         appointment=harness.appointment(status=AppointmentStatus.TENTATIVE), confirmed=request.confirm
     )
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await harness.wait_for_patient_messages("held")
     await harness.wait_for_desk_messages("desk_exception")
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
     resolving = asyncio.create_task(resolve(handle, APPROVE))
-    await wait_until_cancel_requested(handle, "release_hold")
+    await wait_until_cancel_requested(handle, "release_everything")
     release_may_finish.set()
     await resolving
     await wait_for_confirmed(handle)
@@ -131,7 +131,7 @@ async def test_booking_approved_during_the_release_of_its_expired_hold_gets_a_ne
 
 async def test_hold_that_the_desk_removed_is_not_written_again_without_being_asked(harness: WorkflowHarness) -> None:
     """Our own release of the expired hold was refused, so it does not explain why the hold is gone."""
-    harness.responses["release_hold"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = NotAuthorized("not authorized")
     harness.responses["write_hold"] = lambda request: HoldResult(
         appointment=harness.appointment(status=AppointmentStatus.TENTATIVE), confirmed=request.confirm
     )

@@ -99,7 +99,7 @@ async def start_refused(harness: WorkflowHarness) -> BookingHandle:
     refused_hold = harness.appointment(status=AppointmentStatus.TENTATIVE, landing=LandingState.REFUSED)
     harness.responses["check_landing"] = HoldResult(appointment=refused_hold)
     harness.responses["find_alternatives"] = SlotCheck(alternatives=(harness.slot,))
-    harness.responses["remove_leftovers"] = harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["remove_leftovers"] = harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await start_queued(harness)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)
     assert (view.alternatives, view.appointment_id) == ((harness.slot,), None)
@@ -124,7 +124,7 @@ async def test_refused_hold_can_be_retried_although_it_cannot_be_removed(harness
 async def test_booking_can_be_cancelled_while_a_refused_hold_cannot_be_removed(harness: WorkflowHarness) -> None:
     handle = await start_refused(harness)
     assert (await cancel(handle)).status is Status.CANCELLED
-    harness.responses["release_hold"] = ReleaseResult(released_ids=("11",))
+    harness.responses["release_everything"] = ReleaseResult(released_ids=("11",))
     await wait_until(lambda: "cancelled" in harness.patient_messages())
 
 
@@ -172,7 +172,9 @@ async def test_hold_found_at_another_time_is_confirmed_and_announced_there(harne
 
 async def test_landing_check_with_unknown_outcome_is_followed_by_cleanup(harness: WorkflowHarness) -> None:
     check_landing = harness.responses["check_landing"]
-    harness.responses["check_landing"] = lambda request: check_landing(request).model_copy(update={"ambiguous": True})
+    harness.responses["check_landing"] = lambda request: check_landing(request).model_copy(
+        update={"may_commit_late": True}
+    )
     await wait_for_confirmed(await start_queued(harness, confirmation=Confirmation.AUTOMATIC))
     await wait_until(lambda: harness.calls_to("remove_leftovers"))
 

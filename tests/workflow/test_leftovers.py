@@ -47,7 +47,7 @@ async def test_appointment_that_a_person_keeps_is_left_alone_and_not_asked_about
     harness: WorkflowHarness,
 ) -> None:
     desk_appointment = harness.appointment(status=AppointmentStatus.TENTATIVE)
-    harness.responses["release_hold"] = ReleaseResult(remaining=(desk_appointment,))
+    harness.responses["release_everything"] = ReleaseResult(remaining=(desk_appointment,))
     handle = await start_queued(harness)
     await wait_for_exception(handle, Reason.APPROVAL)
     await harness.wait_for_desk_messages("desk_exception")
@@ -128,7 +128,7 @@ async def test_leftover_checks_without_events_become_less_frequent(harness: Work
 async def test_cancelled_booking_watches_for_leftovers_until_the_visit_start(harness: WorkflowHarness) -> None:
     """The outcome of the write is unknown. Only its release shows that writes are queued."""
     harness.responses["write_hold"] = OutcomeUnknown("answer lost")
-    harness.responses["release_hold"] = ReleaseResult(released_ids=("11",), queued=True)
+    harness.responses["release_everything"] = ReleaseResult(released_ids=("11",), queued=True)
     handle = await start_queued(harness, RARE_CHECKS)
     await wait_until(lambda: harness.calls_to("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
@@ -146,11 +146,11 @@ async def test_refusal_during_a_release_is_followed_by_cleanup_at_once(harness: 
         await may_finish.wait()
         return ReleaseResult(released_ids=("11",), queued=True)
 
-    harness.responses["release_hold"] = release_slowly
+    harness.responses["release_everything"] = release_slowly
     handle = await start_queued(harness, RARE_CHECKS)
     await wait_until(lambda: harness.calls_to("write_hold"))
     await handle.execute_update(BookingWorkflow.cancel)
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
     await signal_event(handle, EventKind.CHANGE_FAILED)
     may_finish.set()
     await wait_until(lambda: harness.calls_to("remove_leftovers"))

@@ -48,7 +48,7 @@ async def start_moving(harness: WorkflowHarness) -> BookingHandle:
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = unlanded
     harness.responses["check_landing"] = unlanded
-    harness.responses["release_hold"] = ReleaseResult(released_ids=("12",), queued=True)
+    harness.responses["release_everything"] = ReleaseResult(released_ids=("12",), queued=True)
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     await wait_until(lambda: harness.calls_to("check_landing"))
     return handle
@@ -67,7 +67,7 @@ async def test_cancelled_booking_releases_both_holds_by_id(harness: WorkflowHarn
     handle = await start_moving(harness)
     await cancel(handle)
     await wait_until(lambda: harness.calls_to("remove_leftovers"))
-    assert [call.appointment_id for call in harness.calls_to("release_hold")] == ["12", "11"]
+    assert [call.appointment_id for call in harness.calls_to("release_everything")] == ["12", "11"]
 
 
 async def test_earlier_hold_expires_after_the_office_refuses_the_new_one(harness: WorkflowHarness) -> None:
@@ -77,7 +77,7 @@ async def test_earlier_hold_expires_after_the_office_refuses_the_new_one(harness
         verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS
     )
     harness.responses["write_hold"] = lambda _: held_result(harness, **dict(first))
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await harness.start_booking(landing=FREQUENT_CHECKS, placeholder_patient="99", hold_expiry=SECOND)
     await wait_for_exception(handle, Reason.PATIENT_AMBIGUOUS)
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
@@ -86,7 +86,7 @@ async def test_earlier_hold_expires_after_the_office_refuses_the_new_one(harness
     harness.responses["find_alternatives"] = SlotCheck()
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)).appointment_id == "11"
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     await wait_for_exception(handle, Reason.HOLD_EXPIRED)
 
 
@@ -99,7 +99,7 @@ async def test_desk_confirming_the_earlier_hold_opens_an_exception(harness: Work
     await wait_for_exception(handle, Reason.APPROVAL)
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT, time=later.time),))
-    harness.responses["release_hold"] = lambda request: ReleaseResult(
+    harness.responses["release_everything"] = lambda request: ReleaseResult(
         remaining=(harness.appointment(reference=request.reference, **dict(first)),)
     )
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
@@ -118,20 +118,20 @@ async def test_hold_approved_while_it_expires_is_written_again_at_its_own_time(h
         return ReleaseResult(released_ids=("11",))
 
     harness.responses["write_hold"] = held_result(harness).model_copy(update={"conflicts": conflicts})
-    harness.responses["release_hold"] = release_slowly
+    harness.responses["release_everything"] = release_slowly
     handle = await harness.start_booking(hold_expiry=timedelta(seconds=5))
     await wait_for_exception(handle, Reason.HOLD_CHANGED)
     harness.responses["recheck_slot"] = SlotCheck(conflicts=conflicts)
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     await wait_for_exception(handle, Reason.SLOT_TAKEN)
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
     harness.responses["recheck_slot"] = SlotCheck(slot=first)
     harness.responses["write_hold"] = lambda request: HoldResult(
         appointment=harness.appointment(), confirmed=request.confirm
     )
     harness.responses["confirm_hold"] = ConfirmHoldResult()
     resolving = asyncio.create_task(resolve(handle, APPROVE))
-    await wait_until_cancel_requested(handle, "release_hold")
+    await wait_until_cancel_requested(handle, "release_everything")
     release_may_finish.set()
     await resolving
     await wait_for_confirmed(handle)

@@ -44,7 +44,7 @@ async def start_approved(harness: WorkflowHarness, bookings: BookingClient, **po
 
     No release succeeds before the approval, so the hold cannot expire however long the approval takes.
     """
-    harness.responses["release_hold"] = Unavailable("unavailable")
+    harness.responses["release_everything"] = Unavailable("unavailable")
     harness.responses["write_hold"] = lambda _: HoldResult(
         appointment=harness.appointment(status=AppointmentStatus.TENTATIVE)
     )
@@ -55,7 +55,7 @@ async def start_approved(harness: WorkflowHarness, bookings: BookingClient, **po
     await bookings.resolve(booking.id, APPROVE)
     view = await wait_for_view(booking, lambda view: view.reason not in (Reason.APPROVAL, None))
     assert view.reason in (Reason.AWAITING_CONFIRMATION, Reason.NOT_CONFIRMED)
-    harness.responses["release_hold"] = ReleaseResult()
+    harness.responses["release_everything"] = ReleaseResult()
     return booking
 
 
@@ -65,9 +65,9 @@ async def test_approved_hold_waits_for_the_office_and_does_not_expire(
     booking = await start_approved(harness, bookings, hold_expiry=HOLD_EXPIRY)
     view = await booking.query(BookingWorkflow.view)
     assert (view.status, view.reason) == (Status.HELD, Reason.AWAITING_CONFIRMATION)
-    earlier_releases = harness.calls_to("release_hold")
+    earlier_releases = harness.calls_to("release_everything")
     await asyncio.sleep(2 * HOLD_EXPIRY.total_seconds())
-    assert (harness.calls_to("release_hold"), harness.patient_messages()) == (earlier_releases, ["held"])
+    assert (harness.calls_to("release_everything"), harness.patient_messages()) == (earlier_releases, ["held"])
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
     await booking.signal(BookingWorkflow.office_came_online)
     await wait_for_confirmed(booking)
@@ -118,12 +118,12 @@ async def test_booking_is_confirmed_when_the_desk_confirmed_it_by_hand(
 
 async def test_exception_closes_when_the_office_comes_online(harness: WorkflowHarness, bookings: BookingClient) -> None:
     booking = await start_not_confirmed(harness, bookings, hold_expiry=HOLD_EXPIRY)
-    earlier_releases = harness.calls_to("release_hold")
+    earlier_releases = harness.calls_to("release_everything")
     await asyncio.sleep(2 * HOLD_EXPIRY.total_seconds())
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
     await booking.signal(BookingWorkflow.office_came_online)
     await wait_for_confirmed(booking)
-    assert harness.calls_to("release_hold") == earlier_releases
+    assert harness.calls_to("release_everything") == earlier_releases
 
 
 async def test_retry_by_the_desk_confirms_without_waiting_for_the_office(
@@ -141,7 +141,7 @@ async def test_approved_visit_counts_as_confirmed_when_it_begins(
     harness.schedule_visit_in(10)
     booking = await start_not_confirmed(harness, bookings)
     await wait_for_confirmed(booking)
-    assert harness.calls_to("release_hold") == []
+    assert harness.calls_to("release_everything") == []
 
 
 async def test_booking_that_waits_for_the_office_can_be_cancelled(
@@ -151,4 +151,4 @@ async def test_booking_that_waits_for_the_office_can_be_cancelled(
     view = await bookings.cancel(booking.id)
     assert view.status is Status.CANCELLED
     assert await booking.result()
-    assert harness.calls_to("release_hold")
+    assert harness.calls_to("release_everything")

@@ -45,7 +45,7 @@ async def test_cancel_during_the_write_sends_only_the_cancellation_message(harne
     await cancelling
     assert (await handle.result()).status is Status.CANCELLED
     assert (harness.patient_messages(), harness.desk_messages()) == (["cancelled"], [])
-    assert len(harness.calls_to("release_hold")) == 1
+    assert len(harness.calls_to("release_everything")) == 1
 
 
 async def test_superseded_message_is_not_sent_any_more(harness: WorkflowHarness) -> None:
@@ -66,18 +66,18 @@ async def test_superseded_message_is_not_sent_any_more(harness: WorkflowHarness)
 
 
 async def test_patient_hears_of_each_expiry_and_each_new_hold(harness: WorkflowHarness) -> None:
-    release_result, unavailable = harness.responses["release_hold"], Unavailable("unavailable")
-    harness.responses["release_hold"] = unavailable
+    release_result, unavailable = harness.responses["release_everything"], Unavailable("unavailable")
+    harness.responses["release_everything"] = unavailable
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await harness.wait_for_patient_messages("held")
-    harness.responses["release_hold"] = release_result
+    harness.responses["release_everything"] = release_result
     await wait_for_exception(handle, Reason.HOLD_EXPIRED)
     await harness.wait_for_patient_messages("held", "expired")
-    harness.responses["release_hold"] = unavailable
+    harness.responses["release_everything"] = unavailable
     await resolve(handle, RETRY)
     await wait_for_exception(handle, Reason.APPROVAL)
     await harness.wait_for_patient_messages("held", "expired", "held")
-    harness.responses["release_hold"] = release_result
+    harness.responses["release_everything"] = release_result
     await wait_for_exception(handle, Reason.HOLD_EXPIRED)
     await harness.wait_for_patient_messages("held", "expired", "held", "expired")
     assert len({(call.kind, call.version) for call in harness.calls_to("notify")}) == 4
@@ -89,7 +89,7 @@ async def test_cancel_does_not_wait_for_messages(harness: WorkflowHarness) -> No
     handle = await harness.start_booking()
     await wait_for_confirmed(handle)
     assert (await cancel(handle)).status is Status.CANCELLED
-    await wait_until(lambda: harness.calls_to("release_hold"))
+    await wait_until(lambda: harness.calls_to("release_everything"))
 
 
 async def test_message_that_is_superseded_while_it_is_sent_does_not_wait_for_quiet_hours_to_end(

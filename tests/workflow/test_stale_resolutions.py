@@ -24,7 +24,7 @@ from workflows.booking.workflow import BookingWorkflow
 
 async def test_resolution_of_a_closed_exception_is_refused(harness: WorkflowHarness) -> None:
     """The desk's page still shows the approval when the open exception is that the hold cannot be released."""
-    harness.responses["release_hold"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = NotAuthorized("not authorized")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     approval = await wait_for_exception(handle, Reason.APPROVAL)
     await cancel(handle)

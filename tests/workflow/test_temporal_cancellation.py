@@ -17,7 +17,7 @@ from workflows.booking.workflow import BookingWorkflow
 
 
 @pytest.mark.parametrize(
-    ("activity", "released_by"), [("write_hold", "release_hold"), ("recheck_slot", "release_claim")]
+    ("activity", "released_by"), [("write_hold", "release_everything"), ("recheck_slot", "release_claim")]
 )
 async def test_workflow_cancellation_releases_what_may_have_been_written(
     harness: WorkflowHarness, activity: str, released_by: str
@@ -50,7 +50,7 @@ async def test_workflow_cancellation_takes_effect_although_the_running_write_com
     may_finish.set()
     with pytest.raises(WorkflowFailureError):
         await asyncio.wait_for(handle.result(), 30)
-    assert harness.calls_to("release_hold")
+    assert harness.calls_to("release_everything")
     assert harness.patient_messages() == ["cancelled"]
 
 

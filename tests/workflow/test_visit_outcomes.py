@@ -102,7 +102,7 @@ async def test_visit_that_has_begun_cannot_be_cancelled_online(
         await bookings.cancel(view.request_id)
     outcome_known.set()
     assert (await handle.result()).status is Status.COMPLETED
-    assert harness.calls_to("release_hold") == []
+    assert harness.calls_to("release_everything") == []
 
 
 async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refused(

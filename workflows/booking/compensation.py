@@ -35,7 +35,7 @@ class Compensation:
         state = self._state
         state.leftovers.begin_release()
         try:
-            kept = await self._remove(ReleaseActivities.release_hold, "Release the hold")
+            kept = await self._remove(ReleaseActivities.release_everything, "Release the hold")
         except NeedsStaff:  # it was refused: if the hold is gone later, that was not us
             state.leftovers.end_release()
             raise
@@ -146,5 +146,5 @@ class Compensation:
             released_before=tuple(dict.fromkeys(leftovers.released)),
             released_twice=leftovers.released_twice,
             confirmed=status.is_final and reservation.is_confirmed,
-            cancelled=status.is_final and (reservation.may_be_confirmed or status is Status.CANCELLED),
+            may_break_desk_edits=status.is_final and (reservation.may_be_confirmed or status is Status.CANCELLED),
         )

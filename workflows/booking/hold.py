@@ -197,7 +197,7 @@ class HoldSteps:
         was_possible = reservation.may_be_confirmed
         reservation.record_confirm_attempt(was_possible or request.confirm)
         result = await self._run_write(activity, request, summary)
-        is_possible = result.confirmed or (request.confirm and result.ambiguous)
+        is_possible = result.confirmed or (request.confirm and result.may_commit_late)
         reservation.record_confirm_attempt(was_possible or is_possible)
         return result
 
@@ -210,7 +210,7 @@ class HoldSteps:
         except BaseException:  # includes a cancellation of the workflow by Temporal
             self._compensation.expect_late_commit()
             raise
-        if result.ambiguous:
+        if result.may_commit_late:
             self._compensation.expect_late_commit()
         return result
 
