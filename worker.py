@@ -94,7 +94,7 @@ def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> l
         slots.find_alternatives,
         slots.release_claim,
         holds.write_hold,
-        holds.check_landing,
+        holds.settle_landing,
         holds.confirm_hold,
         holds.read_appointment,
         release.release_everything,

@@ -20,7 +20,7 @@ class Site:
 
     location: Location
     system: PracticeSystem
-    neighbors: tuple[str, ...]
+    ids_sharing_providers: tuple[str, ...]
     """Practice-system ids of other locations on this connection that share a provider with this one."""
     consistency_delay: timedelta
     """The longest time until the practice system shows a write that it has accepted."""
@@ -41,7 +41,7 @@ class Site:
         return self.late_commit / 2
 
     @property
-    def id(self) -> str:
+    def practice_system_id(self) -> str:
         """The practice system's id of this location."""
         return self.location.practice_system_id
 
@@ -64,10 +64,10 @@ class Site:
         With ``allow_stale_blocks``, closed time may be some minutes old. Windows are read only if the rule needs them.
         """
         calendar = await self.system.read_calendar(
-            self.id, span, allow_stale_blocks=allow_stale_blocks, include_windows=rule.only_in_windows
+            self.practice_system_id, span, allow_stale_blocks=allow_stale_blocks, include_windows=rule.only_in_windows
         )
         appointments, blocks = list(calendar.appointments), list(calendar.blocks)
-        for neighbor in self.neighbors:
+        for neighbor in self.ids_sharing_providers:
             other = await self.system.read_calendar(
                 neighbor, span, allow_stale_blocks=allow_stale_blocks, include_windows=False
             )
@@ -82,7 +82,9 @@ class Site:
         """
         appointments: dict[str, Appointment] = {}
         for start in {self.day_of(start): start for start in starts}.values():
-            appointments |= {a.id: a for a in await self.system.find_by_reference(reference, self.id, start)}
+            appointments |= {
+                a.id: a for a in await self.system.find_by_reference(reference, self.practice_system_id, start)
+            }
         return sorted(appointments.values(), key=Appointment.creation_order)
 
 
@@ -102,7 +104,7 @@ class Connections:
         return Site(
             location=location,
             system=self.systems[location.connection],
-            neighbors=self.practice.locations_sharing_providers(location_id),
+            ids_sharing_providers=self.practice.locations_sharing_providers(location_id),
             consistency_delay=connection.consistency_delay,
             resend_after=connection.resend_after,
             late_commit=connection.late_commit,

@@ -32,7 +32,7 @@ class WriteHoldInput(Value):
     look_first: bool = False
     """An earlier write of this booking may have been committed, so search for it before writing."""
     excluded_ids: tuple[str, ...] = ()
-    """Appointments that this booking has already released. A slow calendar may still show them."""
+    """Appointments of this booking that are not its hold: released, left to the desk, or never landed."""
     writes: tuple[WriteRecord, ...] = ()
     """Every write that this booking has begun so far, including this one."""
     supersedes: str | None = None
@@ -93,7 +93,7 @@ class ConfirmHoldInput(WriteHoldInput):
     """The office system is reported online since then. What we read about it earlier does not count."""
 
 
-class CheckLandingInput(WriteHoldInput):
+class SettleLandingInput(WriteHoldInput):
     appointment_id: str
     reported: LandingState | None = None
     """What the partner reports about the write. Only a hint where we can look it up."""

@@ -9,11 +9,11 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.connections import Connections, Site
 from activities.error_types import HOLD_NEVER_VISIBLE, HOLD_NOT_VISIBLE_YET
 from activities.hold_contracts import (
-    CheckLandingInput,
     ConfirmHoldInput,
     ConfirmHoldResult,
     HoldResult,
     ReadAppointmentInput,
+    SettleLandingInput,
     WriteHoldInput,
 )
 from activities.read_back import (
@@ -80,7 +80,7 @@ class HoldActivities:
         return await self._read_back_and_confirm(site, request, appointment, may_commit_late, fence)
 
     @activity.defn
-    async def check_landing(self, request: CheckLandingInput) -> HoldResult:
+    async def settle_landing(self, request: SettleLandingInput) -> HoldResult:
         """Check whether the queued write has landed. If so, read it back and settle who keeps the slot.
 
         A reported state counts only where we cannot look it up: when it says that the write was refused. A result
@@ -154,7 +154,7 @@ class HoldActivities:
         fence: int | None = None,
     ) -> HoldResult:
         """Settle who has the slot. If it is ours and nobody has to approve, confirm the hold at once."""
-        hold, conflicts = await self._read_back(site, request, appointment)
+        hold, conflicts = await self._read_back_and_settle(site, request, appointment)
         if hold is None:
             await self._connections.ledger.claims.release(request.reference, fence)
             return HoldResult(may_commit_late=True)
@@ -201,7 +201,7 @@ class HoldActivities:
         rule = self._rule(request)
         return Hold(
             reference=request.reference,
-            location=site.id,
+            location=site.practice_system_id,
             slot=request.slot,
             patient=request.patient,
             title=rule.label,
@@ -292,7 +292,7 @@ class HoldActivities:
                 return leftover
         return next(filter(request.is_our_hold, our_appointments), None)
 
-    async def _read_back(
+    async def _read_back_and_settle(
         self, site: Site, request: WriteHoldInput, appointment: Appointment
     ) -> tuple[Appointment | None, tuple[Conflict, ...]]:
         """Read the hold as the calendar shows it, and what overlaps it with an older right. Release our twins.
@@ -334,7 +334,7 @@ def _written_by_last_attempt() -> Appointment | None:
     return Appointment.model_validate(details[0]) if details else None
 
 
-async def _office_is_offline(site: Site, request: CheckLandingInput | ConfirmHoldInput) -> bool:
+async def _office_is_offline(site: Site, request: SettleLandingInput | ConfirmHoldInput) -> bool:
     if not request.check_online_first:
         return False
-    return not await site.system.accepts_writes(site.id, since=request.online_since)
+    return not await site.system.accepts_writes(site.practice_system_id, since=request.online_since)

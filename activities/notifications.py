@@ -24,7 +24,7 @@ SEND_WITHIN = timedelta(seconds=5)
 
 A worker that slept longer asks again: by then the booking may have stopped waiting and sent a newer message.
 """
-QUIET_HOURS_GRACE = timedelta(minutes=15)
+AWAKE_AFTER_ACTION = timedelta(minutes=15)
 """A patient who did something so recently is awake and waits for the answer, at whatever hour."""
 ESCALATION_KINDS = frozenset({MessageKind.DESK_ESCALATION, MessageKind.DESK_EXPIRED})
 """Messages that go to the location's escalation address, if it has one."""
@@ -210,7 +210,7 @@ class NotificationActivities:
 def _quiet_until(notice: PatientNotice, location: Location, now: datetime) -> AwareDatetime | None:
     """When a text may be sent that may not be sent now. A text that would come after the visit's start is sent now."""
     quiet_hours_end = location.quiet_hours.end_after(now, location.tz)
-    is_awaited = notice.asked_at is not None and now - notice.asked_at < QUIET_HOURS_GRACE
+    is_awaited = notice.asked_at is not None and now - notice.asked_at < AWAKE_AFTER_ACTION
     if quiet_hours_end is None or notice.channel is not Channel.SMS or is_awaited or quiet_hours_end >= notice.start:
         return None
     return quiet_hours_end

@@ -87,7 +87,7 @@ class PatientActivities:
         """Send the write and return the new chart's id."""
         new_chart = NewChart(
             person=request.person,
-            location=site.id,
+            location=site.practice_system_id,
             address=request.person.address or site.location.address,
             language=request.language,
             provider=request.provider or next(iter(site.location.providers.values())),
@@ -114,7 +114,7 @@ class PatientActivities:
         self, site: Site, person: Person, returning: bool | None, excluded_charts: tuple[str, ...] = ()
     ) -> Match:
         query = PatientQuery(
-            location=site.id,
+            location=site.practice_system_id,
             last_name=person.last_name,
             first_name=person.first_name,
             date_of_birth=person.date_of_birth,

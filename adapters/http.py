@@ -1,6 +1,6 @@
 """One HTTP client for all vendors: explicit timeouts, no redirects, no proxies from the environment, no URLs in logs.
 
-The Ascend API takes birth dates in its query string. That text goes over TLS to the practice's own system and nowhere
+The Ascend API takes birth dates in its query string. That text goes over TLS to the office system and nowhere
 else. The HTTP libraries might log URLs, so ``http_engine`` silences their loggers.
 """
 

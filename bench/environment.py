@@ -21,7 +21,7 @@ from devstack import DevProcess, DevStack, free_port, worker_process
 from domain.booking import BookingView, Status
 from runtime.client import connect
 from settings import load_settings
-from workflows.booking.messages import workflow_id
+from workflows.booking.contracts import workflow_id
 
 BARE_PAYLOAD = "x" * 1000
 """About as long as a booking's request."""

@@ -18,7 +18,7 @@ from bench.practice import FreeSlot
 from bench.processes import cpu_seconds, resident_megabytes
 from demo.locations import DENTISTS, OPERATORIES
 from domain.booking import BookingView, Reason, Status
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 BOOKING = "booking"
 CONTESTANTS = (BOOKING, *VARIANTS)

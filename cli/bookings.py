@@ -14,7 +14,7 @@ from cli.runner import print_booking_of, print_bookings_of, print_json, refusals
 from cli.session import Session
 from client import DEFAULT_LIST_LIMIT, BookingList, parse_request
 from domain.booking import BookingView, Contacts, Status
-from workflows.booking.messages import RequestedTime
+from workflows.booking.contracts import RequestedTime
 
 
 def submit(

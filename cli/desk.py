@@ -11,7 +11,7 @@ from cli.runner import print_booking_of, print_bookings_of
 from cli.session import Session
 from client import DEFAULT_LIST_LIMIT, BookingList
 from domain.booking import BookingView
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 
 def exceptions(location: LocationFilter = None, limit: Limit = DEFAULT_LIST_LIMIT, as_json: JsonOutput = False) -> None:

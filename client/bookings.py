@@ -34,7 +34,7 @@ from client.visibility import (
 from domain.booking import BookingView, Contacts, Status
 from domain.practice import Practice
 from domain.request import BookingRequest
-from workflows.booking.messages import (
+from workflows.booking.contracts import (
     ANSWER_GRACE,
     ANSWER_TIMEOUT,
     NOT_ALLOWED,
@@ -253,7 +253,7 @@ class BookingClient:
             return None
         try:
             answer = await self._handle(request_id).execute_update(
-                BookingWorkflow.wait_for_decision_within,
+                BookingWorkflow.wait_until_decided,
                 WaitOptions(timeout=max_wait),
                 id=uuid4().hex,
                 rpc_timeout=max_wait + ANSWER_GRACE,

@@ -14,7 +14,7 @@ from domain.local_time import check_start
 from domain.practice import Location, Practice, UnknownName
 from domain.reference import new_reference
 from domain.request import BookingRequest
-from workflows.booking.messages import BookingInput
+from workflows.booking.contracts import BookingInput
 
 Value = TypeVar("Value")
 

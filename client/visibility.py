@@ -12,7 +12,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from domain.booking import BookingView, Reason, Status
 from domain.practice import Practice, UnknownName
 from runtime.codec import DecryptionError
-from workflows.booking.messages import BookingInput, request_id_of, workflow_id
+from workflows.booking.contracts import BookingInput, request_id_of, workflow_id
 from workflows.shared.search_attributes import (
     APPOINTMENT_START,
     BOOKING_LOCATION,

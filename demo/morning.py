@@ -16,7 +16,7 @@ from demo.sandbox_control import SandboxControl
 from demo.scenarios import SCENARIOS, DemoDay, Scenario, prepare_practice
 from demo.snapshot import Snapshot
 from domain.booking import BookingView, Status
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 DECISION_TIMEOUT_SECONDS = 180.0
 MESSAGES_TIMEOUT_SECONDS = 60.0

@@ -22,7 +22,7 @@ from settings import ConfigurationError, Settings
 from web.webhooks import booking_signals
 from web.webhooks.app import webhooks_app
 from web.webhooks.router import EventRouter
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 
 log = structlog.get_logger("web")
 

@@ -14,7 +14,7 @@ class NexHealthConfig:
     subdomain: str
     """The institution's name in every call."""
     system: str
-    """The practice's own system: a key of ``profiles.PROFILES``."""
+    """The office system: a key of ``profiles.PROFILES``."""
     locations: tuple[str, ...]
     """Ids of the locations that we book for. We read no others, because every call costs money."""
     public_url: str = ""

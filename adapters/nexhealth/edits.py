@@ -51,7 +51,7 @@ class AppointmentEditor:
         if changes is None:
             return appointment
         if appointment.landing is not LandingState.LANDED:
-            raise Unavailable("the appointment has not landed in the practice's own system", NOT_LANDED_RETRY_AFTER)
+            raise Unavailable("the appointment has not landed in the office system", NOT_LANDED_RETRY_AFTER)
         try:
             return await self._patch(appointment_id, changes, permit)
         except NotFound as missing:

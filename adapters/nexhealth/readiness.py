@@ -30,7 +30,7 @@ async def problems(
 def _setting_problems(location: Row) -> list[str]:
     """Problems with NexHealth's own settings of a location.
 
-    While ``insert_appt_client`` is off, NexHealth never writes its appointments to the practice's own system.
+    While ``insert_appt_client`` is off, NexHealth never writes its appointments to the office system.
     """
     if location.get("insert_appt_client") is False:
         return [

@@ -68,7 +68,7 @@ class NexHealthSystem:
         return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
 
     async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
-        """Create the chart at NexHealth. The practice's own system gets it with the first appointment.
+        """Create the chart at NexHealth. The office system gets it with the first appointment.
 
         If NexHealth has a chart with the same name, birth date and phone, it answers with that one.
         """
@@ -241,7 +241,7 @@ class NexHealthSystem:
         return not all([await self._read_office_id(chart) for chart in written_patients])
 
     async def _read_office_id(self, chart: str) -> str | None:
-        """The chart's id in the practice's own system. ``None`` while the office does not have the chart."""
+        """The chart's id in the office system. ``None`` while the office does not have the chart."""
         try:
             row = await self._transport.read_item(PATIENTS, chart)
         except NotFound:

@@ -30,7 +30,7 @@ class Capabilities(Value):
     max_sends: int = 8
     """How many times one hold may be sent while the outcome of the earlier sends is unknown. Then staff decide."""
     attaches_procedures: bool = True
-    """The practice's own system receives ``Hold.procedures``. Otherwise they are left out."""
+    """The office system receives ``Hold.procedures``. Otherwise they are left out."""
     books_for_dependents: bool = False
     """``Hold.dependent`` is supported."""
 

@@ -10,7 +10,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
-from activities.hold_contracts import CheckLandingInput, ConfirmHoldInput, HoldResult, WriteHoldInput, WriteRecord
+from activities.hold_contracts import ConfirmHoldInput, HoldResult, SettleLandingInput, WriteHoldInput, WriteRecord
 from activities.holds import HoldActivities
 from activities.release import ReleaseActivities, ReleaseInput, ReleaseResult
 from adapters.ascend import AscendSystem
@@ -326,7 +326,7 @@ async def test_hold_at_an_earlier_time_that_yielded_is_not_returned(
     writes = tuple(WriteRecord(slot=written_slot, patient=PATIENT) for written_slot in (slot(0), new_slot))
     request = write_input(reference, new_slot).model_copy(update={"writes": writes, "supersedes": placed.id})
     result = await ActivityEnvironment().run(
-        HoldActivities(connections).check_landing, CheckLandingInput(**dict(request), appointment_id=placed.id)
+        HoldActivities(connections).settle_landing, SettleLandingInput(**dict(request), appointment_id=placed.id)
     )
     assert result.appointment is None
     assert [conflict.appointment for conflict in result.conflicts] == [desk_appointment["id"]]

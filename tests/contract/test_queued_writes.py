@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
 from activities.error_types import HOLD_NEVER_VISIBLE, HOLD_NOT_VISIBLE_YET
-from activities.hold_contracts import CheckLandingInput, ConfirmHoldInput, WriteHoldInput
+from activities.hold_contracts import ConfirmHoldInput, SettleLandingInput, WriteHoldInput
 from activities.holds import MIN_SEARCH_INTERVAL, HoldActivities
 from activities.patients import CreateChartInput, PatientActivities
 from activities.slots import SlotActivities, SlotRequest
@@ -229,8 +229,8 @@ async def test_reported_refusal_is_believed_whatever_the_partner_does_with_the_r
     request, placed = await activities.write_hold()
     activities.tested.sandbox.fault(system="office", method="insert", path="/101", kind="failed")
     activities.tested.settle()
-    check = CheckLandingInput(**dict(request), appointment_id=placed.id, reported=LandingState.REFUSED)
-    appointment = (await activities.run(activities.holds.check_landing, check)).appointment
+    check = SettleLandingInput(**dict(request), appointment_id=placed.id, reported=LandingState.REFUSED)
+    appointment = (await activities.run(activities.holds.settle_landing, check)).appointment
     assert appointment is not None
     assert (appointment.id, appointment.landing) == (placed.id, LandingState.REFUSED)
 
@@ -246,15 +246,15 @@ async def test_checks_while_the_office_is_offline_share_one_status_call(activiti
     request, placed = await activities.write_hold()
     activities.tested.sandbox.office(101, online=False)
     before = calls(activities.tested)
-    check = CheckLandingInput(**dict(request), appointment_id=placed.id)
+    check = SettleLandingInput(**dict(request), appointment_id=placed.id)
     for _ in range(5):
-        assert (await activities.run(activities.holds.check_landing, check)).office_offline
+        assert (await activities.run(activities.holds.settle_landing, check)).office_offline
     new_calls = {
         call: n - before.get(call, 0) for call, n in calls(activities.tested).items() if n > before.get(call, 0)
     }
     assert new_calls == {"GET /sync_status": 1}
     result = await activities.run(
-        activities.holds.check_landing, check.model_copy(update={"check_online_first": False})
+        activities.holds.settle_landing, check.model_copy(update={"check_online_first": False})
     )
     assert result.appointment is not None
     assert result.appointment.landing is LandingState.ACCEPTED
@@ -263,13 +263,13 @@ async def test_checks_while_the_office_is_offline_share_one_status_call(activiti
 async def test_check_after_the_office_is_reported_online_reads_the_status_again(activities: Activities) -> None:
     request, placed = await activities.write_hold()
     activities.tested.sandbox.office(101, online=False)
-    check = CheckLandingInput(**dict(request), appointment_id=placed.id)
-    assert (await activities.run(activities.holds.check_landing, check)).office_offline
+    check = SettleLandingInput(**dict(request), appointment_id=placed.id)
+    assert (await activities.run(activities.holds.settle_landing, check)).office_offline
     activities.tested.sandbox.office(101, online=True)
     activities.tested.settle()
-    assert (await activities.run(activities.holds.check_landing, check)).office_offline
+    assert (await activities.run(activities.holds.settle_landing, check)).office_offline
     reported = check.model_copy(update={"online_since": datetime.now(UTC)})
-    result = await activities.run(activities.holds.check_landing, reported)
+    result = await activities.run(activities.holds.settle_landing, reported)
     assert result.appointment is not None
     assert result.appointment.landing is LandingState.LANDED
 

@@ -22,7 +22,7 @@ from tests.support.practice_systems import NINE, practice_under_test, unlimited_
 from tests.support.sandbox import SandboxControl
 from web.webhooks.app import webhooks_app
 from web.webhooks.router import EventRouter
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 
 TIMESTAMP = "2027-01-12T17:00:00.000Z"
 

@@ -16,7 +16,7 @@ from domain.booking import BookingView, Reason, Status
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import PlannedRequest
 from tests.faults.practice_probe import Location
-from workflows.booking.messages import RequestedTime, Resolution, ResolutionKind
+from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind
 
 RETRY_TIMEOUT = 40.0
 """Seconds for which a client repeats a request that got no answer."""

@@ -20,7 +20,7 @@ from tests.faults.plan import PERSON_COUNT, Plan, PlannedRequest
 from tests.faults.practice_probe import Row, count_late_chart_writes, unanswered_write_references
 from tests.faults.quiescence import wait_until_drained
 from tests.faults.stack import MESSAGE_PROVIDERS, FaultStack
-from workflows.booking.messages import workflow_id
+from workflows.booking.contracts import workflow_id
 
 
 async def collect_evidence(

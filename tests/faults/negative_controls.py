@@ -61,7 +61,7 @@ def remove_guard(guard: str) -> None:
     if guard == "search_before_retry":
         AscendSystem.find_by_reference = _find_nothing  # type: ignore[method-assign, assignment]
     elif guard == "read_back":
-        HoldActivities._read_back = _trust_the_answer  # type: ignore[method-assign, assignment]
+        HoldActivities._read_back_and_settle = _trust_the_answer  # type: ignore[method-assign, assignment]
     elif guard == "read_expiry":
         edits.MAX_READ_AGE = timedelta(hours=1)
     elif guard == "fence":

@@ -20,7 +20,7 @@ from tests.faults.plan import PlannedOptOut
 from tests.faults.practice_probe import DESK_MOVE_TIME, Row
 from tests.faults.stack import TEMPORAL, ChildProcess, FaultStack
 from tests.faults.suspending_worker import AFTER_FENCE, BEFORE_EDIT, BEFORE_FENCE
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 POLL_INTERVAL = 0.04
 MIN_FAULT_SECONDS, MAX_FAULT_SECONDS = 14.0, 35.0

@@ -12,7 +12,7 @@ from client import BookingClient
 from domain.booking import Reason
 from tests.faults.practice_probe import Row
 from tests.faults.stack import FaultStack
-from workflows.booking.messages import workflow_id
+from workflows.booking.contracts import workflow_id
 
 SETTLE_TIMEOUT = 170.0
 DRAIN_TIMEOUT = 45.0

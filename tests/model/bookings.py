@@ -25,9 +25,9 @@ from tests.model.scheduler import Actor, Outcome, Scheduler, current_actor
 from workflows.booking.background import BackgroundRunner
 from workflows.booking.cleanup import Cleanup
 from workflows.booking.compensation import Compensation
+from workflows.booking.contracts import BookingInput, Resolution, ResolutionKind
 from workflows.booking.desk_queue import DeskQueue
 from workflows.booking.hold import HoldSteps
-from workflows.booking.messages import BookingInput, Resolution, ResolutionKind
 from workflows.booking.patient import PatientSteps
 from workflows.booking.reservation import ReservationSteps
 from workflows.booking.resolutions import apply_resolution
@@ -293,5 +293,5 @@ class Booking:
         await self._cleanup.watch_for_leftovers()
 
     async def _reserve_and_confirm(self) -> None:
-        for step in (self._reservation.reserve, self._reservation.confirm):
+        for step in (self._reservation.reserve, self._reservation.ensure_confirmed):
             assert await step() is StepResult.DONE, "writes of the model are immediate"

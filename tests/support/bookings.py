@@ -12,7 +12,7 @@ from domain.request import BookingRequest
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import has_outcome
-from workflows.booking.messages import Resolution
+from workflows.booking.contracts import Resolution
 
 Person = tuple[str, str, str, str, str]
 """First name, last name, date of birth, email and mobile number."""

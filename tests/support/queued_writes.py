@@ -9,7 +9,7 @@ from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from tests.support.workflow_handles import BookingHandle
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 from workflows.booking.workflow import BookingWorkflow
 
 FREQUENT_CHECKS = LandingPolicy(check_after=(timedelta(seconds=0.3),))
@@ -20,7 +20,7 @@ RARE_CHECKS = LandingPolicy(check_after=(timedelta(minutes=30),))
 def use_queued_writes(harness: WorkflowHarness) -> None:
     """Every hold is accepted first, and has landed when the booking checks it."""
     harness.responses["write_hold"] = lambda _: HoldResult(appointment=unlanded_appointment(harness))
-    harness.responses["check_landing"] = lambda request: HoldResult(
+    harness.responses["settle_landing"] = lambda request: HoldResult(
         appointment=harness.appointment(id=request.appointment_id, **dict(request.slot)), confirmed=request.confirm
     )
 

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle
 
 from domain.booking import BookingView, Reason, Status
 from tests.support.polling import POLL_INTERVAL_SECONDS
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 APPROVE, DECLINE, RETRY = (

@@ -38,7 +38,7 @@ from runtime.keys import payload_keyring
 from runtime.plugin import holdfast_plugin
 from settings import load_settings
 from tests.support.polling import poll
-from workflows.booking.messages import BookingInput, workflow_id
+from workflows.booking.contracts import BookingInput, workflow_id
 from workflows.booking.workflow import BookingWorkflow
 
 SCRIPTED_ACTIVITIES: dict[str, Callable[..., Any]] = {
@@ -49,7 +49,7 @@ SCRIPTED_ACTIVITIES: dict[str, Callable[..., Any]] = {
         SlotActivities.find_alternatives,
         SlotActivities.release_claim,
         HoldActivities.write_hold,
-        HoldActivities.check_landing,
+        HoldActivities.settle_landing,
         HoldActivities.confirm_hold,
         ReleaseActivities.release_everything,
         ReleaseActivities.remove_leftovers,

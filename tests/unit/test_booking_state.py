@@ -35,7 +35,7 @@ def test_leftover_checks_become_rarer_and_the_last_is_at_the_visits_start() -> N
 
 def test_new_release_does_not_postpone_a_planned_check() -> None:
     state = state_with_write()
-    state.leftovers.check_now(NOW)
+    state.leftovers.plan_check_now(NOW)
     state.plan_first_leftover_check(NOW)
     assert state.leftovers.next_check_at == NOW
 

@@ -31,7 +31,7 @@ from domain.slot import Slot
 from runtime.codec import DecryptionError
 from runtime.version import read_version
 from settings import Settings
-from workflows.booking.messages import ResolutionKind
+from workflows.booking.contracts import ResolutionKind
 
 UNUSED_ADDRESS = "127.0.0.1:1"
 ASCEND = {"ASCEND_CLIENT_ID": "id", "ASCEND_CLIENT_SECRET": "hush-hush", "ASCEND_ORGANIZATION_ID": "5f01"}

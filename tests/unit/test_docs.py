@@ -12,7 +12,7 @@ import typer.main
 import starter  # noqa: F401  (adds the demo to the commands)
 from cli.main import app
 from domain.booking import Reason
-from workflows.booking.messages import ResolutionKind
+from workflows.booking.contracts import ResolutionKind
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "sandbox" / "README.md")

@@ -25,7 +25,7 @@ from tests.support.bookings import (
 )
 from tests.support.polling import wait_until
 from tests.support.sandbox import SandboxControl
-from workflows.booking.messages import Resolution, ResolutionKind, workflow_id
+from workflows.booking.contracts import Resolution, ResolutionKind, workflow_id
 from workflows.booking.workflow import BookingWorkflow
 
 

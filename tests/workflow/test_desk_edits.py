@@ -22,7 +22,7 @@ from tests.support.polling import wait_until
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import APPROVE
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 OTHER_PATIENT = "9000000000302"
 OPERATORY, PROVIDER = "12000000000301", "9000000000202"

@@ -25,7 +25,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness, wait_despite_cancellation
-from workflows.booking.messages import AppointmentEvent, RequestedTime, Resolution, ResolutionKind
+from workflows.booking.contracts import AppointmentEvent, RequestedTime, Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 

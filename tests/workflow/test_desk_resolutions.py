@@ -27,7 +27,7 @@ from tests.support.polling import wait_until
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import APPROVE
-from workflows.booking.messages import RequestedTime, Resolution, ResolutionKind, workflow_id
+from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind, workflow_id
 from workflows.booking.workflow import BookingWorkflow
 
 

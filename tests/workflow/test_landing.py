@@ -27,7 +27,7 @@ from tests.support.workflow_handles import (
     wait_for_exception,
 )
 from tests.support.workflow_harness import WorkflowHarness, one_hour_from
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def harness(harness: WorkflowHarness) -> WorkflowHarness:
 def use_unclear_landing(harness: WorkflowHarness) -> None:
     """Whether the hold has landed cannot be determined. Later reads show it as not landed."""
     unclear = unlanded_appointment(harness).model_copy(update={"landing": LandingState.INCOMPLETE})
-    harness.responses["check_landing"] = lambda _: HoldResult(appointment=unclear)
+    harness.responses["settle_landing"] = lambda _: HoldResult(appointment=unclear)
     harness.responses["read_appointment"] = lambda _: unlanded_appointment(harness)
 
 
 async def test_unlanded_hold_cannot_be_approved_and_confirms_itself_once_it_lands(harness: WorkflowHarness) -> None:
-    check_landing, harness.responses["check_landing"] = (
-        harness.responses["check_landing"],
+    settle_landing, harness.responses["settle_landing"] = (
+        harness.responses["settle_landing"],
         NotAuthorized("not authorized"),
     )
     handle = await start_queued(harness, confirmation=Confirmation.AUTOMATIC)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     assert ResolutionKind.APPROVE not in view.resolutions
-    harness.responses["check_landing"] = check_landing
+    harness.responses["settle_landing"] = settle_landing
     await wait_for_confirmed(handle)
 
 
@@ -97,7 +97,7 @@ async def test_refusal_after_a_person_saw_the_appointment_opens_an_exception(har
 async def start_refused(harness: WorkflowHarness) -> BookingHandle:
     """The office refused the hold, and the partner's record of it cannot be removed."""
     refused_hold = harness.appointment(status=AppointmentStatus.TENTATIVE, landing=LandingState.REFUSED)
-    harness.responses["check_landing"] = HoldResult(appointment=refused_hold)
+    harness.responses["settle_landing"] = HoldResult(appointment=refused_hold)
     harness.responses["find_alternatives"] = SlotCheck(alternatives=(harness.slot,))
     harness.responses["remove_leftovers"] = harness.responses["release_everything"] = Unavailable("unavailable")
     handle = await start_queued(harness)
@@ -129,7 +129,7 @@ async def test_booking_can_be_cancelled_while_a_refused_hold_cannot_be_removed(h
 
 
 async def test_refusal_survives_later_events_and_a_failed_check(harness: WorkflowHarness) -> None:
-    harness.responses["check_landing"] = NotAuthorized("not authorized")
+    harness.responses["settle_landing"] = NotAuthorized("not authorized")
     harness.responses["find_alternatives"] = SlotCheck(slot=harness.slot)
     handle = await start_queued(harness, RARE_CHECKS)
     await wait_until(lambda: harness.calls_to("write_hold"))
@@ -137,18 +137,18 @@ async def test_refusal_survives_later_events_and_a_failed_check(harness: Workflo
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     for kind, landing in ((EventKind.LANDING, LandingState.LANDED), (EventKind.CHANGED, None)):
         await signal_event(handle, kind, landing=landing)
-    await wait_until(lambda: len(harness.calls_to("check_landing")) == 2)
+    await wait_until(lambda: len(harness.calls_to("settle_landing")) == 2)
     refused_hold = unlanded_appointment(harness).model_copy(update={"landing": LandingState.REFUSED})
-    harness.responses["check_landing"] = lambda _: HoldResult(appointment=refused_hold)
+    harness.responses["settle_landing"] = lambda _: HoldResult(appointment=refused_hold)
     await signal_event(handle, EventKind.CHANGE_FAILED)
     await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)
-    assert {call.reported for call in harness.calls_to("check_landing")} == {LandingState.REFUSED}
+    assert {call.reported for call in harness.calls_to("settle_landing")} == {LandingState.REFUSED}
 
 
 async def test_hold_lost_at_landing_is_written_again_for_the_new_chart(harness: WorkflowHarness) -> None:
     """The first hold was written on a parent's chart. By the time of the second the child has a chart of its own."""
     harness.responses["match_patient"] = harness.responses["match_patient"].model_copy(update={"dependent": True})
-    harness.responses["check_landing"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT),), patient="8")
+    harness.responses["settle_landing"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT),), patient="8")
     harness.responses["find_alternatives"] = SlotCheck(slot=harness.slot)
     handle = await start_queued(harness)
     await wait_for_exception(handle, Reason.SLOT_TAKEN)
@@ -171,8 +171,8 @@ async def test_hold_found_at_another_time_is_confirmed_and_announced_there(harne
 
 
 async def test_landing_check_with_unknown_outcome_is_followed_by_cleanup(harness: WorkflowHarness) -> None:
-    check_landing = harness.responses["check_landing"]
-    harness.responses["check_landing"] = lambda request: check_landing(request).model_copy(
+    settle_landing = harness.responses["settle_landing"]
+    harness.responses["settle_landing"] = lambda request: settle_landing(request).model_copy(
         update={"may_commit_late": True}
     )
     await wait_for_confirmed(await start_queued(harness, confirmation=Confirmation.AUTOMATIC))
@@ -183,13 +183,13 @@ async def test_landing_checks_become_less_frequent(harness: WorkflowHarness) -> 
     unlanded = unlanded_appointment(harness)
     harness.responses |= {
         "write_hold": HoldResult(appointment=unlanded),
-        "check_landing": HoldResult(appointment=unlanded),
+        "settle_landing": HoldResult(appointment=unlanded),
     }
     landing = LandingPolicy(
         check_after=(timedelta(seconds=0.3),), max_wait=timedelta(seconds=0.5), min_wait=timedelta(0)
     )
     handle = await harness.start_booking(landing=landing)
     await wait_for_exception(handle, Reason.NOT_LANDED)
-    calls_so_far = len(harness.calls_to("check_landing"))
+    calls_so_far = len(harness.calls_to("settle_landing"))
     await asyncio.sleep(6)
-    assert len(harness.calls_to("check_landing")) - calls_so_far <= 5
+    assert len(harness.calls_to("settle_landing")) - calls_so_far <= 5

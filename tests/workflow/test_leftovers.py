@@ -32,7 +32,7 @@ from tests.support.workflow_handles import (
     wait_for_exception,
 )
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -77,7 +77,7 @@ async def test_hold_that_somebody_removed_is_looked_for_before_the_next_write(ha
 
 async def start_moved(harness: WorkflowHarness, landing: LandingPolicy = RARE_CHECKS, **policy: Any) -> BookingHandle:
     """Confirmed at a second time. Hold 11 at the first time was released through the queue, 12 stands."""
-    harness.responses["check_landing"] = lambda request: HoldResult(
+    harness.responses["settle_landing"] = lambda request: HoldResult(
         appointment=harness.appointment(id=request.appointment_id), confirmed=request.confirm
     )
     handle = await start_queued(harness, landing, **policy)
@@ -171,7 +171,7 @@ async def test_refused_confirmation_is_repeated_once_before_a_person_is_asked(ha
 
 
 async def test_cleanup_does_not_cover_a_write_that_began_after_it(harness: WorkflowHarness) -> None:
-    harness.responses["check_landing"] = NotAuthorized("not authorized")
+    harness.responses["settle_landing"] = NotAuthorized("not authorized")
     may_finish = asyncio.Event()
 
     async def remove_slowly(_: Any) -> Any:
@@ -184,7 +184,7 @@ async def test_cleanup_does_not_cover_a_write_that_began_after_it(harness: Workf
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     await wait_until(lambda: harness.calls_to("remove_leftovers"))
     await signal_event(handle, EventKind.LANDING, landing=LandingState.LANDED)
-    await wait_until(lambda: len(harness.calls_to("check_landing")) == 2)
+    await wait_until(lambda: len(harness.calls_to("settle_landing")) == 2)
     assert len(harness.calls_to("remove_leftovers")) == 1
     may_finish.set()
     await wait_until(lambda: len(harness.calls_to("remove_leftovers")) == 2)

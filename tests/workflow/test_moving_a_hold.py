@@ -26,7 +26,7 @@ from tests.support.workflow_handles import (
 )
 from tests.support.workflow_harness import WorkflowHarness, one_hour_from, wait_despite_cancellation
 from tests.support.workflow_history import wait_until_cancel_requested
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -47,10 +47,10 @@ async def start_moving(harness: WorkflowHarness) -> BookingHandle:
     unlanded = held_result(harness, id="12", landing=LandingState.ACCEPTED, **dict(later))
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = unlanded
-    harness.responses["check_landing"] = unlanded
+    harness.responses["settle_landing"] = unlanded
     harness.responses["release_everything"] = ReleaseResult(released_ids=("12",), queued=True)
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
-    await wait_until(lambda: harness.calls_to("check_landing"))
+    await wait_until(lambda: harness.calls_to("settle_landing"))
     return handle
 
 
@@ -82,7 +82,7 @@ async def test_earlier_hold_expires_after_the_office_refuses_the_new_one(harness
     await wait_for_exception(handle, Reason.PATIENT_AMBIGUOUS)
     harness.responses["recheck_slot"] = SlotCheck(slot=later)
     harness.responses["write_hold"] = held_result(harness, id="12", landing=LandingState.ACCEPTED, **dict(later))
-    harness.responses["check_landing"] = held_result(harness, id="12", landing=LandingState.REFUSED, **dict(later))
+    harness.responses["settle_landing"] = held_result(harness, id="12", landing=LandingState.REFUSED, **dict(later))
     harness.responses["find_alternatives"] = SlotCheck()
     await resolve(handle, Resolution(kind=ResolutionKind.START, start=later.time.start))
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)).appointment_id == "11"

@@ -18,7 +18,7 @@ from tests.support.office_bookings import (
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import APPROVE
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 
 
 @pytest.mark.parametrize("location", list(OFFICE_IDS))

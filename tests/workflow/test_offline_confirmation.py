@@ -19,7 +19,7 @@ from domain.rules import Confirmation
 from tests.support.polling import wait_until
 from tests.support.workflow_handles import APPROVE, RETRY, BookingHandle, wait_for_confirmed, wait_for_view
 from tests.support.workflow_harness import WorkflowHarness, running_harness
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 from workflows.booking.workflow import BookingWorkflow
 
 SHORT_WAIT = timedelta(seconds=0.2)

@@ -33,7 +33,7 @@ async def harness(client: Client) -> AsyncIterator[WorkflowHarness]:
     """Every hold is accepted first. The office system is offline when the booking checks the landing."""
     async with running_harness(client) as harness:
         harness.responses["write_hold"] = lambda _: unlanded_result(harness)
-        harness.responses["check_landing"] = HoldResult(office_offline=True)
+        harness.responses["settle_landing"] = HoldResult(office_offline=True)
         yield harness
 
 
@@ -47,7 +47,7 @@ def confirmed_result(harness: WorkflowHarness) -> HoldResult:
 
 def respond_by_online_check(harness: WorkflowHarness, result: HoldResult) -> None:
     """A check that asks first whether the office is online hears that it is not. Any other check gets the result."""
-    harness.responses["check_landing"] = lambda request: (
+    harness.responses["settle_landing"] = lambda request: (
         HoldResult(office_offline=True) if request.check_online_first else result
     )
 
@@ -59,7 +59,7 @@ async def test_patient_hears_at_once_that_nothing_is_booked_yet_and_checks_pause
     await asyncio.sleep(1)
     assert view.status is Status.RECEIVED
     assert (harness.patient_messages(), harness.desk_messages()) == (["requested"], [])
-    assert len(harness.calls_to("check_landing")) == 1
+    assert len(harness.calls_to("settle_landing")) == 1
 
 
 async def test_landing_is_checked_again_when_the_office_comes_online(harness: WorkflowHarness) -> None:
@@ -67,10 +67,10 @@ async def test_landing_is_checked_again_when_the_office_comes_online(harness: Wo
     booking = await harness.start_booking(landing=landing_policy())
     await wait_for_view(booking, lambda view: view.reason is Reason.OFFICE_OFFLINE)
     await harness.wait_for_patient_messages("requested")
-    harness.responses["check_landing"] = confirmed_result(harness)
+    harness.responses["settle_landing"] = confirmed_result(harness)
     await booking.signal(BookingWorkflow.office_came_online)
     await wait_for_confirmed(booking)
-    first, second = harness.calls_to("check_landing")
+    first, second = harness.calls_to("settle_landing")
     assert (first.online_since, second.online_since is not None) == (None, True)
     await harness.wait_for_patient_messages("requested", "confirmed")
 
@@ -78,7 +78,7 @@ async def test_landing_is_checked_again_when_the_office_comes_online(harness: Wo
 async def test_offline_office_is_checked_from_time_to_time_without_any_signal(harness: WorkflowHarness) -> None:
     booking = await harness.start_booking(landing=landing_policy(check_while_offline=timedelta(seconds=1)))
     await wait_for_view(booking, lambda view: view.reason is Reason.OFFICE_OFFLINE)
-    harness.responses["check_landing"] = confirmed_result(harness)
+    harness.responses["settle_landing"] = confirmed_result(harness)
     await wait_for_confirmed(booking)
 
 
@@ -89,11 +89,11 @@ async def test_online_signal_during_a_check_outlives_the_result_of_that_check(ha
         await may_finish.wait()
         return HoldResult(office_offline=True)
 
-    harness.responses["check_landing"] = check_slowly
+    harness.responses["settle_landing"] = check_slowly
     booking = await harness.start_booking(landing=landing_policy())
-    await wait_until(lambda: harness.calls_to("check_landing"))
+    await wait_until(lambda: harness.calls_to("settle_landing"))
     await booking.signal(BookingWorkflow.office_came_online)
-    harness.responses["check_landing"] = confirmed_result(harness)
+    harness.responses["settle_landing"] = confirmed_result(harness)
     await wait_for_event(booking, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
     may_finish.set()
     await wait_for_confirmed(booking)
@@ -104,7 +104,7 @@ async def test_maximum_wait_begins_when_the_office_comes_online(harness: Workflo
     booking = await harness.start_booking(landing=landing_policy(max_wait=max_wait))
     await wait_for_view(booking, lambda view: view.reason is Reason.OFFICE_OFFLINE)
     await asyncio.sleep(5)
-    harness.responses["check_landing"] = unlanded_result(harness)
+    harness.responses["settle_landing"] = unlanded_result(harness)
     online_at = datetime.now(UTC)
     await booking.signal(BookingWorkflow.office_came_online)
     view = await wait_for_view(booking, lambda view: view.status is Status.NEEDS_STAFF)
@@ -118,17 +118,17 @@ async def test_desk_is_asked_before_the_visit_after_one_more_check(harness: Work
     booking = await harness.start_booking(landing=landing_policy(lead_time=lead_time))
     view = await wait_for_view(booking, lambda view: view.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.NOT_LANDED
-    assert [call.check_online_first for call in harness.calls_to("check_landing")][:2] == [True, False]
+    assert [call.check_online_first for call in harness.calls_to("settle_landing")][:2] == [True, False]
 
 
 async def test_exception_closes_when_the_office_comes_online_and_the_hold_lands(harness: WorkflowHarness) -> None:
     respond_by_online_check(harness, unlanded_result(harness))
     booking = await harness.start_booking(landing=landing_policy(lead_time=LONG_LEAD_TIME, min_wait=2 * SHORT_WAIT))
     await wait_for_view(booking, lambda view: view.status is Status.NEEDS_STAFF)
-    while [call.check_online_first for call in harness.calls_to("check_landing")] != [True, False, True]:
+    while [call.check_online_first for call in harness.calls_to("settle_landing")] != [True, False, True]:
         await asyncio.sleep(0.05)
     await wait_until_idle(booking)  # the booking knows that the office is offline
-    harness.responses["check_landing"] = confirmed_result(harness)
+    harness.responses["settle_landing"] = confirmed_result(harness)
     await booking.signal(BookingWorkflow.office_came_online)
     await wait_for_confirmed(booking)
 

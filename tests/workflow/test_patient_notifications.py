@@ -25,7 +25,7 @@ from tests.support.workflow_handles import (
 )
 from tests.support.workflow_harness import WorkflowHarness, accept_message, wait_despite_cancellation
 from tests.support.workflow_history import wait_until_cancel_requested
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 

@@ -31,7 +31,7 @@ TASK_QUEUE = "quiet-hours"
 async def test_text_message_waits_for_the_end_of_quiet_hours_and_email_does_not(
     client: Client, control: SandboxControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "QUIET_HOURS_GRACE", timedelta(0))
+    monkeypatch.setattr(notifications, "AWAKE_AFTER_ACTION", timedelta(0))
     settings, practice = load_settings(), read_practice(load_settings().practice_file)
     real_end, end_times = QuietHours.end_after, list[datetime]()
 

@@ -14,7 +14,7 @@ from domain.slot import Cause, Conflict
 from tests.support.polling import wait_until
 from tests.support.workflow_handles import APPROVE, resolve, wait_for_confirmed, wait_for_exception
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.messages import RequestedTime, Resolution, ResolutionKind
+from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 

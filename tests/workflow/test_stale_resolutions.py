@@ -18,7 +18,7 @@ from tests.support.queued_writes import FREQUENT_CHECKS, unlanded_appointment
 from tests.support.workflow_handles import APPROVE, DECLINE, cancel, resolve, wait_for_exception
 from tests.support.workflow_harness import WorkflowHarness
 from tests.support.workflow_history import wait_until_update_validated
-from workflows.booking.messages import Resolution, ResolutionKind
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -58,11 +58,11 @@ async def test_approving_the_chart_does_not_approve_an_unclear_landing(
         return HoldResult(appointment=unclear)
 
     harness.responses["write_hold"] = HoldResult(appointment=unlanded)
-    harness.responses["check_landing"] = check_slowly
+    harness.responses["settle_landing"] = check_slowly
     harness.responses["read_appointment"] = unlanded
     handle = await harness.start_booking(landing=FREQUENT_CHECKS, placeholder_patient="99")
     view = await wait_for_exception(handle, Reason.PATIENT_EXISTS)
-    await wait_until(lambda: harness.calls_to("check_landing"))
+    await wait_until(lambda: harness.calls_to("settle_landing"))
     resolution = Resolution(kind=ResolutionKind.APPROVE, exception_number=view.exception_number)
     if by == "signal":
         await handle.signal(BookingWorkflow.resolve, resolution)
@@ -90,11 +90,11 @@ async def test_resolution_is_refused_if_another_exception_opens_first(harness: W
         verdict=Verdict.ASK, candidates=("7", "8"), reason=Reason.PATIENT_AMBIGUOUS
     )
     harness.responses["write_hold"] = HoldResult(appointment=unlanded)
-    harness.responses["check_landing"] = check_slowly
+    harness.responses["settle_landing"] = check_slowly
     harness.responses["find_alternatives"] = SlotCheck()
     handle = await harness.start_booking(landing=FREQUENT_CHECKS, placeholder_patient="99")
     await wait_for_exception(handle, Reason.PATIENT_AMBIGUOUS)
-    await wait_until(lambda: harness.calls_to("check_landing"))
+    await wait_until(lambda: harness.calls_to("settle_landing"))
     resolving = asyncio.create_task(resolve(handle, DECLINE))
     await wait_until_update_validated(handle)
     check_may_finish.set()

@@ -14,7 +14,7 @@ from domain.slot import Cause, Conflict
 from tests.support.workflow_handles import APPROVE, DECLINE, SECOND, BookingHandle, cancel, resolve, wait_for_exception
 from tests.support.workflow_harness import WorkflowHarness
 from tests.support.workflow_history import wait_for_event
-from workflows.booking.messages import ANSWER_GRACE, ANSWER_TIMEOUT, WaitOptions
+from workflows.booking.contracts import ANSWER_GRACE, ANSWER_TIMEOUT, WaitOptions
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -63,7 +63,7 @@ async def test_desk_does_not_call_a_patient_who_was_answered_with_the_decline(ha
     harness.responses["recheck_slot"] = recheck_outside_hours
     handle = await harness.start_booking(consent=False)
     options = WaitOptions(timeout=20 * SECOND)
-    waiting_caller = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_for_decision_within, options))
+    waiting_caller = asyncio.create_task(handle.execute_update(BookingWorkflow.wait_until_decided, options))
     await wait_for_event(handle, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
     may_finish.set()
     assert (await waiting_caller).view.status is Status.DECLINED

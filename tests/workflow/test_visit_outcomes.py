@@ -23,7 +23,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.messages import AppointmentEvent, RequestedTime
+from workflows.booking.contracts import AppointmentEvent, RequestedTime
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
@@ -112,7 +112,7 @@ async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refus
     unlanded = unlanded_appointment(harness)
     unclear = unlanded.model_copy(update={"landing": LandingState.INCOMPLETE})
     harness.responses |= {"write_hold": HoldResult(appointment=unlanded), "read_appointment": unlanded}
-    harness.responses["check_landing"] = HoldResult(appointment=unclear)
+    harness.responses["settle_landing"] = HoldResult(appointment=unclear)
     handle = await harness.start_booking(landing=FREQUENT_CHECKS)
     await wait_for_exception(handle, Reason.LANDING_UNCLEAR)
     await resolve(handle, APPROVE)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.booking.messages import ANSWER_GRACE, ANSWER_TIMEOUT, AppointmentEvent
+from workflows.booking.contracts import ANSWER_GRACE, ANSWER_TIMEOUT, AppointmentEvent
 from workflows.booking.workflow import BookingWorkflow
 
 RPC_TIMEOUT = ANSWER_TIMEOUT + ANSWER_GRACE

@@ -10,7 +10,7 @@ from adapters.errors import NotFound, Unreadable
 from adapters.ledger import Ledger
 from adapters.practice_system import PracticeSystem
 from domain.calendar import CalendarEvent, EventKind, OfficeOnline
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 
 log = structlog.get_logger("webhooks")
 

@@ -43,7 +43,7 @@ class BackgroundRunner:
         except NeedsStaff as problem:
             if problem.reason is Reason.REFUSED_BY_SYSTEM:
                 raise
-        async with running_meanwhile(self._desk_queue.inform(reason_if_late)):
+        async with running_meanwhile(self._desk_queue.inform_until_acknowledged(reason_if_late)):
             return await self._runner.run_patiently(activity, request, summary)
 
 

@@ -4,8 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.booking.compensation import Compensation
+    from workflows.booking.contracts import ResolutionKind
     from workflows.booking.desk_queue import DeskQueue
-    from workflows.booking.messages import ResolutionKind
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.outcomes import NeedsStaff
 

@@ -1,7 +1,7 @@
 """Releasing what the booking wrote, and looking for leftovers until none can appear any more.
 
 A write whose answer was lost may be carried out late. Where writes are queued, a released appointment may land yet, or
-the practice's own system may refuse the release; NexHealth shows it as cancelled until it hears of that.
+the office system may refuse the release; NexHealth shows it as cancelled until it hears of that.
 """
 
 from collections.abc import Awaitable, Callable
@@ -40,11 +40,11 @@ class Compensation:
             state.leftovers.end_release()
             raise
         state.leftovers.end_release()
-        state.leftovers.claim_released()
+        state.leftovers.forget_claim()
         if not kept:
             appointment = state.reservation.appointment
             if appointment is not None and appointment.id not in state.leftovers.released:
-                state.reservation.expect_unknown_write()
+                state.reservation.look_before_next_write()
             state.lose_hold(workflow.now())
         elif state.lifecycle.status.is_final:
             raise self._leftover_error(kept)
@@ -67,20 +67,20 @@ class Compensation:
         state.exception.approve()
         state.exception.close()
 
-    async def discard_unlanded(self, appointment_id: str) -> None:
-        """The practice's own system did not take the hold in. Its release goes on while a person decides."""
+    async def drop_unlanded_hold(self, appointment_id: str) -> None:
+        """The office system did not take the hold in. Its release goes on while a person decides."""
         now = workflow.now()
         self._state.leftovers.add_unlanded(appointment_id)
-        self._state.reservation.expect_unknown_write()
+        self._state.reservation.look_before_next_write()
         self._state.lose_hold(now)
-        self._state.leftovers.check_now(now)
+        self._state.leftovers.plan_check_now(now)
         await self.release_claim()
 
     async def release_claim(self) -> None:
         await self._background.run_until_done(
             SlotActivities.release_claim, self._state.booking.reference, "Release the claim"
         )
-        self._state.leftovers.claim_released()
+        self._state.leftovers.forget_claim()
 
     async def watch_for_leftovers(self) -> None:
         """Remove leftovers until none can appear any more.

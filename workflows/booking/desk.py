@@ -15,8 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.office import OfficeWait
     from workflows.booking.resolutions import apply_resolution
     from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.status_publisher import StatusPublisher
     from workflows.booking.step_result import StepResult
-    from workflows.booking.visibility import Visibility
     from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
     from workflows.shared.timers import run_with_deadline, running_meanwhile, wait_until
 
@@ -30,7 +30,7 @@ class Desk:
         office: OfficeWait,
         queue: DeskQueue,
         notifications: Notifications,
-        visibility: Visibility,
+        status_publisher: StatusPublisher,
     ) -> None:
         self._state = state
         self._holds = holds
@@ -38,7 +38,7 @@ class Desk:
         self._office = office
         self._queue = queue
         self._notifications = notifications
-        self._visibility = visibility
+        self._status_publisher = status_publisher
 
     async def resolve(self, problem: NeedsStaff) -> None:
         """Open the exception, wait for the answer, and apply it.
@@ -64,7 +64,7 @@ class Desk:
             state.exception.close()
         else:
             apply_resolution(state.exception.take_resolution(), state)
-        self._visibility.set_status(Status.HELD if state.reservation.is_hold_landed else Status.RECEIVED)
+        self._status_publisher.change_status(Status.HELD if state.reservation.is_hold_landed else Status.RECEIVED)
 
     async def _wait_for_action(self) -> StepResult:
         """Wait until somebody acts. Meanwhile check the landing, escalate, and let the hold expire."""
@@ -72,7 +72,7 @@ class Desk:
         while True:
             expires_at, start = state.hold_expires_at, state.reservation.start
             deadline = min(schedule.next_at, start, expires_at or start)
-            state.exception.set_deadline(deadline)
+            state.exception.plan_next_action(deadline)
             await self._wait_for_action_until(deadline)
             now = workflow.now()
             if state.has_desk_wait_ended:
@@ -106,7 +106,7 @@ class Desk:
     async def _check_landing(self) -> StepResult:
         """Check the landing; what prevents it is an exception only if the desk does not have the same one already."""
         try:
-            return await self._holds.check_landing()
+            return await self._holds.settle_landing()
         except NeedsStaff as problem:
             if problem.reason is not self._state.exception.reason:
                 raise

@@ -7,20 +7,20 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.booking import Reason, Status
     from domain.wording import MessageKind
+    from workflows.booking.contracts import ResolutionKind
     from workflows.booking.escalation import EscalationSchedule
-    from workflows.booking.messages import ResolutionKind
     from workflows.booking.notifications import Notifications
     from workflows.booking.state.booking_state import BookingState
-    from workflows.booking.visibility import Visibility
+    from workflows.booking.status_publisher import StatusPublisher
     from workflows.shared.outcomes import NeedsStaff
     from workflows.shared.timers import wait_until
 
 
 class DeskQueue:
-    def __init__(self, state: BookingState, notifications: Notifications, visibility: Visibility) -> None:
+    def __init__(self, state: BookingState, notifications: Notifications, status_publisher: StatusPublisher) -> None:
         self._state = state
         self._notifications = notifications
-        self._visibility = visibility
+        self._status_publisher = status_publisher
         self._one_at_a_time = asyncio.Lock()
 
     def open(self, problem: NeedsStaff, status: Status) -> None:
@@ -28,7 +28,7 @@ class DeskQueue:
         if self._state.exception.resolution is not None:
             workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
         self._state.exception.open(problem)
-        self._visibility.set_status(status, problem.reason)
+        self._status_publisher.change_status(status, problem.reason)
         self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, problem.reason)
 
     async def ask(self, problem: NeedsStaff) -> ResolutionKind:
@@ -49,9 +49,9 @@ class DeskQueue:
                 self._notifications.cancel_pending_desk_notice()
                 if exception.problem is problem:
                     exception.close()
-                    self._visibility.set_status(lifecycle.status, former_reason)
+                    self._status_publisher.change_status(lifecycle.status, former_reason)
 
-    async def inform(self, reason: Reason) -> None:
+    async def inform_until_acknowledged(self, reason: Reason) -> None:
         """Tell the desk about work that goes on: as an exception of its own, or by a message if one is open."""
         if self._state.exception.is_open and not self._state.lifecycle.is_confirmed_or_final:
             self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, reason, is_separate=True)
@@ -71,7 +71,7 @@ class DeskQueue:
 
     async def _wait_for_answer(self) -> None:
         exception, schedule = self._state.exception, self.new_schedule()
-        exception.set_deadline(schedule.next_at)
+        exception.plan_next_action(schedule.next_at)
         while not await wait_until(schedule.next_at, lambda: exception.resolution is not None, "Wait for the desk"):
             self.escalate(schedule)
-            exception.set_deadline(schedule.next_at)
+            exception.plan_next_action(schedule.next_at)

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import BookingView, Contacts, Status
-    from workflows.booking.messages import (
+    from workflows.booking.contracts import (
         ANSWER_GRACE,
         ANSWER_TIMEOUT,
         BY_PATIENT,
@@ -53,9 +53,9 @@ class BookingHandlers:
         return self._build_answer(ANSWER_TIMEOUT)
 
     @workflow.update
-    async def wait_for_decision_within(self, options: WaitOptions) -> Answer:
+    async def wait_until_decided(self, options: WaitOptions) -> Answer:
         """The decision, or where the booking stands after the time given."""
-        await self._wait_for_answer(lambda: self._state.is_decided, max_wait=options.timeout)
+        await self._wait_for_answer(lambda: self._state.has_decision, max_wait=options.timeout)
         return self._build_answer(options.timeout)
 
     @workflow.update
@@ -94,7 +94,7 @@ class BookingHandlers:
 
     @workflow.signal
     def office_came_online(self) -> None:
-        """The practice's own system accepts queued writes again."""
+        """The office system accepts queued writes again."""
         self._state.record_online(workflow.now())
 
     @workflow.update

@@ -10,10 +10,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.hold_contracts import (
-        CheckLandingInput,
         ConfirmHoldInput,
         ConfirmHoldResult,
         HoldResult,
+        SettleLandingInput,
         WriteHoldInput,
         WriteRecord,
     )
@@ -72,7 +72,7 @@ class HoldSteps:
             if result.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
         elif not result.conflicts:
-            reservation.expect_unknown_write()
+            reservation.look_before_next_write()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif former is not None and _may_block(former, slot, result.conflicts):
             await self._release_blocking_hold()
@@ -83,8 +83,8 @@ class HoldSteps:
         if former is not None and self._state.reservation.superseded is None:
             self._state.record_released(former.id, now=workflow.now())
 
-    async def check_landing(self, *, even_if_offline: bool = False) -> StepResult:
-        """Check once whether the practice's own system has the hold, and settle who keeps the slot: DONE or
+    async def settle_landing(self, *, even_if_offline: bool = False) -> StepResult:
+        """Check once whether the office system has the hold, and settle who keeps the slot: DONE or
         HOLD_RELEASED_EARLIER.
 
         While the office system is offline there is nothing to see, unless ``even_if_offline``.
@@ -94,7 +94,7 @@ class HoldSteps:
         hold = state.reservation.appointment
         assert hold is not None
         event, online_since = state.pending_event, state.office.online_since
-        request = CheckLandingInput(
+        request = SettleLandingInput(
             **self._hold_input(hold.patient, confirm=self._state.approval_reason is None),
             appointment_id=hold.id,
             reported=event.landing if event is not None else None,
@@ -104,7 +104,7 @@ class HoldSteps:
         state.office.count_check()
         state.plan_landing_check(workflow.now())
         result = await self._run_and_maybe_confirm(
-            HoldActivities.check_landing, request, "Check whether the hold has landed"
+            HoldActivities.settle_landing, request, "Check whether the hold has landed"
         )
         state.office.acknowledge_event(event)
         if result.office_offline:
@@ -122,7 +122,7 @@ class HoldSteps:
         if result.conflicts:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         if appointment.landing in (LandingState.REFUSED, LandingState.TIMED_OUT):
-            raise await self._discard_unlanded(appointment)
+            raise await self._drop_unlanded_hold(appointment)
         if appointment.landing is LandingState.INCOMPLETE:
             raise NeedsStaff(Reason.LANDING_UNCLEAR)
         return StepResult.DONE
@@ -156,7 +156,7 @@ class HoldSteps:
         return StepResult.DONE
 
     async def confirm_again(self) -> None:
-        """Repeat a confirmation that did not reach the practice's own system.
+        """Repeat a confirmation that did not reach the office system.
 
         The patient has been told, so the appointment does not yield to anything. Raises NeedsStaff if it is refused.
         """
@@ -214,9 +214,9 @@ class HoldSteps:
             self._compensation.expect_late_commit()
         return result
 
-    async def _discard_unlanded(self, hold: Appointment) -> NeedsStaff:
-        """The practice's own system refused the hold, or did not take it in before the visit."""
-        await self._compensation.discard_unlanded(hold.id)
+    async def _drop_unlanded_hold(self, hold: Appointment) -> NeedsStaff:
+        """The office system refused the hold, or did not take it in before the visit."""
+        await self._compensation.drop_unlanded_hold(hold.id)
         reason = Reason.REFUSED_BY_OFFICE if hold.landing is LandingState.REFUSED else Reason.NOT_LANDED
         return NeedsStaff(reason, alternatives=await self._slots.find_alternatives())
 
@@ -232,7 +232,7 @@ class HoldSteps:
             if lost is not None:
                 state.record_released(lost.id, now=workflow.now())
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._slots.find_alternatives())
-        state.reservation.expect_unknown_write()
+        state.reservation.look_before_next_write()
         if not state.leftovers.is_release_pending:
             raise NeedsStaff(Reason.HOLD_CHANGED)
         state.leftovers.end_release()
@@ -250,7 +250,7 @@ class HoldSteps:
             "service": booking.policy.service,
             "slot": slot,
             "patient": chart,
-            "new_patient": state.patient.is_new,
+            "new_patient": state.patient.has_new_chart,
             "dependent": booking.request.patient if is_on_guardians_chart else None,
             "note": booking.request.note,
             "confirm": confirm,

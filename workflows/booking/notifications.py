@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from adapters.messenger import Channel
     from domain.booking import MessageState, Reason
     from domain.wording import NEVER_SUPERSEDED, MessageKind
-    from workflows.booking.messages import workflow_id
+    from workflows.booking.contracts import workflow_id
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.activity_runner import HEARTBEAT_TIMEOUT
     from workflows.shared.timers import is_task_cancelled, sleep_until, wait_all

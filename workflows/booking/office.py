@@ -1,4 +1,4 @@
-"""Waiting for the practice's own system: until it has the hold, or until it is online for the confirmation.
+"""Waiting for the office system: until it has the hold, or until it is online for the confirmation.
 
 Events tell when to look; a check now and then finds what no event told.
 """
@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.hold import HoldSteps
     from workflows.booking.notifications import Notifications
     from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.status_publisher import StatusPublisher
     from workflows.booking.step_result import StepResult
-    from workflows.booking.visibility import Visibility
     from workflows.shared.outcomes import NeedsStaff
     from workflows.shared.timers import running_meanwhile, wait_until
 
@@ -27,14 +27,14 @@ class OfficeWait:
         holds: HoldSteps,
         compensation: Compensation,
         notifications: Notifications,
-        visibility: Visibility,
+        status_publisher: StatusPublisher,
     ) -> None:
         self._policy = state.booking.policy.landing
         self._state = state
         self._holds = holds
         self._compensation = compensation
         self._notifications = notifications
-        self._visibility = visibility
+        self._status_publisher = status_publisher
 
     async def wait_until_landed(self) -> StepResult:
         """Return DONE when the hold has landed or the patient cancelled, HOLD_RELEASED_EARLIER if it is gone.
@@ -49,7 +49,7 @@ class OfficeWait:
         notify_at: datetime | None = began_at + self._policy.notify_patient_after
         while state.reservation.is_landing and not state.lifecycle.is_cancelled:
             was_offline = state.office.is_offline
-            self._visibility.set_status(
+            self._status_publisher.change_status(
                 Status.RECEIVED, Reason.OFFICE_OFFLINE if was_offline else Reason.AWAITING_OFFICE
             )
             if was_offline:
@@ -62,12 +62,12 @@ class OfficeWait:
             if state.lifecycle.is_cancelled:
                 return result
             if self.is_check_due():
-                result = await self._holds.check_landing()
+                result = await self._holds.settle_landing()
             elif notify_at is not None and workflow.now() >= notify_at:
                 notify_at = None
                 self._notifications.notify_patient(MessageKind.RECEIVED)
             elif workflow.now() >= ask_desk_at:
-                result = await self._holds.check_landing(even_if_offline=True)
+                result = await self._holds.settle_landing(even_if_offline=True)
                 if result is StepResult.DONE and state.reservation.is_landing:
                     raise NeedsStaff(Reason.NOT_LANDED)
             if result is StepResult.HOLD_RELEASED_EARLIER:
@@ -83,7 +83,7 @@ class OfficeWait:
         """
         state = self._state
         ask_desk_at = self._ask_desk_at(state.office.offline_since or workflow.now())
-        self._visibility.set_status(Status.HELD, Reason.AWAITING_CONFIRMATION)
+        self._status_publisher.change_status(Status.HELD, Reason.AWAITING_CONFIRMATION)
         self._notifications.notify_patient(MessageKind.HELD)
         await self._wait_for_event(min(ask_desk_at, state.office.next_check_at or ask_desk_at))
         if state.office.is_offline and workflow.now() >= ask_desk_at and not state.lifecycle.is_cancelled:
@@ -108,7 +108,7 @@ class OfficeWait:
         await wait_until(
             deadline,
             lambda: state.lifecycle.is_cancelled or state.office.next_check_at != planned,
-            "Wait for the practice's own system",
+            "Wait for the office system",
         )
 
     def _ask_desk_at(self, began_at: datetime) -> datetime:

@@ -10,7 +10,7 @@ class Phase(StrEnum):
     RESERVING = "reserving"
     """Match the patient, secure a slot, and write the hold."""
     AWAITING_OFFICE = "awaiting_office"
-    """The practice's own system is to take in the hold, or to come back online for the confirmation."""
+    """The office system is to take in the hold, or to come back online for the confirmation."""
     WITH_DESK = "with_desk"
     """An exception is open at the front desk."""
     CONFIRMING = "confirming"

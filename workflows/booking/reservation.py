@@ -47,12 +47,12 @@ class ReservationSteps:
             return StepResult.OFFICE_PENDING
         if state.reservation.superseded is not None:  # the desk has seen the new hold land
             self._holds.supersede(state.reservation.superseded)
-            state.leftovers.check_now(workflow.now())
+            state.leftovers.plan_check_now(workflow.now())
         if approval_reason is not None:
             raise NeedsStaff(approval_reason)
         return StepResult.DONE
 
-    async def confirm(self) -> StepResult:
+    async def ensure_confirmed(self) -> StepResult:
         """Make the hold final, unless the write has already done so. Raises NeedsStaff if the hold was lost."""
         if not self._state.reservation.is_confirmed:
             result = await self._holds.confirm(await self._patients.get_or_create_chart())

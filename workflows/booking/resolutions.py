@@ -2,7 +2,7 @@
 
 from domain.booking import Reason
 from domain.rules import Confirmation
-from workflows.booking.messages import BY_PATIENT, RequestedTime, Resolution, ResolutionKind
+from workflows.booking.contracts import BY_PATIENT, RequestedTime, Resolution, ResolutionKind
 from workflows.booking.state.booking_state import BookingState
 from workflows.booking.state.desk_exception import NEEDS_APPROVAL
 from workflows.shared.outcomes import Declined
@@ -65,7 +65,8 @@ def apply_resolution(resolution: Resolution, state: BookingState) -> None:
     exception.close()
     state.office.assume_online()  # a person may know better than our last check
     exception.override_rules(is_by_staff)
-    exception.approve(is_by_staff and exception.approval_was_asked and resolution.kind in APPROVING)
+    if is_by_staff and exception.approval_was_asked and resolution.kind in APPROVING:
+        exception.approve()
     match resolution.kind:
         case ResolutionKind.PATIENT:
             state.patient.choose(resolution.patient)
@@ -99,8 +100,8 @@ def _accept_as_it_stands(state: BookingState, reason: Reason | None) -> None:
     if state.reservation.appointment is not None:
         state.reservation.keep_as_it_stands()
     if reason is Reason.LANDING_UNCLEAR and state.reservation.is_landing:
-        # The desk was asked to look and has seen the appointment in the practice's own system.
-        state.reservation.accept_as_landed()
+        # The desk was asked to look and has seen the appointment in the office system.
+        state.reservation.accept_as_confirmed()
         state.office.vouch()
     if reason is Reason.NOT_CONFIRMED:
-        state.reservation.record_confirmed(True)  # the desk confirmed it by hand in the practice's own system
+        state.reservation.record_confirmed(True)  # the desk confirmed it by hand in the office system

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView
 from domain.wording import reason_sentence
-from workflows.booking.messages import workflow_id
+from workflows.booking.contracts import workflow_id
 from workflows.booking.resolutions import PATIENT_REASONS, allowed_resolutions
 from workflows.booking.state.booking_state import BookingState
 
@@ -34,7 +34,7 @@ def build_view(state: BookingState) -> BookingView:
         alternatives=tuple(slot.in_zone(zone) for slot in exception.alternatives),
         exception_number=exception.number if exception.is_open else None,
         resolutions=allowed_resolutions(state),
-        deadline=exception.deadline,
+        deadline=exception.next_action_at,
         messages=tuple(state.messages),
         note=request.note,
         updated_at=lifecycle.updated_at,

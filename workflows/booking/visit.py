@@ -13,13 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
     from domain.wording import MessageKind
     from workflows.booking.background import BackgroundRunner
+    from workflows.booking.contracts import ResolutionKind
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.hold import HoldSteps
-    from workflows.booking.messages import ResolutionKind
     from workflows.booking.notifications import Notifications
     from workflows.booking.state.booking_state import BookingState
     from workflows.booking.state.polling import poll_interval
-    from workflows.booking.visibility import Visibility
+    from workflows.booking.status_publisher import StatusPublisher
     from workflows.shared.outcomes import NeedsStaff
     from workflows.shared.timers import wait_until
 
@@ -40,14 +40,14 @@ class VisitFollowUp:
         holds: HoldSteps,
         queue: DeskQueue,
         notifications: Notifications,
-        visibility: Visibility,
+        status_publisher: StatusPublisher,
     ) -> None:
         self._state = state
         self._background = background
         self._holds = holds
         self._queue = queue
         self._notifications = notifications
-        self._visibility = visibility
+        self._status_publisher = status_publisher
         self._was_confirmed_again = False
 
     async def notify_confirmed(self) -> None:
@@ -113,7 +113,7 @@ class VisitFollowUp:
             self._state.reservation.refresh(appointment)
             if appointment.status in _OUTCOMES or workflow.now() >= self._outcome_known_at():
                 return _OUTCOMES.get(appointment.status, Status.COMPLETED)
-            self._visibility.set_status(Status.CONFIRMED, self._state.lifecycle.reason)
+            self._status_publisher.change_status(Status.CONFIRMED, self._state.lifecycle.reason)
         return None
 
     async def _wait_for_cancel_until(self, deadline: datetime) -> bool:

@@ -14,11 +14,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.background import BackgroundRunner
     from workflows.booking.cleanup import Cleanup
     from workflows.booking.compensation import Compensation
+    from workflows.booking.contracts import BookingInput
     from workflows.booking.desk import Desk
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.handlers import BookingHandlers
     from workflows.booking.hold import HoldSteps
-    from workflows.booking.messages import BookingInput
     from workflows.booking.notifications import Notifications
     from workflows.booking.office import OfficeWait
     from workflows.booking.patient import PatientSteps
@@ -26,9 +26,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.reservation import ReservationSteps
     from workflows.booking.slot import SlotSteps
     from workflows.booking.state.booking_state import BookingState
+    from workflows.booking.status_publisher import StatusPublisher
     from workflows.booking.step_result import StepResult
     from workflows.booking.view import build_view
-    from workflows.booking.visibility import Visibility
     from workflows.booking.visit import VisitFollowUp
     from workflows.shared.activity_runner import ActivityRunner
     from workflows.shared.outcomes import Cancelled, Declined, NeedsStaff
@@ -42,17 +42,19 @@ class BookingWorkflow(BookingHandlers):
         state = BookingState(booking, started_at=workflow.info().workflow_start_time, now=workflow.now())
         runner = ActivityRunner(booking.policy.connection, booking.policy.location)
         super().__init__(state, runner)
-        self._visibility = Visibility(state)
+        self._status_publisher = StatusPublisher(state)
         self._notifications = Notifications(state)
-        self._queue = DeskQueue(state, self._notifications, self._visibility)
+        self._queue = DeskQueue(state, self._notifications, self._status_publisher)
         background = BackgroundRunner(runner, self._queue)
         compensation = Compensation(state, background)
         slots = SlotSteps(state, runner)
         holds = HoldSteps(state, runner, background, compensation, slots)
         self._reservation = ReservationSteps(state, PatientSteps(state, runner), slots, holds)
-        self._office = OfficeWait(state, holds, compensation, self._notifications, self._visibility)
-        self._desk = Desk(state, holds, compensation, self._office, self._queue, self._notifications, self._visibility)
-        self._visit = VisitFollowUp(state, background, holds, self._queue, self._notifications, self._visibility)
+        self._office = OfficeWait(state, holds, compensation, self._notifications, self._status_publisher)
+        self._desk = Desk(
+            state, holds, compensation, self._office, self._queue, self._notifications, self._status_publisher
+        )
+        self._visit = VisitFollowUp(state, background, holds, self._queue, self._notifications, self._status_publisher)
         self._cleanup = Cleanup(state, compensation, self._queue)
         self._steps = {
             Phase.RESERVING: self._reserve,
@@ -80,7 +82,7 @@ class BookingWorkflow(BookingHandlers):
 
     async def _go_through_phases(self, phase: Phase) -> None:
         while phase is not Phase.CLOSED:
-            self._visibility.enter(phase)
+            self._status_publisher.enter_phase(phase)
             try:
                 phase = await self._steps[phase]()
             except NeedsStaff as problem:
@@ -90,7 +92,7 @@ class BookingWorkflow(BookingHandlers):
                 phase = self._end_without_visit(Status.DECLINED, answer.reason, MessageKind.DECLINED)
             except Cancelled:
                 phase = self._end_as_cancelled()
-        self._visibility.enter(phase)
+        self._status_publisher.enter_phase(phase)
 
     # The phases. Each returns the next one.
 
@@ -115,13 +117,13 @@ class BookingWorkflow(BookingHandlers):
         return self._next_open_phase()
 
     async def _confirm(self) -> Phase:
-        result = await self._reservation.confirm()
+        result = await self._reservation.ensure_confirmed()
         if result is StepResult.HOLD_RELEASED_EARLIER:
             self._state.exception.close()
         if result is not StepResult.DONE:
             return self._next_open_phase()
         self._check_not_cancelled()
-        self._visibility.set_status(Status.CONFIRMED)
+        self._status_publisher.change_status(Status.CONFIRMED)
         return Phase.CONFIRMED
 
     async def _follow_visit(self) -> Phase:
@@ -132,7 +134,7 @@ class BookingWorkflow(BookingHandlers):
             outcome = await self._visit.wait_for_outcome()
             if outcome is None:
                 return self._end_as_cancelled()
-        self._visibility.set_status(outcome)
+        self._status_publisher.change_status(outcome)
         return Phase.CLOSED
 
     async def _clean_up(self) -> Phase:
@@ -176,7 +178,7 @@ class BookingWorkflow(BookingHandlers):
         """Tell the patient first; what was written is released after that."""
         self._state.lifecycle.require_compensation()
         self._state.exception.close()
-        self._visibility.set_status(status, reason)
+        self._status_publisher.change_status(status, reason)
         self._last_notice = asyncio.create_task(self._ensure_patient_knows(self._notifications.notify_patient(kind)))
         return Phase.CLEANING_UP
 

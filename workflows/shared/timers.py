@@ -1,7 +1,8 @@
 """Waiting inside a workflow: until a deadline, for a condition, or for work in the background.
 
-Workflows wait through this module alone. ``asyncio.wait_for`` and ``asyncio.gather`` schedule their callbacks
-differently on Python 3.11 and 3.12, so a history recorded on one version might not replay on the other.
+Workflows wait with a deadline, and for tasks, through this module alone. ``asyncio.wait_for``, and ``asyncio.gather``
+over tasks that have ended, schedule their callbacks differently on Python 3.11 and 3.12, so a history recorded on one
+version might not replay on the other.
 See docs/decisions/0013.
 """
 

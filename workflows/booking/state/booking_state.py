@@ -5,7 +5,7 @@ from datetime import datetime
 from domain.booking import MessageState, Reason, Status
 from domain.calendar import Appointment
 from domain.rules import Confirmation
-from workflows.booking.messages import AppointmentEvent, BookingInput, RequestedTime
+from workflows.booking.contracts import AppointmentEvent, BookingInput, RequestedTime
 from workflows.booking.state.desk_exception import DeskException
 from workflows.booking.state.leftovers import Leftovers
 from workflows.booking.state.lifecycle import Lifecycle
@@ -32,18 +32,18 @@ class BookingState:
 
     @property
     def is_confirmation_blocked_by_office(self) -> bool:
-        """Everything is done except the confirmation, because the practice's own system is offline."""
+        """Everything is done except the confirmation, because the office system is offline."""
         return self.reservation.is_hold_landed and self.office.is_offline and not self.reservation.is_confirmed
 
     @property
-    def is_decided(self) -> bool:
+    def has_decision(self) -> bool:
         """The booking is settled, or the desk has it."""
         return self.lifecycle.is_confirmed_or_final or self.exception.is_open
 
     @property
     def has_answer(self) -> bool:
         """There is something to tell the patient, and nothing more to expect soon."""
-        return self.is_decided or self.reservation.is_landing or self.is_confirmation_blocked_by_office
+        return self.has_decision or self.reservation.is_landing or self.is_confirmation_blocked_by_office
 
     @property
     def has_desk_wait_ended(self) -> bool:
@@ -96,7 +96,7 @@ class BookingState:
         self.office.plan_check(now + poll_interval(self.office.checks, self.booking.policy.landing.check_after))
 
     def record_offline(self, now: datetime, *, checked_since: datetime | None) -> None:
-        """The practice's own system is offline.
+        """The office system is offline.
 
         ``checked_since``: when it was last reported online before it was asked. A newer report overrules the answer.
         """
@@ -121,7 +121,7 @@ class BookingState:
         if appointment is not None and event.appointment_id == appointment.id:
             self.office.plan_check(now)
         elif event.appointment_id in self.leftovers.released and self.leftovers.next_check_at is not None:
-            self.leftovers.check_now(now)
+            self.leftovers.plan_check_now(now)
 
     def record_released(self, *ids: str, now: datetime) -> None:
         """We released these. In a queued system they may come back, so they are looked for."""
@@ -129,7 +129,7 @@ class BookingState:
         if ids:
             self.plan_first_leftover_check(now)
         if any(i in self.office.events for i in ids):
-            self.leftovers.check_now(now)
+            self.leftovers.plan_check_now(now)
 
     def plan_first_leftover_check(self, now: datetime) -> None:
         self.leftovers.plan_first_check(
@@ -144,7 +144,7 @@ class BookingState:
     def lose_hold(self, now: datetime) -> None:
         """The hold is not there any more. It may land yet, or its release may be refused."""
         self.plan_first_leftover_check(now)
-        self.reservation.lose(now)
+        self.reservation.fall_back(now)
 
     def add_message(self, message: MessageState) -> None:
         self.messages.append(message)

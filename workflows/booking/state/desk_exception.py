@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.booking import Reason
 from domain.slot import Slot
-from workflows.booking.messages import Resolution
+from workflows.booking.contracts import Resolution
 from workflows.shared.outcomes import NeedsStaff
 
 NEEDS_APPROVAL = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
@@ -21,8 +21,8 @@ class DeskException:
     """The desk's answer, not applied yet."""
     discarded_resolution: Resolution | None = None
     """The latest answer that was not applied, because another exception was open by then."""
-    deadline: datetime | None = None
-    """When the exception is escalated, or the hold expires."""
+    next_action_at: datetime | None = None
+    """When we act next if nobody answers: the exception is escalated, or the hold expires."""
     alternatives: tuple[Slot, ...] = ()
     approval_was_asked: bool = False
     """The desk has had in front of it what must be approved: the patient's note, or the visit itself."""
@@ -55,10 +55,10 @@ class DeskException:
         return resolution
 
     def close(self) -> None:
-        self.problem = self.deadline = self.resolution = None
+        self.problem = self.next_action_at = self.resolution = None
 
-    def set_deadline(self, deadline: datetime) -> None:
-        self.deadline = deadline
+    def plan_next_action(self, at: datetime) -> None:
+        self.next_action_at = at
 
     def offer(self, alternatives: tuple[Slot, ...]) -> None:
         self.alternatives = alternatives
@@ -66,8 +66,8 @@ class DeskException:
     def override_rules(self, is_override: bool) -> None:
         self.staff_override = is_override
 
-    def approve(self, is_approved: bool = True) -> None:
-        self.is_approved |= is_approved
+    def approve(self) -> None:
+        self.is_approved = True
 
     def revoke_approval(self) -> None:
         self.is_approved = False

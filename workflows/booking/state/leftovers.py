@@ -13,7 +13,7 @@ class Leftovers:
     left_to_desk: tuple[str, ...] = ()
     """A person chose to keep these. They are not touched, and nobody is asked about them again."""
     unlanded: tuple[str, ...] = ()
-    """Writes that the practice's own system refused or did not take in. None of them is the hold any more."""
+    """Writes that the office system refused or did not take in. None of them is the hold any more."""
     is_release_pending: bool = False
     """A release of the hold was begun and its outcome is unknown. If the hold is gone, it was us."""
     may_have_claim: bool = False
@@ -42,7 +42,7 @@ class Leftovers:
     def expect_claim(self) -> None:
         self.may_have_claim = True
 
-    def claim_released(self) -> None:
+    def forget_claim(self) -> None:
         self.may_have_claim = False
 
     def begin_release(self) -> None:
@@ -81,7 +81,7 @@ class Leftovers:
         if expected is not None and expected <= checked_at and self.late_commit_until == expected:
             self.late_commit_until = None
 
-    def check_now(self, now: datetime) -> None:
+    def plan_check_now(self, now: datetime) -> None:
         self.next_check_at = now
 
     def plan_first_check(self, now: datetime, intervals: tuple[timedelta, ...], visit_start: datetime) -> None:

@@ -1,10 +1,10 @@
-"""What is known of the practice's own system: whether it is online, and what it told about our appointments."""
+"""What is known of the office system: whether it is online, and what it told about our appointments."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.calendar import EventKind, LandingState
-from workflows.booking.messages import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent
 
 LANDING_PRECEDENCE = (
     LandingState.LANDED,
@@ -23,13 +23,13 @@ class OfficeState:
     """How often we have checked whether the hold has landed."""
     next_check_at: datetime | None = None
     offline_since: datetime | None = None
-    """The practice's own system accepted no writes when last asked."""
+    """The office system accepted no writes when last asked."""
     online_since: datetime | None = None
-    """The practice's own system was reported to be online again at this time."""
+    """The office system was reported to be online again at this time."""
     events: dict[str, AppointmentEvent] = field(default_factory=dict)
     """By appointment id: the event with the highest precedence that was not looked into yet."""
     was_seen_by_staff: bool = False
-    """A person has seen the appointment in the practice's own system; we have not yet."""
+    """A person has seen the appointment in the office system; we have not yet."""
 
     @property
     def is_offline(self) -> bool:

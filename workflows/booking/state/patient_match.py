@@ -32,8 +32,8 @@ class PatientMatch:
         return self.match is not None and self.match.dependent
 
     @property
-    def is_new(self) -> bool:
-        """The chart was created by this booking, or will be."""
+    def has_new_chart(self) -> bool:
+        """This booking created the chart, or books on the guardian's chart."""
         return self.is_on_guardians_chart or (self.match is not None and "created" in self.match.because)
 
     def record_match(self, match: Match) -> None:

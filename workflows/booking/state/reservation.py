@@ -6,7 +6,7 @@ from datetime import datetime
 from activities.hold_contracts import WriteRecord
 from domain.calendar import Appointment, LandingState
 from domain.slot import Slot
-from workflows.booking.messages import RequestedTime
+from workflows.booking.contracts import RequestedTime
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Reservation:
 
     @property
     def is_landing(self) -> bool:
-        """The hold is a queued write that the practice's own system does not have yet."""
+        """The hold is a queued write that the office system does not have yet."""
         return self.appointment is not None and self.appointment.landing is not LandingState.LANDED
 
     @property
@@ -77,7 +77,7 @@ class Reservation:
         self.writes += (write,)
         self.has_unknown_write = True
 
-    def expect_unknown_write(self) -> None:
+    def look_before_next_write(self) -> None:
         """The hold is gone for a reason we do not know: whoever removed it may put it back."""
         self.has_unknown_write = True
 
@@ -120,7 +120,7 @@ class Reservation:
         self.appointment, self.slot = appointment, appointment.slot
         self.term_began_at, self.is_moving = None, False
 
-    def lose(self, now: datetime) -> None:
+    def fall_back(self, now: datetime) -> None:
         """The hold is gone; the one that it was to supersede is the hold again."""
         self.appointment, self.superseded = self.superseded, None
         self.is_moving = self.appointment is not None
@@ -140,8 +140,8 @@ class Reservation:
             self.requested = RequestedTime(start=slot.time.start, provider=slot.provider, operatory=slot.operatory)
         self.slot, self.is_moving = slot, False
 
-    def accept_as_landed(self) -> None:
-        """A person has seen the appointment in the practice's own system, whatever the partner says."""
+    def accept_as_confirmed(self) -> None:
+        """A person has seen the appointment in the office system, whatever the partner says."""
         assert self.appointment is not None
         self.appointment = self.appointment.model_copy(update={"landing": LandingState.LANDED})
         self.is_confirmed = True

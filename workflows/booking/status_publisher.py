@@ -12,17 +12,17 @@ with workflow.unsafe.imports_passed_through():
     from workflows.shared.search_attributes import APPOINTMENT_START, BOOKING_STATUS, EXCEPTION_REASON
 
 
-class Visibility:
+class StatusPublisher:
     def __init__(self, state: BookingState) -> None:
         self._state = state
         self._published: tuple[Status, Reason | None, datetime] | None = None
 
-    def enter(self, phase: Phase) -> None:
+    def enter_phase(self, phase: Phase) -> None:
         """Go to the next phase, and show it in Temporal's UI. Raises ImpossibleTransition."""
         self._state.lifecycle.enter(phase)
         self._show_details()
 
-    def set_status(self, status: Status, reason: Reason | None = None) -> None:
+    def change_status(self, status: Status, reason: Reason | None = None) -> None:
         """Change the booking's status, and publish it as search attributes if they changed."""
         state = self._state
         state.lifecycle.set_status(status, reason, workflow.now())
