@@ -19,7 +19,7 @@ from workflows.booking.contracts import RequestedTime
 
 def submit(
     file: Annotated[str, typer.Argument(help="JSON file with a booking request; - for standard input.")],
-    wait: Annotated[float, typer.Option(help="Seconds to wait for a decision.")] = 0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait beyond the first three.")] = 0,
     as_json: JsonOutput = False,
 ) -> None:
     """Submit a booking request.

@@ -14,6 +14,15 @@ from domain.booking import BookingView, Contacts, Status
 from domain.request import Person
 from domain.slot import Slot
 
+RESOLVE_OPTIONS = {
+    "approve": "--approve",
+    "decline": "--decline REASON",
+    "patient": "--patient PID",
+    "new_patient": "--new-patient",
+    "start": "--start ISO",
+    "retry": "--retry",
+}
+"""How each resolution is typed with ``resolve``."""
 STATUS_STYLES = {
     Status.RECEIVED: "yellow",
     Status.HELD: "cyan",
@@ -50,7 +59,10 @@ def print_booking(console: Console, view: BookingView, contacts: Contacts | None
     if view.alternatives:
         table.add_row("alternatives", ", ".join(f"{s.time.start:%a %d %b %H:%M}" for s in view.alternatives))
     if view.resolutions:
-        table.add_row(f"exception {view.exception_number}", f"resolve with {', '.join(view.resolutions)}")
+        table.add_row(
+            f"exception {view.exception_number}",
+            f"resolve with {', '.join(RESOLVE_OPTIONS[kind] for kind in view.resolutions)}",
+        )
     if view.deadline:
         table.add_row("deadline", f"{view.deadline.astimezone(view.start.tzinfo):%a %d %b %H:%M} local time")
     for message in view.messages:
@@ -103,7 +115,10 @@ def print_subscription(console: Console, subscription: SubscriptionResult) -> No
     else:
         console.print("All events were subscribed to already.")
     if subscription.secret is not None:
-        console.print("Set NEXHEALTH_WEBHOOK_SECRET to this secret, or add it during a change:")
+        console.print(
+            "Set NEXHEALTH_WEBHOOK_SECRET to this secret. During a change, put it first: NEW,OLD. Then restart"
+        )
+        console.print("the webhook receiver.")
         console.print(subscription.secret, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -70,7 +70,7 @@ async def rotate(transport: Transport, url: str, accepted_secrets: Collection[st
         return SubscriptionResult(secret=_secret(await _create_endpoint(transport, url)))
     *old_endpoints, new_endpoint = our_endpoints
     if len(set(accepted_secrets)) < 2 or _secret(new_endpoint) not in (None, *accepted_secrets):
-        raise Misconfigured("NEXHEALTH_WEBHOOK_SECRET: set both secrets, separated by a comma", code="one_secret")
+        raise Misconfigured("NEXHEALTH_WEBHOOK_SECRET: set both secrets, the new one first: NEW,OLD", code="one_secret")
     added = await _subscribe_endpoint(transport, endpoints, new_endpoint)
     for endpoint in old_endpoints:
         if not await _read_subscriptions(transport, endpoint, all_institutions=True):  # others may use it, too

@@ -120,7 +120,7 @@ class BookingHandlers:
         if not is_waiting or self._state.lifecycle.is_confirmed_or_final:
             raise ApplicationError(
                 "Another time can be picked only while the first one could not be had; "
-                f"the booking is {_status(self._state)}.",
+                f"the booking is {_status(self._state)}. To move it, cancel it and submit a new request.",
                 type=NOT_ALLOWED,
             )
 
