@@ -23,7 +23,7 @@ def state_with_write(*, uses_write_queue: bool = True) -> BookingState:
 
 def test_leftover_checks_become_rarer_and_the_last_is_at_the_visits_start() -> None:
     state, checks = state_with_write(), [NOW]
-    state.plan_first_leftover_check(NOW)
+    state.restart_leftover_checks(NOW)
     while state.leftovers.next_check_at is not None:
         checks.append(state.leftovers.next_check_at)
         state.plan_next_leftover_check(state.leftovers.next_check_at)
@@ -36,13 +36,13 @@ def test_leftover_checks_become_rarer_and_the_last_is_at_the_visits_start() -> N
 def test_new_release_does_not_postpone_a_planned_check() -> None:
     state = state_with_write()
     state.leftovers.plan_check_now(NOW)
-    state.plan_first_leftover_check(NOW)
+    state.restart_leftover_checks(NOW)
     assert state.leftovers.next_check_at == NOW
 
 
 def test_immediate_writes_need_no_leftover_checks() -> None:
     state = state_with_write(uses_write_queue=False)
-    state.plan_first_leftover_check(NOW)
+    state.restart_leftover_checks(NOW)
     assert state.leftovers.check_at is None
 
 

@@ -50,13 +50,13 @@ class BookingHandlers:
     async def wait_for_decision(self) -> Answer:
         """The decision in one round trip, or honestly ``received`` if it takes longer than three seconds."""
         await self._wait_for_answer()
-        return self._build_answer(ANSWER_TIMEOUT)
+        return self._give_answer(ANSWER_TIMEOUT)
 
     @workflow.update
     async def wait_until_decided(self, options: WaitOptions) -> Answer:
         """The decision, or where the booking stands after the time given."""
         await self._wait_for_answer(lambda: self._state.has_decision, max_wait=options.timeout)
-        return self._build_answer(options.timeout)
+        return self._give_answer(options.timeout)
 
     @workflow.update
     async def resolve_exception(self, resolution: Resolution) -> BookingView:
@@ -155,7 +155,7 @@ class BookingHandlers:
             raise _exception_changed()
         return build_view(self._state)
 
-    def _build_answer(self, timeout: timedelta) -> Answer:
+    def _give_answer(self, timeout: timedelta) -> Answer:
         """The caller stops listening a little after its timeout. A later answer reaches nobody."""
         lifecycle = self._state.lifecycle
         is_heard = workflow.now() <= lifecycle.patient_acted_at + timeout + ANSWER_GRACE

@@ -250,7 +250,7 @@ class HoldSteps:
             "service": booking.policy.service,
             "slot": slot,
             "patient": chart,
-            "new_patient": state.patient.has_new_chart,
+            "new_patient": state.patient.is_new_patient,
             "dependent": booking.request.patient if is_on_guardians_chart else None,
             "note": booking.request.note,
             "confirm": confirm,

@@ -48,10 +48,10 @@ class BookingState:
     @property
     def has_desk_wait_ended(self) -> bool:
         """The desk answered, the patient cancelled, or the exception has settled itself."""
-        return self.exception.resolution is not None or self.lifecycle.is_cancelled or self._is_not_confirmed_resolved
+        return self.exception.resolution is not None or self.lifecycle.is_cancelled or self._can_confirmation_be_retried
 
     @property
-    def _is_not_confirmed_resolved(self) -> bool:
+    def _can_confirmation_be_retried(self) -> bool:
         """The office system was the only obstacle, and it is online again."""
         return self.exception.reason is Reason.NOT_CONFIRMED and not self.office.is_offline
 
@@ -127,12 +127,12 @@ class BookingState:
         """We released these. In a queued system they may come back, so they are looked for."""
         self.leftovers.add_released(*ids)
         if ids:
-            self.plan_first_leftover_check(now)
+            self.restart_leftover_checks(now)
         if any(i in self.office.events for i in ids):
             self.leftovers.plan_check_now(now)
 
-    def plan_first_leftover_check(self, now: datetime) -> None:
-        self.leftovers.plan_first_check(
+    def restart_leftover_checks(self, now: datetime) -> None:
+        self.leftovers.restart_checks(
             now, self.booking.policy.landing.check_after, self.reservation.latest_written_start(default=now)
         )
 
@@ -143,7 +143,7 @@ class BookingState:
 
     def lose_hold(self, now: datetime) -> None:
         """The hold is not there any more. It may land yet, or its release may be refused."""
-        self.plan_first_leftover_check(now)
+        self.restart_leftover_checks(now)
         self.reservation.fall_back(now)
 
     def add_message(self, message: MessageState) -> None:

@@ -84,7 +84,7 @@ class Leftovers:
     def plan_check_now(self, now: datetime) -> None:
         self.next_check_at = now
 
-    def plan_first_check(self, now: datetime, intervals: tuple[timedelta, ...], visit_start: datetime) -> None:
+    def restart_checks(self, now: datetime, intervals: tuple[timedelta, ...], visit_start: datetime) -> None:
         """Something was released just now. A check that is planned sooner stays."""
         self.checks = 0
         sooner = self.next_check_at if self.next_check_at is not None else visit_start

@@ -32,7 +32,7 @@ class PatientMatch:
         return self.match is not None and self.match.dependent
 
     @property
-    def has_new_chart(self) -> bool:
+    def is_new_patient(self) -> bool:
         """This booking created the chart, or books on the guardian's chart."""
         return self.is_on_guardians_chart or (self.match is not None and "created" in self.match.because)
 
