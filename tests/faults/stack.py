@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,16 @@ from typing import Any
 import httpx
 
 from adapters.practice_file import read_practice
-from devstack import ROOT, die_with_parent, free_port, sandbox_settings, temporal_command
+from devstack import (
+    ROOT,
+    die_with_parent,
+    free_port,
+    sandbox_command,
+    sandbox_settings,
+    temporal_command,
+    web_command,
+    worker_command,
+)
 from tests.faults import ledger_faults
 from tests.faults.nexhealth_probe import NexHealthProbe
 from tests.faults.practice_probe import PracticeProbe
@@ -34,7 +42,7 @@ FIRST_PORT = 10_000
 MESSAGE_PROVIDERS = {"sendgrid": "SENDGRID_BASE_URL", "twilio": "TWILIO_BASE_URL"}
 """By system: the environment variable with its base URL."""
 TEMPORAL = "temporal"
-WORKER = (sys.executable, "worker.py")
+WORKER = tuple(worker_command())
 
 
 class StackError(RuntimeError):
@@ -209,8 +217,7 @@ class FaultStack:
         return ChildProcess("temporal", command, self.environment, f"http://127.0.0.1:{ui}")
 
     def _sandbox_process(self) -> ChildProcess:
-        command = [sys.executable, "-m", "sandbox", "--port", str(self._ports["sandbox"])]
-        command += ["--db", str(self.folder / "sandbox.db")]
+        command = sandbox_command(self._ports["sandbox"], self.folder / "sandbox.db")
         return ChildProcess("sandbox", command, self.environment, f"{self.sandbox_url}/_control/held")
 
     async def _web_process(self, probe: NexHealthProbe) -> ChildProcess:
@@ -218,7 +225,7 @@ class FaultStack:
         address = f"127.0.0.1:{self._ports['web']}"
         self.environment |= {"WEB_ADDRESS": address, "PUBLIC_BASE_URL": f"http://{address}"}
         self.environment["NEXHEALTH_WEBHOOK_SECRET"] = await probe.subscribe(self.sandbox_url, f"http://{address}")
-        return ChildProcess("web", [sys.executable, "-m", "web"], self.environment, f"http://{address}/live")
+        return ChildProcess("web", web_command(), self.environment, f"http://{address}/live")
 
     async def _worker_process(self, number: int) -> ChildProcess:
         ops_port = self._take_port()

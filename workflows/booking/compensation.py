@@ -123,7 +123,7 @@ class Compensation:
             state.office.acknowledge_event(event)
         state.leftovers.end_late_commit(late_commit_until, began_at)
         state.leftovers.expect_queued_writes(result.queued)
-        state.record_released(*result.released_ids, now=workflow.now())
+        state.record_released_ids(*result.released_ids, now=workflow.now())
         return result.remaining
 
     def expect_late_commit(self) -> None:

@@ -81,7 +81,7 @@ class HoldSteps:
         """The former hold is released if the new one has landed; otherwise it stands until then."""
         self._state.reservation.supersede(former)
         if former is not None and self._state.reservation.superseded is None:
-            self._state.record_released(former.id, now=workflow.now())
+            self._state.record_released_ids(former.id, now=workflow.now())
 
     async def settle_landing(self, *, even_if_offline: bool = False) -> StepResult:
         """Check once whether the office system has the hold, and settle who keeps the slot: DONE or
@@ -230,7 +230,7 @@ class HoldSteps:
         state.lose_hold(workflow.now())
         if conflicts:
             if lost is not None:
-                state.record_released(lost.id, now=workflow.now())
+                state.record_released_ids(lost.id, now=workflow.now())
             raise NeedsStaff(Reason.SLOT_TAKEN, alternatives=await self._slots.find_alternatives())
         state.reservation.look_before_next_write()
         if not state.leftovers.is_release_pending:

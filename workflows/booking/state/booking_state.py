@@ -9,7 +9,7 @@ from workflows.booking.contracts import AppointmentEvent, BookingInput, Requeste
 from workflows.booking.state.desk_exception import DeskException
 from workflows.booking.state.leftovers import Leftovers
 from workflows.booking.state.lifecycle import Lifecycle
-from workflows.booking.state.office import OfficeState, is_about_landing
+from workflows.booking.state.office import OfficeState, is_about_our_write
 from workflows.booking.state.patient_match import PatientMatch
 from workflows.booking.state.polling import poll_interval
 from workflows.booking.state.reservation import Reservation
@@ -114,7 +114,7 @@ class BookingState:
 
     def record_event(self, event: AppointmentEvent, now: datetime) -> None:
         """A practice system told something about an appointment of ours: a hint to look now."""
-        if not is_about_landing(event):
+        if not is_about_our_write(event):
             return
         self.office.add_event(event)
         appointment = self.reservation.appointment
@@ -123,7 +123,7 @@ class BookingState:
         elif event.appointment_id in self.leftovers.released and self.leftovers.next_check_at is not None:
             self.leftovers.plan_check_now(now)
 
-    def record_released(self, *ids: str, now: datetime) -> None:
+    def record_released_ids(self, *ids: str, now: datetime) -> None:
         """We released these. In a queued system they may come back, so they are looked for."""
         self.leftovers.add_released(*ids)
         if ids:

@@ -72,7 +72,7 @@ class OfficeState:
         self.was_seen_by_staff = False
 
 
-def is_about_landing(event: AppointmentEvent) -> bool:
+def is_about_our_write(event: AppointmentEvent) -> bool:
     """Whether the event says what became of a write of ours."""
     return event.kind in (EventKind.LANDING, EventKind.CHANGE_FAILED)
 
