@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import delete
 from temporalio import workflow
+from typing_extensions import override
 
 from activities.connections import Connections, Site
 from activities.hold_contracts import WriteHoldInput
@@ -240,6 +241,7 @@ class HoldProtocol(RuleBasedStateMachine):
 
 
 class ActivitiesWithoutSearch(HoldActivities):
+    @override
     async def _find_earlier_write(
         self, site: Site, request: WriteHoldInput, renewal: Renewal | None
     ) -> Appointment | None:
@@ -247,7 +249,8 @@ class ActivitiesWithoutSearch(HoldActivities):
 
 
 class ActivitiesWithoutReadBack(HoldActivities):
-    async def _read_back(
+    @override
+    async def _read_back_and_settle(
         self, site: Site, request: WriteHoldInput, appointment: Appointment
     ) -> tuple[Appointment, tuple[Conflict, ...]]:
         return appointment, ()
@@ -266,6 +269,7 @@ class WithoutFence(HoldProtocol):
 
 
 class CalendarWithoutSendDeadline(MemoryCalendar):
+    @override
     async def write_hold(self, hold: Hold, permit: SendPermit) -> Appointment:
         async def permit_without_deadline() -> datetime:
             await permit()

@@ -30,6 +30,7 @@ async def test_cached_workflows_are_freed_when_their_worker_stops(client: Client
     async with harness.running_workers():
         handle = await harness.start_booking(consent=False)
         await wait_for_exception(handle, Reason.NOT_REACHED)
-        assert count_workflows_in_memory() == 1
+        # A workflow task that timed out on a busy machine leaves a second instance behind.
+        assert count_workflows_in_memory() >= 1
     assert count_workflows_in_memory() == 0
     await harness.terminate_and_replay()
