@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from activities.hold_contracts import HoldResult
+from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from adapters.errors import NotAuthorized
 from client import BookingClient, NotPossible
 from domain.booking import Reason, Status
-from domain.calendar import AppointmentStatus, EventKind, LandingState
+from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
 from tests.support.polling import wait_until
 from tests.support.queued_writes import FREQUENT_CHECKS, unlanded_appointment
 from tests.support.workflow_handles import (
@@ -23,6 +23,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness
+from tests.support.workflow_history import wait_until_idle
 from workflows.booking.contracts import AppointmentEvent, RequestedTime
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
@@ -123,3 +124,30 @@ async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refus
     with pytest.raises(NotPossible, match="the booking is confirmed"):
         await bookings.reschedule(view.request_id, RequestedTime(start=harness.slot.time.start + timedelta(hours=2)))
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
+
+
+async def test_repeated_confirmation_does_not_forget_that_the_desk_moved_the_visit(harness: WorkflowHarness) -> None:
+    """The move is read while the confirmation is under way, and the confirmation then returns no appointment."""
+    harness.move_slot(datetime.now(UTC) - OUTCOME_DUE - timedelta(hours=1) + 10 * SECOND)
+    visit, may_answer = harness.appointment(), asyncio.Event()
+    moved_start = visit.time.start + timedelta(days=5)
+
+    async def confirm(_: Any) -> ConfirmHoldResult:
+        await may_answer.wait()
+        return ConfirmHoldResult(office_offline=True)
+
+    def read(_: Any) -> Appointment:
+        if not harness.calls_to("confirm_hold"):
+            return visit.model_copy(update={"status": AppointmentStatus.TENTATIVE})
+        harness.move_slot(moved_start)
+        return harness.appointment()
+
+    harness.responses |= {"confirm_hold": confirm, "read_appointment": read}
+    handle = await harness.start_booking()
+    await wait_for_confirmed(handle)
+    change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id=visit.id)
+    await handle.signal(BookingWorkflow.schedule_changed, change_failed)
+    await wait_for_view(handle, lambda view: view.start == moved_start)
+    may_answer.set()
+    await wait_until_idle(handle)
+    assert (await handle.query(BookingWorkflow.view)).start == moved_start

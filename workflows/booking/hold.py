@@ -172,7 +172,9 @@ class HoldSteps:
         result = await self._background.run_until_done(
             HoldActivities.confirm_hold, request, "Confirm the appointment once more"
         )
-        reservation.refresh(result.appointment or appointment)
+        # Meanwhile the visit may have been read at a new time: write nothing older over it.
+        if result.appointment is not None:
+            reservation.refresh(result.appointment)
 
     async def _release_blocking_hold(self) -> None:
         """The practice system refused the new time because of our own hold at the earlier one: release that first."""
