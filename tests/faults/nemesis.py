@@ -13,7 +13,7 @@ from domain.booking import Status
 from tests.faults import ledger_faults
 from tests.faults.clients import Clients, Person
 from tests.faults.evidence import OptOut, TimeWindow
-from tests.faults.fault_catalog import Fault
+from tests.faults.fault_catalog import LATE_COMMIT_SECONDS, Fault
 from tests.faults.front_desk import SLOT_ACTIONS, FrontDesk
 from tests.faults.nexhealth_probe import NexHealthProbe
 from tests.faults.plan import PlannedOptOut
@@ -25,8 +25,9 @@ from workflows.booking.contracts import Resolution, ResolutionKind
 POLL_INTERVAL = 0.04
 MIN_FAULT_SECONDS, MAX_FAULT_SECONDS = 14.0, 35.0
 """How long faults occur."""
-MAX_HOLD_SECONDS = 40.0
-"""How long the sandbox holds a call that nobody releases."""
+MAX_HOLD_SECONDS = LATE_COMMIT_SECONDS[1]
+"""How long the sandbox holds a call that nobody has released. A call that goes on later would break what the practice
+file promises as ``late_commit``. Finding a held call's booking can take longer, while workers are suspended."""
 BOOKING_TIMEOUT = 12.0
 """Seconds that a timed fault waits for a booking that it can hit."""
 DISCONNECT_SECONDS = 3.0
