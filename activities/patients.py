@@ -118,6 +118,8 @@ class PatientActivities:
             last_name=person.last_name,
             first_name=person.first_name,
             date_of_birth=person.date_of_birth,
+            mobile=person.mobile,
+            email=person.email,
         )
         charts = await site.system.find_patients(query)
         return match(person, returning, [chart for chart in charts if chart.id not in excluded_charts])
