@@ -7,7 +7,7 @@ SEEDS ?= 25
 # Coverage is measured when all tests run, because its floor holds for all of them together.
 COVERAGE := $(if $(ARGS),,--cov --cov-report=term)
 
-.PHONY: demo test replay faults bench lint setup setup-dev lock clean
+.PHONY: demo test replay guards faults bench lint setup setup-dev lock clean
 
 demo: setup
 	@$(BIN)/python starter.py demo $(ARGS)
@@ -17,6 +17,9 @@ test: setup-dev lint replay
 
 replay:
 	@scripts/replay
+
+guards: setup-dev
+	@$(BIN)/python -m tests.guards $(ARGS)
 
 faults: setup-dev
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)

@@ -1,6 +1,7 @@
 """Calls to Ascend: token, headers, rate limit, and what each response means."""
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -30,6 +31,8 @@ DEFAULT_TOKEN_SECONDS = 3600.0
 """How long a token lasts if the response does not say. The vendor's documents say one hour."""
 TOKEN_RENEWAL_SECONDS = 120.0
 """A token is replaced this long before it ends."""
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,60}")
+"""One word. Anything longer where a code should stand may be a sentence that quotes a person."""
 
 
 class TokenRefused(NotAuthorized):
@@ -211,5 +214,5 @@ def _error_code(response: httpx.Response) -> str:
     if code is None and isinstance(body, dict) and isinstance(body.get("fault"), dict):
         detail = body["fault"].get("detail")
         code = detail.get("errorcode") if isinstance(detail, dict) else None
-    text = "".join(c for c in str(code or "") if c.isascii() and (c.isalnum() or c in "._-"))[:60]
-    return f" {text}" if text else ""
+    text = str(code or "")
+    return f" {text}" if _CODE.fullmatch(text) else ""

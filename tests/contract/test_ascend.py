@@ -1,18 +1,16 @@
 """The Ascend adapter over real HTTP, under every behavior that the vendor's documents leave open."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from adapters.ascend import AscendSystem
 from adapters.errors import NotFound, Refused, Unavailable
-from adapters.practice_system import Hold, NewChart
+from adapters.practice_system import Hold
 from domain.calendar import AppointmentStatus
 from domain.interval import Interval, span
-from domain.patient import Address
 from domain.reference import new_reference
-from domain.request import Person
 from domain.slot import Slot
 from tests.support.practice_systems import TUESDAY, unlimited_permit
 from tests.support.sandbox import SandboxControl
@@ -120,17 +118,3 @@ async def test_blocks_close_one_operatory_or_the_whole_location(sandbox: Sandbox
     sandbox.desk(do="block", location="7000000000102", operatory=None, start=NINE.isoformat(), end=end)
     calendar = await ascend.read_calendar(OAKLAND, DAY)
     assert sorted(block.operatory or "all" for block in calendar.blocks) == [OPERATORY, "all"]
-
-
-async def test_errors_never_quote_a_person(sandbox: SandboxControl, ascend: AscendSystem) -> None:
-    person = Person(first_name="Canarybird", last_name="Secretson", date_of_birth=date(1991, 4, 2))
-    address = Address.model_construct(line1="x", city="x", state="CA", postal_code="wrong", line2=None)
-    with pytest.raises(Refused) as refused:
-        await ascend.create_patient(
-            NewChart.model_construct(
-                person=person, location=OAKLAND, address=address, language="en", provider=HYGIENIST
-            ),
-            unlimited_permit,
-        )
-    assert "ecretson" not in str(refused.value)
-    assert "anary" not in str(refused.value)

@@ -1,9 +1,11 @@
 """What the port promises, tested on every practice system over real HTTP."""
 
+import logging
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.errors import NotAuthorized, NotFound, OutcomeUnknown, RateLimited, Refused, Unavailable
 from adapters.practice_system import NewChart, PatientQuery
@@ -265,17 +267,16 @@ async def test_new_chart_is_complete_and_found_again(practice: PracticeUnderTest
     assert (found.id, found.phones, found.email) == (created.id, ("5105550121",), "nova@example.com")
 
 
-async def test_errors_never_contain_personal_data(practice: PracticeUnderTest) -> None:
-    practice.sandbox.fault(
-        system=practice.sandbox_system, method="POST", path="/patients", kind="status_before", status=400
-    )
-    practice.sandbox.fault(
-        system=practice.sandbox_system, method="POST", path="/v1/patients", kind="status_before", status=400
-    )
-    with pytest.raises(Refused) as refused:
+async def test_birth_dates_and_names_are_not_logged_at_any_level(
+    practice: PracticeUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Practice systems take them in the query string of a search."""
+    with caplog.at_level(logging.DEBUG), capture_logs() as lines:
         await practice.system.create_patient(_new_chart(practice, NEWCOMER), unlimited_permit)
-    assert "ewcomer" not in str(refused.value)
-    assert "nova" not in str(refused.value).lower()
+        await practice.system.find_patients(_query_for(practice, NEWCOMER))
+    assert any("GET" in line.get("call", "") for line in lines), "the search was not logged at all"
+    text = f"{lines} {caplog.text}".casefold()
+    assert [word for word in ("newcomer", "1991", "5105550121", "nova") if word in text] == []
 
 
 async def test_hold_for_a_dependent_is_written_for_the_dependent_or_refused(practice: PracticeUnderTest) -> None:

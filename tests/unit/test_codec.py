@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.exceptions import ApplicationError
 
 from runtime.codec import DecryptionError, EncryptionCodec
+from runtime.converter import data_converter
 from runtime.keys import Keyring
 
 OLD_KEY, NEW_KEY = {"old": b"o" * 32}, {"new": b"n" * 32}
@@ -55,3 +58,21 @@ async def test_plain_payload_is_refused_when_encryption_is_required() -> None:
 async def test_nonces_do_not_repeat() -> None:
     encrypted = await EncryptionCodec(Keyring(NEW_KEY), "default").encode([PLAIN] * 2000)
     assert len({payload.data[:12] for payload in encrypted}) == 2000
+
+
+async def test_messages_and_stack_traces_of_failures_are_encrypted() -> None:
+    """Temporal stores and shows them beside the payloads, and both may quote a line with a name in it."""
+    converter, failure = data_converter(EncryptionCodec(Keyring(NEW_KEY), "default")), Failure()
+    try:
+        raise ApplicationError("Canary", "Canary") from ValueError("Canary")
+    except ApplicationError as error:
+        await converter.encode_failure(error, failure)
+    assert b"anary" not in failure.SerializeToString()
+    assert str(await converter.decode_failure(failure)) == "Canary"
+
+
+async def test_value_that_cannot_be_read_is_not_quoted() -> None:
+    (payload,) = await data_converter(EncryptionCodec(Keyring(NEW_KEY), "default")).encode(["Canary"])
+    with pytest.raises(ApplicationError) as refused:
+        await data_converter(EncryptionCodec(Keyring(NEW_KEY), "default")).decode([payload], [int])
+    assert "anary" not in f"{refused.value} {refused.value!r} {refused.value.__cause__!r}"

@@ -1,14 +1,20 @@
 """The HTTP client makes each call once, and distinguishes "not sent" from "no answer"."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from adapters.http import MAX_RETRY_AFTER, HttpClient, NoAnswer, NotSent, delay_until_epoch, retry_after
 
@@ -79,6 +85,40 @@ async def test_redirect_is_not_followed() -> None:
     async with client_of_server(lambda _: REDIRECT_RESPONSE, request_lines) as client:
         assert (await client.request("GET", "/here")).status_code == 302
     assert request_lines == ["GET /here"]
+
+
+def self_signed_context(folder: Path) -> ssl.SSLContext:
+    """A server's TLS context with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    valid = builder.not_valid_before(datetime.now(UTC) - timedelta(days=1)).not_valid_after(
+        datetime.now(UTC) + timedelta(days=1)
+    )
+    named = valid.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    certificate = named.serial_number(x509.random_serial_number()).sign(key, hashes.SHA256())
+    plain, file = serialization.NoEncryption(), folder / "server.pem"
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file.write_bytes(certificate.public_bytes(pem) + key.private_bytes(pem, pkcs8, plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_server_with_a_certificate_that_nobody_vouches_for_gets_no_request(tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK_RESPONSE)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=self_signed_context(tmp_path))
+    client = HttpClient(f"https://localhost:{server.sockets[0].getsockname()[1]}", 30, 30)
+    with pytest.raises(NotSent):
+        await client.request("GET", "/", headers={"Authorization": "Bearer canary"})
+    await client.close()
+    server.close()
+    assert received == []
 
 
 async def test_query_with_special_characters_arrives_unchanged() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
+from structlog.testing import capture_logs
 from temporalio.api.common.v1 import Payload, Payloads
 
 import adapters.http
@@ -53,6 +54,18 @@ async def test_without_the_token_nothing_is_decoded() -> None:
         assert (await client.post("/codec/decode", json=await encrypted_body(), headers=not_ascii)).status_code == 401
         allowed = {"Authorization": "Bearer " + "t" * 32}
         assert (await client.post("/codec/decode", json=await encrypted_body(), headers=allowed)).status_code == 200
+
+
+async def test_every_use_of_the_codec_is_logged_with_who_how_many_and_which_keys() -> None:
+    async with codec_client() as client:
+        with capture_logs() as lines:
+            await client.post("/codec/decode", json=await encrypted_body())
+            await client.post("/codec/encode", json=MessageToDict(Payloads(payloads=[PLAIN])))
+    assert [(line["event"], line["client"], line["payloads"], line["keys"]) for line in lines] == [
+        ("payloads_decoded", "127.0.0.1", 1, ["k"]),
+        ("payloads_encoded", "127.0.0.1", 1, [""]),
+    ]
+    assert "canary" not in str(lines)
 
 
 async def test_unreadable_input_is_answered_with_400() -> None:

@@ -1,6 +1,9 @@
 """Booking requests: a wrong one is refused with the field and what is allowed, and never quoted."""
 
+import base64
+import functools
 import json
+import operator
 import re
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -13,6 +16,7 @@ from client.requests import prepare_booking
 from devstack import ROOT
 from domain.patient import Address
 from domain.practice import Practice
+from domain.reference import new_reference
 from domain.request import BookingRequest, Consent, Person, Sex
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -71,6 +75,15 @@ def test_valid_request_becomes_the_input_of_a_booking(practice: Practice) -> Non
     assert booking.reference.startswith("bk_") and len(booking.reference) == 29  # noqa: PT018
     again = prepare_booking(parse_request(json.dumps(request_content())), practice, NOW)
     assert booking.digest == again.digest
+
+
+def test_reference_has_128_random_bits() -> None:
+    """Whoever can guess a reference can pass an appointment off as ours."""
+    codes = [new_reference().removeprefix("bk_").upper() + "======" for _ in range(1000)]
+    numbers = [int.from_bytes(base64.b32decode(code)) for code in codes]
+    assert len(set(numbers)) == len(numbers)
+    bits_seen_set, bits_seen_clear = functools.reduce(operator.or_, numbers), ~functools.reduce(operator.and_, numbers)
+    assert bits_seen_set & bits_seen_clear == 2**128 - 1, "some bits are the same in every reference"
 
 
 @pytest.mark.parametrize(
