@@ -15,7 +15,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from adapters.practice_file import read_practice
 from bench.bare import VARIANTS, BareWorkflow, connect_bare_client
 from bench.practice import BenchPatient, BenchPractice, FreeSlot, booking_request, practice_toml
-from client import BookingClient
+from client import DeskClient
 from demo.sandbox_control import SandboxControl
 from devstack import DevProcess, DevStack, free_port, worker_process
 from domain.booking import BookingView, Status
@@ -32,7 +32,7 @@ DECISION_TIMEOUT_SECONDS = 300
 class BenchEnvironment:
     stack: DevStack
     client: Client
-    bookings: BookingClient
+    bookings: DeskClient
     bare_clients: dict[str, Client]
     """By variant."""
     practice: BenchPractice
@@ -100,7 +100,7 @@ async def bench_environment(folder: Path, say: Callable[[str], None]) -> AsyncIt
         yield BenchEnvironment(
             stack=stack,
             client=client,
-            bookings=BookingClient(client, read_practice(practice_file), settings.booking_task_queue),
+            bookings=DeskClient(client, read_practice(practice_file), settings.booking_task_queue),
             bare_clients={variant: await connect_bare_client(variant) for variant in VARIANTS},
             practice=BenchPractice(SandboxControl(stack.sandbox_url)),
         )

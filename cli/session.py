@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.practice_file import read_practice
-from client import BookingClient
+from client import DeskClient
 from domain.practice import Practice
 from runtime.client import connect as connect_temporal
 from runtime.logs import configure_logging
@@ -16,11 +16,11 @@ from settings import Settings, load_settings
 class Session:
     settings: Settings
     practice: Practice
-    booking_client: BookingClient | None
+    booking_client: DeskClient | None
     """``None`` when the session was opened without Temporal."""
 
     @property
-    def bookings(self) -> BookingClient:
+    def bookings(self) -> DeskClient:
         assert self.booking_client is not None, "the session was opened without a connection to Temporal"
         return self.booking_client
 
@@ -34,5 +34,5 @@ async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
     yield Session(settings, practice, await _connect(settings, practice) if connect else None)
 
 
-async def _connect(settings: Settings, practice: Practice) -> BookingClient:
-    return BookingClient(await connect_temporal(settings), practice, settings.booking_task_queue)
+async def _connect(settings: Settings, practice: Practice) -> DeskClient:
+    return DeskClient(await connect_temporal(settings), practice, settings.booking_task_queue)

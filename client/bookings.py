@@ -1,4 +1,4 @@
-"""Bookings as a web backend sees them: submit, wait, show, list, resolve, reschedule, cancel."""
+"""Bookings as the practice's staff see them: submit, wait, show, list, resolve, reschedule, cancel."""
 
 import asyncio
 from contextlib import suppress
@@ -76,8 +76,11 @@ class BookingList(NamedTuple):
     """How many bookings match, including those beyond the limit."""
 
 
-class BookingClient:
-    """Starts bookings and talks to them. Has no state of its own: share one per process."""
+class DeskClient:
+    """Starts bookings and talks to them, for the practice's own staff: a view says why, and names charts.
+
+    What a patient may see comes from ``BookingClient``. Has no state of its own: share one per process.
+    """
 
     def __init__(self, client: Client, practice: Practice, task_queue: str) -> None:
         self._client = client

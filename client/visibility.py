@@ -82,6 +82,7 @@ def received_view(booking: BookingInput, reference: str, practice: Practice) -> 
         location=request.location,
         service=request.service,
         start=request.start.astimezone(_time_zone(practice, request.location)),
+        language=request.language,
         updated_at=datetime.now(UTC),
     )
 

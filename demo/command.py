@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cli import render
 from cli.session import open_session
-from client import BookingClient, BookingList
+from client import BookingList, DeskClient
 from demo.calendar_table import print_calendars
 from demo.morning import Morning, status_text
 from demo.outcomes import PlayedScenario, build_report
@@ -60,7 +60,7 @@ async def _play(stack: DevStack, console: Console, plan: MorningPlan, once: bool
     return 0
 
 
-async def _references_with_appointment(bookings: BookingClient) -> set[str]:
+async def _references_with_appointment(bookings: DeskClient) -> set[str]:
     """Of all bookings, also those that somebody made by hand while the demo runs."""
     return {view.reference for view in (await bookings.find(limit=MAX_BOOKINGS)).views if view.appointment_id}
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from temporalio.service import RPCError
 
 from cli import render
-from client import BadRequest, BookingClient, validate_request
+from client import BadRequest, DeskClient, validate_request
 from demo.outcomes import PlayedScenario
 from demo.sandbox_control import SandboxControl
 from demo.scenarios import SCENARIOS, DemoDay, Scenario, prepare_practice
@@ -28,7 +28,7 @@ INDENT = " " * 10
 class Morning:
     """``say`` prints a line. ``seed`` starts every request id."""
 
-    def __init__(self, sandbox_url: str, bookings: BookingClient, say: Callable[[str], None], seed: str, day: date):
+    def __init__(self, sandbox_url: str, bookings: DeskClient, say: Callable[[str], None], seed: str, day: date):
         self._bookings = bookings
         self._say = say
         self._seed = seed

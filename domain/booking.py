@@ -105,6 +105,12 @@ class Reason(StrEnum):
     """Nobody acted before the start of the visit."""
 
 
+SLOT_REASONS = frozenset(
+    {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL, Reason.OUTSIDE_RULES, Reason.REFUSED_BY_OFFICE}
+)
+"""The requested time cannot be had, but another one may be."""
+
+
 class Contacts(Value):
     """The people of a booking. Only for the practice's staff."""
 
@@ -150,6 +156,10 @@ class BookingView(Value):
     """What the desk can do now."""
     deadline: AwareDatetime | None = None
     """When the open exception is escalated or the hold expires."""
+    held_until: AwareDatetime | None = None
+    """When the hold is released if nobody confirms it."""
+    language: str = "en"
+    """The language of the request."""
     messages: tuple[MessageState, ...] = ()
     note: str = Field(default="", repr=False)
     """The patient's whole note. The office system may have room only for its beginning."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from temporalio.service import RPCError
 
-from client import BadRequest, BookingClient, NoSuchBooking, NotPossible, validate_request
+from client import BadRequest, DeskClient, NoSuchBooking, NotPossible, validate_request
 from domain.booking import BookingView, Reason, Status
 from tests.faults.history import INVOKED, OK, REFUSED, UNKNOWN, History
 from tests.faults.plan import PlannedRequest
@@ -70,7 +70,7 @@ class Person:
 class Clients:
     def __init__(
         self,
-        bookings: BookingClient,
+        bookings: DeskClient,
         history: History,
         location: Location,
         day: date,

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-from client import BookingClient, NoSuchBooking
+from client import DeskClient, NoSuchBooking
 from domain.booking import BookingView
 from domain.wording import format_start
 from tests.faults.clients import PATIENT_NOTE, Clients, Person
@@ -25,7 +25,7 @@ from workflows.booking.contracts import workflow_id
 
 async def collect_evidence(
     stack: FaultStack,
-    bookings: BookingClient,
+    bookings: DeskClient,
     plan: Plan,
     clients: Clients,
     *,
@@ -91,7 +91,7 @@ async def find_unreplayable(client: Client, replayer: Replayer, request_ids: Ite
     return unreplayable
 
 
-async def _show_all(bookings: BookingClient, request_ids: Iterable[str]) -> list[BookingView]:
+async def _show_all(bookings: DeskClient, request_ids: Iterable[str]) -> list[BookingView]:
     views = []
     for request_id in sorted(request_ids):
         try:

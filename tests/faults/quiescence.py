@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason
 from tests.faults.practice_probe import Row
 from tests.faults.stack import FaultStack
@@ -35,7 +35,7 @@ async def wait_until_drained(stack: FaultStack) -> Row:
 
 
 async def wait_until_settled(
-    stack: FaultStack, client: Client, bookings: BookingClient, request_ids: Iterable[str]
+    stack: FaultStack, client: Client, bookings: DeskClient, request_ids: Iterable[str]
 ) -> list[str]:
     """Wait until all bookings are at rest. Returns the request ids of those that are not after ``SETTLE_TIMEOUT``."""
     pending = set(request_ids)
@@ -48,7 +48,7 @@ async def wait_until_settled(
     return sorted(pending)
 
 
-async def _fetch_at_rest(stack: FaultStack, client: Client, bookings: BookingClient, request_id: str) -> bool:
+async def _fetch_at_rest(stack: FaultStack, client: Client, bookings: DeskClient, request_id: str) -> bool:
     """Whether no activity runs, no timer is due soon and no write may land. A booking that was never started rests."""
     handle = client.get_workflow_handle(workflow_id(request_id))
     try:

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from adapters.practice_file import read_practice
-from client import BookingClient
+from client import DeskClient
 from runtime.keys import Keyring
 from runtime.plugin import holdfast_plugin
 from tests.faults.ascend_probe import AscendProbe
@@ -181,10 +181,10 @@ def _day_under_test() -> date:
     return day
 
 
-async def _connect(stack: FaultStack) -> tuple[Client, BookingClient]:
+async def _connect(stack: FaultStack) -> tuple[Client, DeskClient]:
     connecting = Client.connect(stack.environment["TEMPORAL_ADDRESS"], plugins=[PLUGIN])
     client = await asyncio.wait_for(connecting, CONNECT_TIMEOUT)
-    return client, BookingClient(client, read_practice(stack.probe.practice_file), "bookings")
+    return client, DeskClient(client, read_practice(stack.probe.practice_file), "bookings")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from client import BookingClient, validate_request
+from client import DeskClient, validate_request
 from domain.booking import BookingView, Status
 from domain.request import BookingRequest
 from tests.support.sandbox import SandboxControl
@@ -57,32 +57,32 @@ def person_fields(person: Person) -> dict[str, str]:
     return dict(zip(fields, person, strict=True))
 
 
-async def submit_and_wait(bookings: BookingClient, request: BookingRequest) -> BookingView:
+async def submit_and_wait(bookings: DeskClient, request: BookingRequest) -> BookingView:
     """Submit a request and wait for its decision."""
     return await wait_for_decision(bookings, await bookings.submit(request))
 
 
-async def submit_held(bookings: BookingClient, start: datetime, service: str = "exam") -> BookingView:
+async def submit_held(bookings: DeskClient, start: datetime, service: str = "exam") -> BookingView:
     """Submit a request of a new patient for a service that the desk must approve."""
     view = await submit_and_wait(bookings, build_request(start, NOVA, service=service))
     assert view.status is Status.HELD
     return view
 
 
-async def wait_for_decision(bookings: BookingClient, view: BookingView) -> BookingView:
+async def wait_for_decision(bookings: DeskClient, view: BookingView) -> BookingView:
     return await bookings.wait(view.request_id, 40)
 
 
-async def resolve_and_wait(bookings: BookingClient, view: BookingView, resolution: Resolution) -> BookingView:
+async def resolve_and_wait(bookings: DeskClient, view: BookingView, resolution: Resolution) -> BookingView:
     """Resolve the open exception and wait for the outcome, even if the call itself returns before it."""
     return await wait_for_outcome(bookings, await bookings.resolve(view.request_id, resolution))
 
 
-async def wait_for_outcome(bookings: BookingClient, view: BookingView) -> BookingView:
+async def wait_for_outcome(bookings: DeskClient, view: BookingView) -> BookingView:
     return view if has_outcome(view) else await wait_for_view(bookings, view, has_outcome)
 
 
-async def cancel_and_wait(bookings: BookingClient, view: BookingView) -> BookingView:
+async def cancel_and_wait(bookings: DeskClient, view: BookingView) -> BookingView:
     """Cancel the booking and wait until it is cancelled, even if the call itself returns before that."""
     view = await bookings.cancel(view.request_id)
     return (
@@ -92,7 +92,7 @@ async def cancel_and_wait(bookings: BookingClient, view: BookingView) -> Booking
     )
 
 
-async def wait_for_confirmed(bookings: BookingClient, view: BookingView) -> BookingView:
+async def wait_for_confirmed(bookings: DeskClient, view: BookingView) -> BookingView:
     return await wait_for_view(bookings, view, lambda view: view.status is Status.CONFIRMED)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import BookingView
 from tests.support.bookings import Person, build_request
 from tests.support.sandbox import SandboxControl
@@ -36,7 +36,7 @@ def next_free_start(location: str) -> datetime:
 
 
 async def submit_at_office(
-    bookings: BookingClient,
+    bookings: DeskClient,
     location: str,
     start: datetime,
     person: Person | None = None,
@@ -48,7 +48,7 @@ async def submit_at_office(
     return await bookings.submit(build_request(start, patient, location=location, service=service, note=note))
 
 
-async def wait_for_operatory(bookings: BookingClient, view: BookingView) -> int:
+async def wait_for_operatory(bookings: DeskClient, view: BookingView) -> int:
     return int((await wait_for_view(bookings, view, lambda view: view.operatory is not None)).operatory or 0)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import BookingView
 
 POLL_SECONDS = 0.2
 
 
 async def wait_for_view(
-    bookings: BookingClient, view: BookingView, condition: Callable[[BookingView], bool], seconds: float = 30
+    bookings: DeskClient, view: BookingView, condition: Callable[[BookingView], bool], seconds: float = 30
 ) -> BookingView:
     """The first view that meets the condition. Fails the test after about this many seconds."""
     for _ in range(int(seconds / POLL_SECONDS)):

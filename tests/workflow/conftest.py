@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from adapters.practice_file import read_practice
-from client import BookingClient
+from client import DeskClient
 from devstack import ROOT, DevStack
 from runtime.client import connect
 from settings import load_settings
@@ -102,15 +102,15 @@ async def client(stack: DevStack) -> Client:
 
 
 @pytest.fixture
-def bookings(client: Client) -> BookingClient:
-    return BookingClient(client, read_practice(load_settings().practice_file), "bookings")
+def bookings(client: Client) -> DeskClient:
+    return DeskClient(client, read_practice(load_settings().practice_file), "bookings")
 
 
 @pytest.fixture
-def unserved_bookings(client: Client, monkeypatch: pytest.MonkeyPatch) -> BookingClient:
+def unserved_bookings(client: Client, monkeypatch: pytest.MonkeyPatch) -> DeskClient:
     """Bookings on a task queue that no worker serves. Calls time out after one second."""
     monkeypatch.setattr("client.bookings.RPC_TIMEOUT", timedelta(seconds=1))
-    return BookingClient(client, read_practice(load_settings().practice_file), "nobody-serves-this")
+    return DeskClient(client, read_practice(load_settings().practice_file), "nobody-serves-this")
 
 
 @pytest.fixture(params=[1000, 0], ids=["cached", "uncached"])

@@ -9,14 +9,14 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from client import BookingClient
+from client import DeskClient
 from devstack import ROOT, DevStack
 from domain.booking import Reason, Status
 from tests.support.bookings import at, build_request, next_free_day, submit_and_wait
 from tests.support.sandbox import SandboxControl
 
 
-async def test_desk_queue_lists_open_exceptions(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_desk_queue_lists_open_exceptions(bookings: DeskClient, control: SandboxControl) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), note="Please call first."))
     assert view.reason is Reason.SPECIAL_REQUEST
     for _ in range(100):
@@ -28,7 +28,7 @@ async def test_desk_queue_lists_open_exceptions(bookings: BookingClient, control
 
 
 async def test_limited_list_has_the_soonest_booking_even_if_it_does_not_answer(
-    unserved_bookings: BookingClient,
+    unserved_bookings: DeskClient,
 ) -> None:
     day, other_day = at(next_free_day(), 12), at(next_free_day(), 12)
     requests = [build_request(start, location="denver") for start in (max(day, other_day), min(day, other_day))]
@@ -41,7 +41,7 @@ async def test_limited_list_has_the_soonest_booking_even_if_it_does_not_answer(
     assert (listed.request_id, listed.reference, listed.start) == (soonest.request_id, soonest.reference, soonest.start)
 
 
-async def test_future_bookings_are_listed_before_ended_ones(unserved_bookings: BookingClient, client: Client) -> None:
+async def test_future_bookings_are_listed_before_ended_ones(unserved_bookings: DeskClient, client: Client) -> None:
     hours = [at(next_free_day(), hour) for hour in (9, 10)]
     ended, open_booking = [await unserved_bookings.submit(build_request(start, location="brooklyn")) for start in hours]
     await client.get_workflow_handle(ended.id).terminate()
@@ -57,7 +57,7 @@ async def test_future_bookings_are_listed_before_ended_ones(unserved_bookings: B
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
 async def test_list_command_reports_the_total_beyond_its_limit(
-    unserved_bookings: BookingClient, stack: DevStack, arguments: list[str]
+    unserved_bookings: DeskClient, stack: DevStack, arguments: list[str]
 ) -> None:
     await asyncio.gather(
         *(unserved_bookings.submit(build_request(at(next_free_day(), hour), location="denver")) for hour in (9, 10))
@@ -73,7 +73,7 @@ async def test_list_command_reports_the_total_beyond_its_limit(
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["panel", "json"])
 async def test_show_command_prints_contacts_only_on_request(
-    bookings: BookingClient, stack: DevStack, arguments: list[str]
+    bookings: DeskClient, stack: DevStack, arguments: list[str]
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))
 

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
-from client import BadRequest, BookingClient, NotPossible
+from client import BadRequest, DeskClient, NotPossible
 from domain.booking import Reason, Status
 from runtime.keys import Keyring
 from runtime.plugin import holdfast_plugin
@@ -30,7 +30,7 @@ from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_charted_patient_is_confirmed_and_notified_once_on_each_channel(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))
     assert view.status is Status.CONFIRMED
@@ -42,7 +42,7 @@ async def test_charted_patient_is_confirmed_and_notified_once_on_each_channel(
 
 
 async def test_concurrent_repeats_of_one_request_make_one_chart_and_one_appointment(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     request = build_request(at(next_free_day(), 9), NOVA)
     views = await asyncio.gather(*(bookings.submit(request) for _ in range(5)))
@@ -51,9 +51,7 @@ async def test_concurrent_repeats_of_one_request_make_one_chart_and_one_appointm
     assert sum(row["lastName"] == "Newcomer" for row in control.state()["patients"]) == 1
 
 
-async def test_booking_a_charted_patient_takes_six_ascend_calls(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_booking_a_charted_patient_takes_six_ascend_calls(bookings: DeskClient, control: SandboxControl) -> None:
     """On a machine that stalls, one row is read once more before it is written back, so there are three tries."""
     day = next_free_day()
     desk_appointment = {"operatory": "12000000000303", "provider": "9000000000201", "patient": "9000000000302"}
@@ -77,9 +75,7 @@ async def test_booking_a_charted_patient_takes_six_ascend_calls(
     assert calls == expected_calls
 
 
-async def test_request_id_reused_with_other_content_is_refused(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_request_id_reused_with_other_content_is_refused(bookings: DeskClient, control: SandboxControl) -> None:
     request = build_request(at(next_free_day(), 9))
     await bookings.submit(request)
     with pytest.raises(BadRequest, match="request_id: already used"):
@@ -87,7 +83,7 @@ async def test_request_id_reused_with_other_content_is_refused(
 
 
 async def test_one_of_many_concurrent_requests_gets_the_slot_and_the_others_get_alternatives(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 10)
     people = [
@@ -107,7 +103,7 @@ async def test_one_of_many_concurrent_requests_gets_the_slot_and_the_others_get_
 
 
 async def test_service_with_two_providers_takes_two_bookings_at_one_time(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 9)
     people = [
@@ -122,7 +118,7 @@ async def test_service_with_two_providers_takes_two_bookings_at_one_time(
 
 @pytest.mark.parametrize("service", ["cleaning", "exam"])
 async def test_slot_of_a_cancelled_booking_can_be_booked_again(
-    bookings: BookingClient, control: SandboxControl, client: Client, service: str
+    bookings: DeskClient, control: SandboxControl, client: Client, service: str
 ) -> None:
     start = at(next_free_day(), 9)
     view = await submit_and_wait(bookings, build_request(start, service=service))
@@ -135,7 +131,7 @@ async def test_slot_of_a_cancelled_booking_can_be_booked_again(
         await bookings.cancel(view.request_id)
 
 
-async def test_declined_request_writes_nothing(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_declined_request_writes_nothing(bookings: DeskClient, control: SandboxControl) -> None:
     day = next_free_day()
     before_opening = await submit_and_wait(bookings, build_request(at(day, 6)))
     assert (before_opening.status, before_opening.reason) == (Status.DECLINED, Reason.OUTSIDE_RULES)
@@ -152,7 +148,7 @@ async def test_declined_request_writes_nothing(bookings: BookingClient, control:
     ],
 )
 async def test_service_that_is_not_for_this_patient_opens_an_exception(
-    bookings: BookingClient,
+    bookings: DeskClient,
     control: SandboxControl,
     service: str,
     excluded_patient: Person,
@@ -173,7 +169,7 @@ async def test_service_that_is_not_for_this_patient_opens_an_exception(
 
 
 async def test_history_of_a_confirmed_booking_is_short_and_replays(
-    bookings: BookingClient, control: SandboxControl, client: Client
+    bookings: DeskClient, control: SandboxControl, client: Client
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))
     history = await client.get_workflow_handle(workflow_id(view.request_id)).fetch_history()

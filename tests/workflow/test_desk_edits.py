@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from tests.support.bookings import (
     ALEX,
@@ -29,7 +29,7 @@ OPERATORY, PROVIDER = "12000000000301", "9000000000202"
 
 
 async def test_cancel_breaks_an_appointment_that_the_desk_confirmed(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_held(bookings, at(next_free_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
@@ -38,7 +38,7 @@ async def test_cancel_breaks_an_appointment_that_the_desk_confirmed(
     assert [row["status"] for row in control.state()["appointments"]] == ["BROKEN"], "the appointment is kept as broken"
 
 
-async def test_hold_that_the_desk_confirmed_does_not_expire(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_hold_that_the_desk_confirmed_does_not_expire(bookings: DeskClient, control: SandboxControl) -> None:
     view = await submit_held(bookings, at(next_free_day(), 9), "hurried")
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
     view = await wait_for_view(bookings, view, lambda view: view.status is Status.CONFIRMED)
@@ -46,7 +46,7 @@ async def test_hold_that_the_desk_confirmed_does_not_expire(bookings: BookingCli
     assert not any("could not hold" in text["body"] for text in control.state()["texts"])
 
 
-async def test_hold_that_the_desk_moved_does_not_expire(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_hold_that_the_desk_moved_does_not_expire(bookings: DeskClient, control: SandboxControl) -> None:
     day = next_free_day()
     view = await submit_held(bookings, at(day, 9), "hurried")
     control.desk(do="move", id=view.appointment_id, start=at(day, 11).isoformat())
@@ -56,7 +56,7 @@ async def test_hold_that_the_desk_moved_does_not_expire(bookings: BookingClient,
 
 
 async def test_hold_that_the_desk_gave_to_another_patient_does_not_expire(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_held(bookings, at(next_free_day(), 9), "hurried")
     control.desk(do="move", id=view.appointment_id, patient="9000000000304")
@@ -66,7 +66,7 @@ async def test_hold_that_the_desk_gave_to_another_patient_does_not_expire(
 
 
 async def test_decline_leaves_an_appointment_that_the_desk_confirmed_to_the_desk(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_held(bookings, at(next_free_day(), 9))
     control.desk(do="set_status", id=view.appointment_id, status="CONFIRMED")
@@ -78,7 +78,7 @@ async def test_decline_leaves_an_appointment_that_the_desk_confirmed_to_the_desk
 
 
 async def test_approval_rechecks_the_slot_and_keeps_what_the_desk_booked_there(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 9)
     view = await submit_held(bookings, start)
@@ -90,7 +90,7 @@ async def test_approval_rechecks_the_slot_and_keeps_what_the_desk_booked_there(
 
 
 async def test_slot_is_rechecked_after_an_exception_before_anything_is_written(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 9)
     view = await submit_and_wait(bookings, build_request(start, ALEX))
@@ -106,7 +106,7 @@ async def test_slot_is_rechecked_after_an_exception_before_anything_is_written(
 
 
 async def test_hold_that_the_desk_deleted_opens_an_exception_and_can_be_booked_again(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     day = next_free_day()
     view = await submit_and_wait(bookings, build_request(at(day, 9), service="exam"))
@@ -121,7 +121,7 @@ async def test_hold_that_the_desk_deleted_opens_an_exception_and_can_be_booked_a
 
 
 async def test_hold_that_the_desk_moved_is_confirmed_at_its_new_time(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     day = next_free_day()
     view = await submit_and_wait(bookings, build_request(at(day, 9), service="exam"))
@@ -131,7 +131,7 @@ async def test_hold_that_the_desk_moved_is_confirmed_at_its_new_time(
 
 
 async def test_hold_yields_to_an_appointment_that_the_desk_books_during_the_write(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 9)
     control.fault(system="ascend", method="POST", path="/v1/appointments", kind="hold_before", seconds=60)
@@ -146,7 +146,7 @@ async def test_hold_yields_to_an_appointment_that_the_desk_books_during_the_writ
     assert [row["id"] for row in control.state()["appointments"]] == [desk_appointment["id"]]
 
 
-async def test_block_over_the_slot_is_noticed_at_the_recheck(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_block_over_the_slot_is_noticed_at_the_recheck(bookings: DeskClient, control: SandboxControl) -> None:
     day = next_free_day()
     for operatory in ("12000000000301", "12000000000302"):
         start, end = at(day, 9).isoformat(), at(day, 10).isoformat()

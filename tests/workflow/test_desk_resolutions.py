@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from temporalio.client import Client
 
-from client import BookingClient, NotPossible
+from client import DeskClient, NotPossible
 from domain.booking import Reason, Status
 from tests.support.bookings import (
     ALEX,
@@ -32,7 +32,7 @@ from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_second_resolution_of_an_exception_is_refused_with_the_reason(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
     assert (view.status, view.reason) == (Status.HELD, Reason.APPROVAL)
@@ -42,7 +42,7 @@ async def test_second_resolution_of_an_exception_is_refused_with_the_reason(
 
 
 async def test_exception_can_be_resolved_by_signal(
-    bookings: BookingClient, control: SandboxControl, client: Client
+    bookings: DeskClient, control: SandboxControl, client: Client
 ) -> None:
     """A resolution that is not allowed is ignored."""
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
@@ -57,7 +57,7 @@ async def test_exception_can_be_resolved_by_signal(
 
 
 async def test_ambiguous_patient_resolved_as_new_gets_a_separate_chart(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), ALEX))
     assert (view.reason, len(view.patient_candidates)) == (Reason.PATIENT_AMBIGUOUS, 2)
@@ -69,7 +69,7 @@ async def test_ambiguous_patient_resolved_as_new_gets_a_separate_chart(
 
 
 async def test_patient_may_pick_an_alternative_but_not_move_a_confirmed_visit(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = at(next_free_day(), 9)
     await submit_and_wait(bookings, build_request(start))
@@ -83,7 +83,7 @@ async def test_patient_may_pick_an_alternative_but_not_move_a_confirmed_visit(
 
 
 async def test_unconfirmed_hold_expires_is_escalated_and_can_still_be_booked(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     day = next_free_day()
     view = await submit_and_wait(bookings, build_request(at(day, 9), NOVA, service="hurried"))
@@ -97,7 +97,7 @@ async def test_unconfirmed_hold_expires_is_escalated_and_can_still_be_booked(
 
 
 async def test_mistyped_chart_can_be_corrected_while_the_placeholder_hold_stands(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     """Brooklyn holds the slot under a placeholder patient until the match is settled."""
     start = next_free_day().astimezone(ZoneInfo("America/New_York")).replace(hour=9)
@@ -115,7 +115,7 @@ async def test_mistyped_chart_can_be_corrected_while_the_placeholder_hold_stands
 
 @pytest.mark.parametrize("days_later", [0, 7])
 async def test_another_time_after_a_write_with_unknown_outcome_leaves_one_appointment(
-    bookings: BookingClient, control: SandboxControl, days_later: int
+    bookings: DeskClient, control: SandboxControl, days_later: int
 ) -> None:
     first_start = at(next_free_day(), 9)
     control.fault(system="ascend", method="GET", path="/v1/appointments$", kind="forbidden", skip=1)
@@ -127,9 +127,7 @@ async def test_another_time_after_a_write_with_unknown_outcome_leaves_one_appoin
     assert appointment_starts(control, view) == [new_start]
 
 
-async def test_hold_at_another_time_supersedes_the_earlier_one(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_hold_at_another_time_supersedes_the_earlier_one(bookings: DeskClient, control: SandboxControl) -> None:
     day = next_free_day()
     view = await submit_held(bookings, at(day, 9))
     new_start = at(day, 9) + timedelta(minutes=30)
@@ -140,7 +138,7 @@ async def test_hold_at_another_time_supersedes_the_earlier_one(
 
 
 async def test_earlier_hold_stands_if_the_desk_books_the_new_time_first(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     day = next_free_day()
     view = await submit_held(bookings, at(day, 9))
@@ -159,7 +157,7 @@ async def test_earlier_hold_stands_if_the_desk_books_the_new_time_first(
 
 
 async def test_hold_can_move_by_half_its_length_although_the_calendar_refuses_overlaps(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     day = next_free_day()
     control.settings(overlap="reject_400")

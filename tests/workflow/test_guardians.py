@@ -2,7 +2,7 @@
 
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from tests.support.bookings import (
     NOVA,
@@ -26,7 +26,7 @@ def child_of(guardian: Person) -> Person:
     return "Minnow", guardian[1], "2018-03-04", guardian[3], guardian[4]
 
 
-async def test_child_gets_a_chart_with_the_appointment(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_child_gets_a_chart_with_the_appointment(bookings: DeskClient, control: SandboxControl) -> None:
     guardian = CHARTED_PATIENTS["portland"]
     request = build_request(
         next_free_start("portland"), child_of(guardian), location="portland", guardian=person_fields(guardian)
@@ -40,7 +40,7 @@ async def test_child_gets_a_chart_with_the_appointment(bookings: BookingClient, 
 
 
 async def test_child_of_a_new_guardian_gets_a_chart_with_the_appointment(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     request = build_request(
         next_free_start("portland"), child_of(NOVA), location="portland", guardian=person_fields(NOVA)
@@ -51,7 +51,7 @@ async def test_child_of_a_new_guardian_gets_a_chart_with_the_appointment(
     assert row["patient"] == child["id"]
 
 
-async def test_ambiguous_guardian_opens_an_exception(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_ambiguous_guardian_opens_an_exception(bookings: DeskClient, control: SandboxControl) -> None:
     charted = CHARTED_PATIENTS["portland"]
     guardian: Person = (*charted[:3], "elsewhere@patients.example", "+15035550199")
     request = build_request(
@@ -65,7 +65,7 @@ async def test_ambiguous_guardian_opens_an_exception(bookings: BookingClient, co
 
 @pytest.mark.parametrize("guardian", [None, person_fields(TESS)])
 async def test_child_at_ascend_gets_a_chart_of_its_own(
-    bookings: BookingClient, control: SandboxControl, guardian: dict[str, str] | None
+    bookings: DeskClient, control: SandboxControl, guardian: dict[str, str] | None
 ) -> None:
     """Ascend has no appointments for dependents, so the child is charted like any patient."""
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), child_of(TESS), guardian=guardian))

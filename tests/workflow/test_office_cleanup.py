@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from tests.support.bookings import cancel_and_wait, wait_for_confirmed
 from tests.support.office_bookings import (
@@ -23,7 +23,7 @@ from tests.support.workflow_handles import APPROVE
 from workflows.booking.contracts import Resolution, ResolutionKind
 
 
-async def test_refused_release_of_a_hold_is_repeated(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_refused_release_of_a_hold_is_repeated(bookings: DeskClient, control: SandboxControl) -> None:
     """The desk booked the slot first and is asked for another time. It must not find our hold there too."""
     control.office(101, online=False)
     start = next_free_start("portland")
@@ -42,7 +42,7 @@ async def test_refused_release_of_a_hold_is_repeated(bookings: BookingClient, co
 
 
 async def test_hold_cancelled_before_it_landed_is_removed_after_landing(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.office(103, online=False)
     submitted = await submit_at_office(bookings, "boston", next_free_start("boston"))
@@ -56,7 +56,7 @@ async def test_hold_cancelled_before_it_landed_is_removed_after_landing(
 
 
 async def test_cancellation_that_the_office_keeps_refusing_goes_to_the_desk(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "boston", next_free_start("boston")))
     control.clock(settle=True)
@@ -69,7 +69,7 @@ async def test_cancellation_that_the_office_keeps_refusing_goes_to_the_desk(
 
 
 async def test_refused_cancellation_is_repeated_without_a_webhook(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "boston", next_free_start("boston")))
     control.clock(settle=True)
@@ -80,7 +80,7 @@ async def test_refused_cancellation_is_repeated_without_a_webhook(
 
 
 async def test_superseded_hold_is_removed_although_a_slow_office_refuses_its_release_first(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = next_free_start("boston")
     submitted = await submit_at_office(bookings, "boston", start, note="Please call first.")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from tests.support.bookings import NOVA, wait_for_confirmed
 from tests.support.office_bookings import (
@@ -23,7 +23,7 @@ from workflows.booking.contracts import Resolution, ResolutionKind
 
 @pytest.mark.parametrize("location", list(OFFICE_IDS))
 async def test_booking_is_confirmed_once_it_has_landed(
-    bookings: BookingClient, control: SandboxControl, location: str
+    bookings: DeskClient, control: SandboxControl, location: str
 ) -> None:
     """Portland and Boston send a webhook. Phoenix's system sends none for a landing, so the booking polls."""
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, location, next_free_start(location)))
@@ -31,7 +31,7 @@ async def test_booking_is_confirmed_once_it_has_landed(
 
 
 async def test_new_patient_gets_one_chart_with_the_first_appointment(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await wait_for_confirmed(
         bookings, await submit_at_office(bookings, "boston", next_free_start("boston"), NOVA)
@@ -42,7 +42,7 @@ async def test_new_patient_gets_one_chart_with_the_first_appointment(
 
 
 async def test_booking_that_lands_by_webhook_takes_at_most_eight_calls(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     start = next_free_start("portland")
     await wait_for_confirmed(bookings, await submit_at_office(bookings, "portland", start))  # fills the caches
@@ -54,7 +54,7 @@ async def test_booking_that_lands_by_webhook_takes_at_most_eight_calls(
 
 
 async def test_hold_that_the_office_refuses_goes_to_the_desk_with_alternatives(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.fault(system="office", kind="failed", method="insert", path="/101")
     submitted = await submit_at_office(bookings, "portland", next_free_start("portland"))
@@ -67,9 +67,7 @@ async def test_hold_that_the_office_refuses_goes_to_the_desk_with_alternatives(
     assert [row["confirmed"] for row in await settle_and_read_office(control, view)] == [True]
 
 
-async def test_earlier_hold_stands_until_the_new_one_has_landed(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_earlier_hold_stands_until_the_new_one_has_landed(bookings: DeskClient, control: SandboxControl) -> None:
     start = next_free_start("boston")
     submitted = await submit_at_office(bookings, "boston", start, note="Please call first.")
     view = await wait_for_view(bookings, submitted, lambda view: view.reason is Reason.SPECIAL_REQUEST)
@@ -85,7 +83,7 @@ async def test_earlier_hold_stands_until_the_new_one_has_landed(
     assert row["id"] != first_rows[0]["id"]
 
 
-async def test_unclear_landing_is_settled_by_the_desk(bookings: BookingClient, control: SandboxControl) -> None:
+async def test_unclear_landing_is_settled_by_the_desk(bookings: DeskClient, control: SandboxControl) -> None:
     control.fault(system="office", kind="incomplete", method="insert", path="/103")
     submitted = await submit_at_office(bookings, "boston", next_free_start("boston"))
     view = await wait_for_view(bookings, submitted, lambda view: view.status is Status.NEEDS_STAFF)
@@ -95,7 +93,7 @@ async def test_unclear_landing_is_settled_by_the_desk(bookings: BookingClient, c
 
 
 async def test_hold_yields_to_an_appointment_that_the_desk_entered_before_it_landed(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     """The partner accepts both. Only the check after the landing shows that the slot is not ours."""
     control.office(101, online=False)
@@ -114,16 +112,14 @@ async def test_hold_yields_to_an_appointment_that_the_desk_entered_before_it_lan
 
 @pytest.mark.parametrize("fault_kind", ["drop_after", "status_after", "late_commit"])
 async def test_write_whose_answer_is_lost_lands_once(
-    bookings: BookingClient, control: SandboxControl, fault_kind: str
+    bookings: DeskClient, control: SandboxControl, fault_kind: str
 ) -> None:
     control.fault(system="nexhealth", kind=fault_kind, method="POST", path="^/appointments", seconds=2)
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "portland", next_free_start("portland")))
     assert len(await settle_and_read_office(control, view)) == 1
 
 
-async def test_confirmation_that_the_office_refuses_is_repeated(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_confirmation_that_the_office_refuses_is_repeated(bookings: DeskClient, control: SandboxControl) -> None:
     control.fault(system="office", kind="failed", method="update", path="/103")
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "boston", next_free_start("boston")))
     await wait_for_only_appointment(control, view, lambda row: row["confirmed"])

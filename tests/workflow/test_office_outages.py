@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from tests.support.bookings import wait_for_confirmed
 from tests.support.office_bookings import next_free_start, office_appointments, settle_and_read_office, submit_at_office
@@ -13,7 +13,7 @@ from tests.support.workflow_handles import APPROVE
 
 
 async def test_bookings_made_overnight_land_when_the_office_comes_online(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.office(101, online=False)
     start = next_free_start("portland")
@@ -31,7 +31,7 @@ async def test_bookings_made_overnight_land_when_the_office_comes_online(
 
 
 async def test_booking_reports_an_offline_office_and_continues_when_it_comes_online(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     """The webhook about the landing is lost, so only the office's return wakes the booking."""
     control.fault(system="webhook", kind="lost", path="appointment_insertion", times=None)
@@ -48,7 +48,7 @@ async def test_booking_reports_an_offline_office_and_continues_when_it_comes_onl
 
 
 async def test_booking_approved_while_the_office_is_offline_is_confirmed_when_it_comes_online(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     submitted = await submit_at_office(bookings, "portland", next_free_start("portland"), note="Please call first.")
     view = await wait_for_view(bookings, submitted, lambda view: view.reason is Reason.SPECIAL_REQUEST)

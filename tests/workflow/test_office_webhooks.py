@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from client import BookingClient
+from client import DeskClient
 from devstack import DevStack
 from tests.support.bookings import wait_for_confirmed
 from tests.support.office_bookings import next_free_start, settle_and_read_office, submit_at_office
@@ -12,7 +12,7 @@ from tests.support.sandbox import SandboxControl
 
 @pytest.mark.parametrize("fault_kind", ["twice", "late", "lost", "forged"])
 async def test_booking_lands_once_whatever_happens_to_its_webhook(
-    bookings: BookingClient, control: SandboxControl, fault_kind: str
+    bookings: DeskClient, control: SandboxControl, fault_kind: str
 ) -> None:
     control.fault(system="webhook", kind=fault_kind, path="appointment_insertion", seconds=3)
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "boston", next_free_start("boston")))
@@ -20,7 +20,7 @@ async def test_booking_lands_once_whatever_happens_to_its_webhook(
 
 
 async def test_webhook_that_arrives_before_the_write_is_answered_is_not_lost(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.fault(system="nexhealth", kind="webhook_first", method="POST", path="^/appointments")
     view = await wait_for_confirmed(bookings, await submit_at_office(bookings, "boston", next_free_start("boston")))

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
 from adapters.errors import Unavailable
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind
 from domain.policy import LandingPolicy
@@ -39,7 +39,7 @@ async def harness(client: Client) -> AsyncIterator[WorkflowHarness]:
         yield harness
 
 
-async def start_approved(harness: WorkflowHarness, bookings: BookingClient, **policy: Any) -> BookingHandle:
+async def start_approved(harness: WorkflowHarness, bookings: DeskClient, **policy: Any) -> BookingHandle:
     """A landed hold that a person approved after the office went offline. All earlier messages are sent.
 
     No release succeeds before the approval, so the hold cannot expire however long the approval takes.
@@ -60,7 +60,7 @@ async def start_approved(harness: WorkflowHarness, bookings: BookingClient, **po
 
 
 async def test_approved_hold_waits_for_the_office_and_does_not_expire(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     booking = await start_approved(harness, bookings, hold_expiry=HOLD_EXPIRY)
     view = await booking.query(BookingWorkflow.view)
@@ -76,7 +76,7 @@ async def test_approved_hold_waits_for_the_office_and_does_not_expire(
 
 
 async def test_confirmation_is_retried_from_time_to_time_and_checks_the_office_first(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     booking = await start_approved(harness, bookings, landing=landing_policy(check_while_offline=timedelta(seconds=1)))
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
@@ -85,9 +85,7 @@ async def test_confirmation_is_retried_from_time_to_time_and_checks_the_office_f
     assert (first, set(later)) == (False, {True})
 
 
-async def test_another_event_retries_the_confirmation_only_once(
-    harness: WorkflowHarness, bookings: BookingClient
-) -> None:
+async def test_another_event_retries_the_confirmation_only_once(harness: WorkflowHarness, bookings: DeskClient) -> None:
     booking = await start_approved(harness, bookings)
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     await booking.signal(BookingWorkflow.schedule_changed, change_failed)
@@ -96,7 +94,7 @@ async def test_another_event_retries_the_confirmation_only_once(
     assert len(harness.calls_to("confirm_hold")) == 2
 
 
-async def start_not_confirmed(harness: WorkflowHarness, bookings: BookingClient, **policy: Any) -> BookingHandle:
+async def start_not_confirmed(harness: WorkflowHarness, bookings: DeskClient, **policy: Any) -> BookingHandle:
     """The office stayed offline too long, so the desk is asked to confirm the hold by hand."""
     booking = await start_approved(
         harness, bookings, landing=landing_policy(lead_time=LONG_LEAD_TIME, min_wait=SHORT_WAIT), **policy
@@ -108,7 +106,7 @@ async def start_not_confirmed(harness: WorkflowHarness, bookings: BookingClient,
 
 
 async def test_booking_is_confirmed_when_the_desk_confirmed_it_by_hand(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     booking = await start_not_confirmed(harness, bookings)
     await bookings.resolve(booking.id, APPROVE)
@@ -116,7 +114,7 @@ async def test_booking_is_confirmed_when_the_desk_confirmed_it_by_hand(
     assert len(harness.calls_to("confirm_hold")) == 1
 
 
-async def test_exception_closes_when_the_office_comes_online(harness: WorkflowHarness, bookings: BookingClient) -> None:
+async def test_exception_closes_when_the_office_comes_online(harness: WorkflowHarness, bookings: DeskClient) -> None:
     booking = await start_not_confirmed(harness, bookings, hold_expiry=HOLD_EXPIRY)
     earlier_releases = harness.calls_to("release_everything")
     await asyncio.sleep(2 * HOLD_EXPIRY.total_seconds())
@@ -127,7 +125,7 @@ async def test_exception_closes_when_the_office_comes_online(harness: WorkflowHa
 
 
 async def test_retry_by_the_desk_confirms_without_waiting_for_the_office(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     booking = await start_not_confirmed(harness, bookings)
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
@@ -136,7 +134,7 @@ async def test_retry_by_the_desk_confirms_without_waiting_for_the_office(
 
 
 async def test_approved_visit_counts_as_confirmed_when_it_begins(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     harness.schedule_visit_in(10)
     booking = await start_not_confirmed(harness, bookings)
@@ -145,7 +143,7 @@ async def test_approved_visit_counts_as_confirmed_when_it_begins(
 
 
 async def test_booking_that_waits_for_the_office_can_be_cancelled(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     booking = await start_approved(harness, bookings)
     view = await bookings.cancel(booking.id)

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from client import BookingClient, NotPossible
+from client import DeskClient, NotPossible
 from domain.booking import BookingView, Reason, Status
 from domain.rules import Confirmation
 from tests.support.workflow_handles import DECLINE, BookingHandle, resolve, wait_for_exception
@@ -63,7 +63,7 @@ async def wait_for_timer(handle: BookingHandle) -> None:
 
 @pytest.mark.parametrize("max_cached_workflows", [1000, 0])
 async def test_booking_terminated_before_its_last_events_were_handled_can_be_shown(
-    client: Client, bookings: BookingClient, max_cached_workflows: int
+    client: Client, bookings: DeskClient, max_cached_workflows: int
 ) -> None:
     harness = WorkflowHarness(client)
     handle = await start_held(harness)

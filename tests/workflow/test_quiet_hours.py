@@ -14,7 +14,7 @@ from activities import notifications
 from activities.connections import Connections
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Status
 from domain.keyed_hash import KeyedHash
 from domain.quiet_hours import QuietHours
@@ -49,7 +49,7 @@ async def test_text_message_waits_for_the_end_of_quiet_hours_and_email_does_not(
         messaging = notifications.NotificationActivities(connections, channels, KeyedHash(b"k" * 32), None)
         activities: list[Callable[..., Any]] = [messaging.notify, messaging.route_exception]
         async with Worker(client, task_queue=TASK_QUEUE, workflows=[BookingWorkflow], activities=activities):
-            bookings = BookingClient(client, practice, TASK_QUEUE)
+            bookings = DeskClient(client, practice, TASK_QUEUE)
             view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))
             assert view.status is Status.CONFIRMED
             view = await wait_for_view(bookings, view, lambda view: len(view.messages) == 2)

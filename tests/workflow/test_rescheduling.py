@@ -6,7 +6,7 @@ import pytest
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.slots import SlotCheck
-from client import BookingClient, NotPossible
+from client import DeskClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus
 from domain.rules import Confirmation
@@ -20,7 +20,7 @@ from workflows.booking.workflow import BookingWorkflow
 
 @pytest.mark.parametrize("who", ["patient", "staff"])
 async def test_past_time_is_refused_and_another_can_be_picked(
-    harness: WorkflowHarness, bookings: BookingClient, who: str
+    harness: WorkflowHarness, bookings: DeskClient, who: str
 ) -> None:
     conflicts = (Conflict(cause=Cause.APPOINTMENT, time=harness.slot.time),)
     harness.responses["recheck_slot"] = lambda _: SlotCheck(conflicts=conflicts, alternatives=(harness.slot,))
@@ -42,7 +42,7 @@ async def test_past_time_is_refused_and_another_can_be_picked(
     ("cause", "reason"), [(Cause.CAP, Reason.DAY_FULL), (Cause.HOURS, Reason.OUTSIDE_RULES)], ids=["full", "closed"]
 )
 async def test_patient_may_pick_a_third_time_if_the_second_is_not_available(
-    harness: WorkflowHarness, bookings: BookingClient, cause: Cause, reason: Reason
+    harness: WorkflowHarness, bookings: DeskClient, cause: Cause, reason: Reason
 ) -> None:
     recheck_slot = harness.responses["recheck_slot"]
     harness.responses["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.APPOINTMENT),))

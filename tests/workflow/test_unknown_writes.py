@@ -2,7 +2,7 @@
 
 import itertools
 
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Status
 from tests.support.bookings import (
     appointments_of,
@@ -20,7 +20,7 @@ from tests.support.workflow_handles import APPROVE
 
 
 async def test_committed_write_without_an_answer_is_found_instead_of_repeated(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     for kind in ("status_after", "drop_after"):
         control.fault(system="ascend", method="POST", path="/v1/appointments", kind=kind, status=500)
@@ -31,9 +31,7 @@ async def test_committed_write_without_an_answer_is_found_instead_of_repeated(
         control.reset(keep_subscriptions=True)
 
 
-async def test_write_that_was_lost_before_its_commit_is_repeated(
-    bookings: BookingClient, control: SandboxControl
-) -> None:
+async def test_write_that_was_lost_before_its_commit_is_repeated(bookings: DeskClient, control: SandboxControl) -> None:
     control.fault(system="ascend", method="POST", path="/v1/appointments", kind="drop_before")
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))
     assert (view.status, len(appointments_of(control, view))) == (Status.CONFIRMED, 1)
@@ -41,7 +39,7 @@ async def test_write_that_was_lost_before_its_commit_is_repeated(
 
 
 async def test_late_twin_is_removed_while_the_booking_waits_for_approval(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.fault(system="ascend", method="POST", path="/v1/appointments", kind="late_commit", seconds=6)
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
@@ -52,7 +50,7 @@ async def test_late_twin_is_removed_while_the_booking_waits_for_approval(
 
 
 async def test_late_confirmation_does_not_restore_a_cancelled_appointment(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
     control.fault(system="ascend", method="PUT", path="/v1/appointments", kind="late_commit", seconds=5)
@@ -64,7 +62,7 @@ async def test_late_confirmation_does_not_restore_a_cancelled_appointment(
 
 
 async def test_desk_is_notified_if_a_late_twin_cannot_be_looked_for(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     control.fault(system="ascend", method="POST", path="/v1/appointments", kind="drop_after")
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))

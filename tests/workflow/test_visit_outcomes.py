@@ -8,7 +8,7 @@ import pytest
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from adapters.errors import NotAuthorized
-from client import BookingClient, NotPossible
+from client import DeskClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
 from tests.support.polling import wait_until
@@ -93,9 +93,7 @@ async def test_exception_about_an_unreached_patient_closes_with_the_visit(harnes
     assert (await handle.describe()).typed_search_attributes.get(EXCEPTION_REASON) is None
 
 
-async def test_visit_that_has_begun_cannot_be_cancelled_online(
-    harness: WorkflowHarness, bookings: BookingClient
-) -> None:
+async def test_visit_that_has_begun_cannot_be_cancelled_online(harness: WorkflowHarness, bookings: DeskClient) -> None:
     outcome_known = use_past_visit(harness)
     handle = await harness.start_booking()
     view = await wait_for_confirmed(handle)
@@ -107,7 +105,7 @@ async def test_visit_that_has_begun_cannot_be_cancelled_online(
 
 
 async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refused(
-    harness: WorkflowHarness, bookings: BookingClient
+    harness: WorkflowHarness, bookings: DeskClient
 ) -> None:
     """A person vouched for the landing, and then the office reports a refusal."""
     unlanded = unlanded_appointment(harness)

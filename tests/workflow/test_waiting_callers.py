@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from activities.hold_contracts import HoldResult
 from activities.slots import SlotCheck
 from adapters.errors import Unavailable
-from client import BookingClient
+from client import DeskClient
 from domain.booking import Reason, Status
 from domain.calendar import LandingState
 from domain.slot import Cause, Conflict
@@ -32,7 +32,7 @@ async def count_updates(handle: BookingHandle) -> int:
 
 
 async def test_long_wait_sends_one_update_and_then_polls(
-    undecided: WorkflowHarness, bookings: BookingClient, monkeypatch: pytest.MonkeyPatch
+    undecided: WorkflowHarness, bookings: DeskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("client.bookings.MAX_UPDATE_WAIT", SECOND)
     free_slot = SlotCheck(slot=undecided.slot)
@@ -46,7 +46,7 @@ async def test_long_wait_sends_one_update_and_then_polls(
     assert (await waiting_caller).status is Status.CONFIRMED
 
 
-async def test_wait_for_a_landing_sends_no_update(harness: WorkflowHarness, bookings: BookingClient) -> None:
+async def test_wait_for_a_landing_sends_no_update(harness: WorkflowHarness, bookings: DeskClient) -> None:
     harness.responses["write_hold"] = HoldResult(appointment=harness.appointment(landing=LandingState.ACCEPTED))
     handle = await harness.start_booking()
     await wait_for_view(handle, lambda view: view.reason is Reason.AWAITING_OFFICE)
@@ -55,9 +55,7 @@ async def test_wait_for_a_landing_sends_no_update(harness: WorkflowHarness, book
     await cancel(handle)
 
 
-async def test_many_waiting_callers_do_not_prevent_a_cancel(
-    undecided: WorkflowHarness, bookings: BookingClient
-) -> None:
+async def test_many_waiting_callers_do_not_prevent_a_cancel(undecided: WorkflowHarness, bookings: DeskClient) -> None:
     handle = await undecided.start_booking()
     view = await handle.query(BookingWorkflow.view)
     waiting_callers = [asyncio.create_task(bookings.wait(view.request_id, 60)) for _ in range(12)]

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.booking import BookingView, Contacts, Status
+    from domain.booking import SLOT_REASONS, BookingView, Contacts, Status
     from workflows.booking.contracts import (
         ANSWER_GRACE,
         ANSWER_TIMEOUT,
@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         ResolutionKind,
         WaitOptions,
     )
-    from workflows.booking.resolutions import SLOT_REASONS, allowed_resolutions
+    from workflows.booking.resolutions import allowed_resolutions
     from workflows.booking.state.booking_state import BookingState
     from workflows.booking.view import build_view
     from workflows.shared.activity_runner import ActivityRunner

@@ -16,10 +16,6 @@ PATIENT_REASONS = frozenset(
         Reason.CHART_INACTIVE,
     }
 )
-SLOT_REASONS = frozenset(
-    {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL, Reason.OUTSIDE_RULES, Reason.REFUSED_BY_OFFICE}
-)
-"""The requested time cannot be had, but another one may be."""
 MAYBE_WRONG_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it. A practice system also refuses an appointment whose chart is not there."""
 ACKNOWLEDGE_ONLY = frozenset({Reason.NOT_REACHED, Reason.NOT_RELEASED, Reason.NO_ANSWER})

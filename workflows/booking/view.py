@@ -35,6 +35,8 @@ def build_view(state: BookingState) -> BookingView:
         exception_number=exception.number if exception.is_open else None,
         resolutions=allowed_resolutions(state),
         deadline=exception.next_action_at,
+        held_until=held_until.astimezone(zone) if (held_until := state.hold_expires_at) else None,
+        language=request.language,
         messages=tuple(state.messages),
         note=request.note,
         updated_at=lifecycle.updated_at,
