@@ -23,8 +23,9 @@ from domain.keyed_hash import KeyedHash
 from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
+from runtime.http_server import AddressUnavailable, serve
 from runtime.keys import link_keyring, payload_keyring
-from runtime.ops import AddressUnavailable, ops_app, serve
+from runtime.ops import ops_app
 from runtime.process import run_until_stopped
 from settings import Settings
 from workflows.booking.workflow import BookingWorkflow
@@ -118,7 +119,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 origin=settings.codec_origin,
                 token=settings.codec_token.get_secret_value(),
             )
-            await stack.enter_async_context(serve(app, settings.worker_http_address))
+            await stack.enter_async_context(serve(app, settings.worker_http_address, "WORKER_HTTP_ADDRESS"))
         log.info("worker_ready", locations=len(practice.locations), connections=len(systems))
         await stop.wait()
         log.info("worker_stopping")
@@ -137,7 +138,7 @@ def _runtime_with_metrics(settings: Settings) -> Runtime | None:
     try:
         return Runtime(telemetry=TelemetryConfig(metrics=metrics))
     except ValueError as error:
-        raise AddressUnavailable(f"METRICS_ADDRESS: {settings.metrics_address}: {error}") from None
+        raise AddressUnavailable(f"METRICS_ADDRESS: cannot listen on {settings.metrics_address}: {error}") from None
 
 
 if __name__ == "__main__":

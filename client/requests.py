@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from adapters.json_text import UnreadableJson, parse_json
 from client.errors import BadRequest
 from domain.local_time import check_start
 from domain.practice import Location, Practice, UnknownName
@@ -29,9 +30,9 @@ def parse_request(raw: str | bytes) -> BookingRequest:
     if len(raw) > MAX_REQUEST_BYTES:
         raise BadRequest([f"request: must be at most {MAX_REQUEST_BYTES // 1024} KiB of JSON"])
     try:
-        content = json.loads(raw)
-    except (ValueError, UnicodeDecodeError, RecursionError):
-        raise BadRequest(["request: is not valid JSON"]) from None
+        content = parse_json(raw)
+    except UnreadableJson as error:
+        raise BadRequest([f"request: is {error}"]) from None
     return validate_request(content)
 
 

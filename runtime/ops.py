@@ -1,15 +1,11 @@
 """The worker's own HTTP endpoint: liveness, readiness, and the codec for Temporal's UI."""
 
-import asyncio
 import hmac
 import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
-import uvicorn
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,17 +16,11 @@ from starlette.routing import Route
 from temporalio.api.common.v1 import Payload, Payloads
 
 from runtime.codec import KEY_ID, DecryptionError, EncryptionCodec
+from runtime.http_server import http_app, problem, read_body
 
 log = structlog.get_logger("ops")
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-SHUTDOWN_TIMEOUT = 5
-"""Seconds that running requests have to finish when the process stops. A request that never ends must not block it."""
-
-
-class AddressUnavailable(ConnectionError):
-    """We cannot listen on the configured address, mostly because another process does."""
-
 
 Convert = Callable[[list[Payload]], Awaitable[list[Payload]]]
 
@@ -66,7 +56,7 @@ def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str
             methods=["POST"],
         ),
     ]
-    return Starlette(routes=routes, middleware=[cors])
+    return http_app(routes, [cors])
 
 
 def _codec_endpoint(
@@ -75,10 +65,10 @@ def _codec_endpoint(
     async def handle(request: Request) -> JSONResponse:
         authorization = request.headers.get("authorization", "").encode()
         if token and not hmac.compare_digest(authorization, f"Bearer {token}".encode()):
-            return JSONResponse({"error": "a bearer token is required"}, status_code=401)
+            return problem(401, "A bearer token is required.")
         body = await read_body(request, MAX_BODY_BYTES)
         if body is None:
-            return JSONResponse({"error": "too large"}, status_code=413)
+            return problem(413, f"The body is too large. At most {MAX_BODY_BYTES // 1024} KiB are allowed.")
         try:
             received = ParseDict(json.loads(body), Payloads(), ignore_unknown_fields=True)
             answer = Payloads(payloads=await convert(list(received.payloads)))
@@ -90,41 +80,3 @@ def _codec_endpoint(
         return JSONResponse(MessageToDict(answer), headers={"Cache-Control": "no-store"})
 
     return handle
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes | None:
-    """The request's body, or ``None`` when it is longer than ``max_bytes``; then reading stops early."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            return None
-    return bytes(body)
-
-
-@asynccontextmanager
-async def serve(app: Starlette, address: str) -> AsyncIterator[None]:
-    """Serve on ``host:port`` inside this event loop. The process keeps its own signal handlers.
-
-    Raises AddressUnavailable.
-    """
-    host, _, port = address.rpartition(":")
-    try:
-        listener = socket.create_server((host, int(port)))
-    except OSError as error:
-        raise AddressUnavailable(f"{address}: cannot listen on this address: {error.strerror}") from None
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # uvicorn's own configuration would enable loggers again that we have silenced
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving

@@ -12,6 +12,7 @@ import uvloop
 
 from adapters.ledger import LedgerUnavailable
 from adapters.practice_file import PracticeFileError
+from runtime.http_server import AddressUnavailable
 from runtime.logs import configure_logging
 from settings import ConfigurationError, Settings, load_settings
 
@@ -22,7 +23,8 @@ Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
 def run_until_stopped(run: Run) -> NoReturn:
     """Run until SIGTERM or SIGINT sets the event, then exit the process.
 
-    Exit codes: 0 done; 1 Temporal or the ledger is unreachable, or an address cannot be listened on; 2 wrong settings.
+    Exit codes: 0 done; 1 Temporal or the ledger is unreachable; 2 wrong settings, or an address that cannot be listened
+    on.
     """
     harden_process()
     code = uvloop.run(_run(run))
@@ -46,7 +48,7 @@ async def _run(run: Run) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run(settings, stop)
-    except (ConfigurationError, PracticeFileError) as error:
+    except (ConfigurationError, PracticeFileError, AddressUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except (ConnectionError, LedgerUnavailable) as error:

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sandbox import control
@@ -58,5 +59,9 @@ async def _serve_nexhealth(sandbox: Sandbox, endpoint: Endpoint, request: Reques
 async def _serve_page(sandbox: Sandbox, request: Request) -> Response:
     ascend_state, office_rows = sandbox.state(), calendar_rows(sandbox.nexhealth)
     all_rows = {**ascend_state, **{kind: ascend_state[kind] + rows for kind, rows in office_rows.items()}}
-    page = render_page(all_rows, queued_write_rows(sandbox.nexhealth), request.query_params.get("date"))
-    return HTMLResponse(page)
+    text = request.query_params.get("date")
+    try:
+        day = date.fromisoformat(text) if text else None
+        return HTMLResponse(render_page(all_rows, queued_write_rows(sandbox.nexhealth), day))
+    except (ValueError, OverflowError):  # the page links to the days before and after
+        return PlainTextResponse("date: must be a day such as 2026-12-01", status_code=400)

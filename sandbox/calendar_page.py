@@ -35,13 +35,13 @@ KEY = (
 )
 
 
-def render_page(rows: Row, queued_writes: list[Row], day_text: str | None) -> str:
+def render_page(rows: Row, queued_writes: list[Row], day: date | None) -> str:
     """The whole page as HTML.
 
     ``rows`` are lists of Ascend-style rows by kind. ``queued_writes`` are the writes that NexHealth accepted and has
     not yet written at the office. Without a day, the page shows the one with the most appointments.
     """
-    day = date.fromisoformat(day_text) if day_text else _busiest_day(rows)
+    day = day or _busiest_day(rows)
     day_links = "".join(
         f'<a href="/?date={day + timedelta(days=n)}">{_short_date(day + timedelta(days=n))}</a>' for n in (-1, 0, 1)
     )

@@ -15,7 +15,7 @@ from adapters.practice_system import PracticeSystem
 from domain.practice import Practice
 from runtime.build import open_connections
 from runtime.client import connect
-from runtime.ops import serve
+from runtime.http_server import serve
 from runtime.process import run_until_stopped
 from runtime.required_settings import webhook_secret_problems
 from settings import ConfigurationError, Settings
@@ -38,7 +38,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
         app = webhooks_app(router, settings.nexhealth_webhook_secrets)
-        await stack.enter_async_context(serve(app, settings.web_address))
+        await stack.enter_async_context(serve(app, settings.web_address, "WEB_ADDRESS"))
         log.info("web_ready", address=settings.web_address)
         await stop.wait()
 

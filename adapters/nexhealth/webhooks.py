@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import hmac
-import json
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.json_text import parse_json
 from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.reference import reference_in
 
@@ -20,6 +22,12 @@ SUBSCRIPTIONS = (
 """(resource, event) that we subscribe to. A delivery adds the outcome to the name: ``appointment_insertion.failed``."""
 ENCODED_LINE_LENGTH = 60
 """Characters in a line of base64, as Ruby's usual function writes it."""
+MAX_DELIVERY_AGE = timedelta(days=3)
+"""NexHealth repeats a delivery for 48 hours. It does not say whether it signs a repetition with the first timestamp."""
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
+"""How far a timestamp may lie in the future."""
+MAX_ROWS = 1000
+"""Appointments in one delivery."""
 
 _EVENT_KINDS: dict[str, tuple[EventKind, LandingState | None]] = {
     "appointment_insertion.complete": (EventKind.LANDING, LandingState.LANDED),
@@ -58,6 +66,19 @@ def has_valid_signature(raw: bytes, timestamp: str, signature: str, secrets: Seq
     return any(matches)
 
 
+def is_recent(timestamp: str, now: datetime) -> bool:
+    """Whether a delivery with this signed timestamp may still be real, rather than somebody's copy of an old one.
+
+    Shorter than the ledger remembers events, so a copy is either too old or known.
+    """
+    try:
+        signed_at = datetime.fromisoformat(timestamp)
+        age = now - (signed_at if signed_at.tzinfo else signed_at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return False
+    return -MAX_CLOCK_DIFFERENCE <= age <= MAX_DELIVERY_AGE
+
+
 def _signature(secret: str, timestamp: str, text: bytes) -> bytes:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + text, hashlib.sha256).hexdigest().encode()
 
@@ -68,7 +89,7 @@ def parse_events(raw: bytes) -> tuple[CalendarEvent | OfficeOnline, ...]:
     Raises UnreadableDelivery if the kind is one that we use.
     """
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
         name = str(body["event_name"])
         if name == OFFICE_ONLINE_EVENT:
             return _office_online(str(body["subdomain"]), body.get("data"), raw)
@@ -76,6 +97,8 @@ def parse_events(raw: bytes) -> tuple[CalendarEvent | OfficeOnline, ...]:
             return ()
         account, data = str(body["subdomain"]), body["data"]
         rows = [data["appointment"]] if "appointment" in data else data["appointments"]
+        if len(rows) > MAX_ROWS:
+            raise UnreadableDelivery("a delivery with too many rows")
         return tuple(_calendar_event(name, account, row, raw) for row in rows)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UnreadableDelivery("a delivery that cannot be read") from None
@@ -96,7 +119,7 @@ def _office_online(account: str, data: Any, raw: bytes) -> tuple[OfficeOnline, .
 def _calendar_event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:
     """The key recognizes a repeated delivery: NexHealth documents no id of the event."""
     kind, landing = _EVENT_KINDS[name]
-    appointment_id = str(int(row["id"]))
+    appointment_id = _row_id(row)
     version = str(row.get("updated_at") or hashlib.sha256(raw).hexdigest())
     return CalendarEvent(
         kind=kind,
@@ -106,3 +129,11 @@ def _calendar_event(name: str, account: str, row: dict[str, Any], raw: bytes) ->
         landing=landing,
         key=hashlib.sha256(f"{name}|{appointment_id}|{version}".encode()).hexdigest(),
     )
+
+
+def _row_id(row: dict[str, Any]) -> str:
+    """Raises ValueError. Ids are whole numbers; Python would also read 1.5, true and 1e999 as one, or fail on them."""
+    text = str(row["id"])
+    if re.fullmatch(r"[0-9]{1,18}", text) is None:
+        raise ValueError("not an id")
+    return str(int(text))

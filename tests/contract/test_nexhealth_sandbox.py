@@ -912,6 +912,12 @@ def test_the_page_shows_office_calendars_and_queued_writes(sandbox: SandboxContr
     assert "12:00 Visit · Fixture" in page
 
 
+@pytest.mark.parametrize("day", ["foo", "2026-13-01", "0001-01-01", "9999-12-31", "1e9", "%00"])
+def test_calendar_page_asks_for_a_real_day(sandbox: SandboxControl, day: str) -> None:
+    answer = httpx.get(f"{sandbox.url}/?date={day}", trust_env=False)
+    assert (answer.status_code, answer.text) == (400, "date: must be a day such as 2026-12-01")
+
+
 @pytest.mark.skipif(not CONTRACTS.exists(), reason="the vendor's OpenAPI document is not available")
 def test_a_request_against_the_vendors_document_is_recorded(sandbox: SandboxControl, nex: NexHealthClient) -> None:
     """The sandbox accepts a descriptor id as text, but the document requires a number."""

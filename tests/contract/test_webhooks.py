@@ -16,15 +16,24 @@ from structlog.testing import capture_logs
 
 from adapters.errors import Unavailable
 from adapters.ledger import Claim, Ledger
+from adapters.ledger.events import FORWARDED_EVENT_RETENTION
+from adapters.nexhealth import WEBHOOK_PATH
 from adapters.nexhealth.transport import Transport
+from adapters.nexhealth.webhooks import MAX_CLOCK_DIFFERENCE, MAX_DELIVERY_AGE, MAX_ROWS
 from adapters.practice_system import Hold, PracticeSystem
+from domain.interval import span
+from domain.reference import new_reference
+from domain.slot import Slot
 from tests.support.practice_systems import NINE, practice_under_test, unlimited_permit
 from tests.support.sandbox import SandboxControl
-from web.webhooks.app import webhooks_app
+from web.webhooks.app import MAX_BODY_BYTES, webhooks_app
 from web.webhooks.router import EventRouter
 from workflows.booking.contracts import AppointmentEvent
 
-TIMESTAMP = "2027-01-12T17:00:00.000Z"
+NOW = datetime(2027, 1, 12, 17, tzinfo=UTC)
+
+
+ROW_WITH_ID = b'{"event_name": "appointment_updated", "subdomain": "demo", "data": {"appointment": {"id": %s}}}'
 
 
 @dataclass
@@ -49,16 +58,16 @@ class WebhookUnderTest:
         self.online_offices.append(tuple(locations))
         return len(self.online_offices)
 
-    async def deliver(self, raw: bytes, secret: str = "secret") -> int:
+    async def deliver(self, raw: bytes, secret: str = "secret", timestamp: str = "2027-01-12T17:00:00.000Z") -> int:
         """Deliver the body as NexHealth does, and return the status of the answer."""
-        text = TIMESTAMP.encode() + b"." + base64.b64encode(raw)
+        text = timestamp.encode() + b"." + base64.b64encode(raw)
         signature = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
-        headers = {"timestamp": TIMESTAMP, "signature": signature}
-        return (await self.http.post("/webhooks/nexhealth", content=raw, headers=headers)).status_code
+        headers = {"timestamp": timestamp, "signature": signature}
+        return (await self.http.post(WEBHOOK_PATH, content=raw, headers=headers)).status_code
 
 
-def delivery(event_name: str, data: Any) -> bytes:
-    return json.dumps({"event_name": event_name, "subdomain": "demo", "data": data}).encode()
+def delivery(event_name: str, data: Any, subdomain: str = "demo") -> bytes:
+    return json.dumps({"event_name": event_name, "subdomain": subdomain, "data": data}).encode()
 
 
 @asynccontextmanager
@@ -66,7 +75,7 @@ async def open_webhook(ledger: Ledger, **systems: PracticeSystem) -> AsyncIterat
     async with httpx.AsyncClient(base_url="http://holdfast.test") as unused:
         webhook = WebhookUnderTest(unused, ledger)
     router = EventRouter("demo", systems, ledger, webhook.signal_booking, webhook.signal_office_online)
-    transport = httpx.ASGITransport(app=webhooks_app(router, ["secret"]))
+    transport = httpx.ASGITransport(app=webhooks_app(router, ["secret"], lambda: NOW))
     async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
         webhook.http = http
         yield webhook
@@ -88,6 +97,15 @@ async def webhook(ledger: Ledger) -> AsyncIterator[WebhookUnderTest]:
         delivery("appointment_updated", None),
         delivery("appointment_updated", {"appointment": {"id": "x"}}),
         delivery("appointment_insertion.complete", {}),
+        b"[" * 50_000,
+        b'{"event_name": "appointment_updated", "subdomain": "demo", "data": ' + b'{"a":' * 50_000,
+        *(ROW_WITH_ID % identifier for identifier in (b"1e999", b"1.5", b"true", b"1" * 4000, b'"9" * 40', b"-1")),
+        delivery("appointment_created", {"appointments": [{"id": 1}] * (MAX_ROWS + 1)}),
+        delivery("sync_status_write_change", [{"locations": 5}]),
+        '{"event_name": "appointment_updated"}'.encode("utf-16"),
+        b'{"event_name": "\\ud800"}',
+        b"\x00\xff",
+        b"",
     ],
 )
 async def test_unreadable_delivery_is_answered_with_success(webhook: WebhookUnderTest, raw: bytes) -> None:
@@ -97,6 +115,56 @@ async def test_unreadable_delivery_is_answered_with_success(webhook: WebhookUnde
 
 async def test_delivery_with_a_wrong_signature_is_rejected(webhook: WebhookUnderTest) -> None:
     assert await webhook.deliver(delivery("sync_status_write_change", None), "another") == 401
+    assert webhook.online_offices == []
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        (NOW - MAX_DELIVERY_AGE - timedelta(seconds=1)).isoformat(),
+        (NOW + MAX_CLOCK_DIFFERENCE + timedelta(seconds=1)).isoformat(),
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "yesterday",
+        "",
+    ],
+)
+async def test_delivery_signed_too_long_ago_or_in_the_future_is_rejected(
+    webhook: WebhookUnderTest, timestamp: str
+) -> None:
+    assert await webhook.deliver(delivery("sync_status_write_change", None), timestamp=timestamp) == 401
+    assert webhook.online_offices == []
+
+
+async def test_delivery_is_accepted_as_long_as_nexhealth_repeats_it(webhook: WebhookUnderTest) -> None:
+    """For 48 hours, perhaps with its first timestamp."""
+    for number, age in enumerate((timedelta(hours=48), timedelta(0), -MAX_CLOCK_DIFFERENCE)):
+        raw = delivery("sync_status_write_change", [{"locations": [{"id": number}]}])
+        assert await webhook.deliver(raw, timestamp=(NOW - age).isoformat()) == 200
+    assert len(webhook.online_offices) == 3
+
+
+def test_ledger_remembers_an_event_for_longer_than_a_copy_of_it_is_accepted() -> None:
+    assert FORWARDED_EVENT_RETENTION > MAX_DELIVERY_AGE + MAX_CLOCK_DIFFERENCE
+
+
+async def test_body_that_is_too_large_is_rejected_before_its_signature_is_read(webhook: WebhookUnderTest) -> None:
+    event = delivery("sync_status_write_change", None)
+    assert await webhook.deliver(event + b" " * (MAX_BODY_BYTES - len(event) + 1)) == 413
+    assert webhook.online_offices == []
+    assert await webhook.deliver(event + b" " * (MAX_BODY_BYTES - len(event))) == 200
+    assert webhook.online_offices == [()]
+
+
+async def test_events_of_another_account_reach_no_booking(webhook: WebhookUnderTest) -> None:
+    """An endpoint's secret signs the events of every account that it is subscribed to."""
+    await begin_write(webhook.ledger, "booking-ours", hold := some_hold())
+    row = {"id": 7, "note": hold.reference}
+    for subdomain, signaled in (("another", []), ("demo", [("booking-ours", "7")])):
+        raw = delivery("appointment_insertion.failed", {"appointment": row}, subdomain)
+        assert await webhook.deliver(raw) == 200
+        assert webhook.signaled == signaled
+    assert await webhook.deliver(delivery("sync_status_write_change", None, "another")) == 200
     assert webhook.online_offices == []
 
 
@@ -113,6 +181,11 @@ async def test_office_online_event_is_passed_on_again_after_a_failure(webhook: W
     webhook.is_temporal_down = False
     assert await webhook.deliver(raw) == 200
     assert webhook.online_offices == [()]
+
+
+def some_hold() -> Hold:
+    slot = Slot(time=span(NINE, 60), provider="1", operatory="2")
+    return Hold(reference=new_reference(), location="101", patient="3", slot=slot, title="Cleaning")
 
 
 async def begin_write(ledger: Ledger, booking: str, hold: Hold) -> None:

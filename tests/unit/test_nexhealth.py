@@ -28,7 +28,7 @@ from adapters.nexhealth.account import usable_seconds
 from adapters.nexhealth.profiles import PROFILES
 from adapters.nexhealth.refusals import MEANINGS, DuplicatePatient
 from adapters.nexhealth.transport import envelope_of
-from adapters.nexhealth.webhooks import UnreadableDelivery, has_valid_signature, parse_events
+from adapters.nexhealth.webhooks import MAX_ROWS, UnreadableDelivery, has_valid_signature, parse_events
 from adapters.practice_file import read_practice
 from adapters.practice_system import Hold, NewChart
 from cli.check import unsupported_rules
@@ -384,6 +384,19 @@ def test_delivery_with_several_appointments_and_unreadable_deliveries() -> None:
     for raw in (b"", b"[]", b"{}", b"\xff", delivery("appointment_updated", {"appointment": {"id": "x"}})):
         with pytest.raises(UnreadableDelivery):
             parse_events(raw)
+
+
+@pytest.mark.parametrize("identifier", [1.5, True, float("inf"), "7 7", "9" * 30, "-1", "\uff17", None, [7]])
+def test_row_whose_id_is_no_whole_number_is_unreadable(identifier: Any) -> None:
+    with pytest.raises(UnreadableDelivery):
+        parse_events(delivery("appointment_updated", {"appointment": {"id": identifier}}))
+
+
+def test_delivery_has_a_largest_number_of_rows() -> None:
+    rows = [{"id": number} for number in range(MAX_ROWS + 1)]
+    assert len(parse_events(delivery("appointment_created", {"appointments": rows[1:]}))) == MAX_ROWS
+    with pytest.raises(UnreadableDelivery):
+        parse_events(delivery("appointment_created", {"appointments": rows}))
 
 
 @pytest.mark.parametrize("data", [None, [], [{"id": 7}], "x", {"appointment": {"id": "x"}}])

@@ -18,8 +18,9 @@ import adapters.http
 import worker
 from devstack import free_port
 from runtime.codec import EncryptionCodec
+from runtime.http_server import SHUTDOWN_TIMEOUT, AddressUnavailable, serve
 from runtime.keys import Keyring
-from runtime.ops import MAX_BODY_BYTES, SHUTDOWN_TIMEOUT, AddressUnavailable, ops_app, serve
+from runtime.ops import MAX_BODY_BYTES, ops_app
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
@@ -102,7 +103,7 @@ async def test_request_that_never_ends_does_not_block_shutdown() -> None:
     port, stop = free_port(0), asyncio.Event()
 
     async def serve_until_stopped() -> None:
-        async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{port}"):
+        async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{port}", "TEST"):
             await stop.wait()
 
     running = asyncio.create_task(serve_until_stopped())
@@ -127,12 +128,12 @@ async def connect(port: int) -> asyncio.StreamWriter:
 
 async def test_serving_does_not_enable_silenced_loggers() -> None:
     assert adapters.http
-    async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}"):
+    async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}", "TEST"):
         assert all(logging.getLogger(name).disabled for name in ("aiohttp.client", "aiohttp.internal"))
 
 
 def test_metrics_address_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         settings: Any = SimpleNamespace(metrics_address=f"127.0.0.1:{listener.getsockname()[1]}")
-        with pytest.raises(AddressUnavailable, match=f"METRICS_ADDRESS: {settings.metrics_address}: .* in use"):
+        with pytest.raises(AddressUnavailable, match=f"METRICS_ADDRESS: .* {settings.metrics_address}: .* in use"):
             worker._runtime_with_metrics(settings)
