@@ -12,8 +12,8 @@ from adapters.ledger import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId
 from adapters.messenger import Channel, Messenger, OutgoingMessage
 from domain.base import Value
 from domain.booking import MessageState, Reason
+from domain.contacts import contact_key
 from domain.keyed_hash import KeyedHash
-from domain.matching import contact_key
 from domain.practice import Location
 from domain.wording import MessageFacts, MessageKind, compose_message
 

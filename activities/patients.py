@@ -36,6 +36,7 @@ class PatientActivities:
     def __init__(self, connections: Connections, keyed_hash: KeyedHash) -> None:
         self._connections = connections
         self._keyed_hash = keyed_hash
+        self._practice_contacts = connections.practice.contacts
 
     @activity.defn
     async def match_patient(self, request: MatchPatientInput) -> Match:
@@ -122,4 +123,5 @@ class PatientActivities:
             email=person.email,
         )
         charts = await site.system.find_patients(query)
-        return match(person, returning, [chart for chart in charts if chart.id not in excluded_charts])
+        remaining = [chart for chart in charts if chart.id not in excluded_charts]
+        return match(person, returning, remaining, practice_contacts=self._practice_contacts)

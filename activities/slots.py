@@ -10,9 +10,9 @@ from activities.connections import Connections, Site
 from adapters.ledger import Claim, Grant, SlotClaimed, TooManyClaims
 from domain.base import Value
 from domain.calendar import Calendar
+from domain.contacts import contact_key
 from domain.interval import Interval
 from domain.keyed_hash import KeyedHash
-from domain.matching import contact_key
 from domain.rules import ServiceRule
 from domain.schedule import Facts, alternatives, candidate_slots, conflicts
 from domain.slot import Cause, Conflict, Slot

@@ -89,6 +89,10 @@ def practice_toml() -> str:
     return "".join(parts).replace("'", '"')
 
 
+AREA_CODES = tuple(code for code in range(201, 990) if code // 10 % 10 != 9 and code % 100 != 11)
+"""Those that can be assigned. Others would make a patient's number a filler, so that no chart could match by it."""
+
+
 @dataclass(frozen=True)
 class BenchPatient:
     number: int
@@ -96,7 +100,7 @@ class BenchPatient:
     @property
     def request_fields(self) -> dict[str, Any]:
         """The ``patient`` part of a booking request."""
-        area, line = 201 + self.number // 100, self.number % 100
+        area, line = AREA_CODES[self.number // 100], self.number % 100
         return {
             "first_name": f"Bench{_letters(self.number)}",
             "last_name": f"Marker{_letters(self.number * 7 + 3)}",

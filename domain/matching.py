@@ -1,21 +1,19 @@
-"""Which chart belongs to a person. If there is any doubt, staff decide."""
+"""Which chart belongs to a person. If there is any doubt, staff decide.
 
-import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+``docs/matching.md`` shows the truth table and explains its terms.
+"""
 
-from nameparser import HumanName
-from rapidfuzz.distance import JaroWinkler
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from domain.base import Value
 from domain.booking import Reason
+from domain.contacts import contact_key, contact_keys, is_filler
+from domain.names import are_first_names_similar, are_last_names_similar, last_name, name_key, name_words
 from domain.patient import Chart, ChartStatus
-from domain.phone import phone_key
 from domain.request import Person
-
-MIN_NAME_SIMILARITY = 0.88
-"""From this Jaro-Winkler similarity on, two names may be spellings of one name."""
 
 
 class Verdict(StrEnum):
@@ -45,101 +43,121 @@ class Match(Value):
     """The chart is or will be the guardian's. The practice system creates the patient's own with the visit."""
 
 
-class _Comparison(Value):
+class Names(IntEnum):
+    """How the names of a person and a chart compare."""
+
+    DIFFERENT = 0
+    SIMILAR = 1
+    """They may be spellings, short forms or parts of one name."""
+    EQUAL = 2
+
+
+class BirthDates(IntEnum):
+    """How the birth dates of a person and a chart compare."""
+
+    DIFFERENT = 0
+    UNCERTAIN = 1
+    """The chart has none, or one of the two may be mistyped."""
+    EQUAL = 2
+
+
+class Contacts(IntEnum):
+    """How the contacts of a person and a chart compare."""
+
+    DIFFERENT = 0
+    """None is shared. Fillers, and the practice's own contacts, are not shared."""
+    MISSING = 1
+    """The chart has neither a phone nor an email."""
+    SHARED = 2
+
+
+_N, _A, _M = Verdict.NEW, Verdict.ASK, Verdict.MATCHED
+TRUTH_TABLE: Mapping[tuple[BirthDates, Names], tuple[Verdict, Verdict, Verdict]] = {
+    # Contacts:                                 DIFFERENT, MISSING, SHARED
+    (BirthDates.EQUAL, Names.EQUAL): (_A, _M, _M),
+    (BirthDates.EQUAL, Names.SIMILAR): (_A, _A, _A),
+    (BirthDates.EQUAL, Names.DIFFERENT): (_N, _N, _A),
+    (BirthDates.UNCERTAIN, Names.EQUAL): (_N, _A, _A),
+    (BirthDates.UNCERTAIN, Names.SIMILAR): (_N, _N, _A),
+    (BirthDates.UNCERTAIN, Names.DIFFERENT): (_N, _N, _N),
+    (BirthDates.DIFFERENT, Names.EQUAL): (_N, _N, _A),
+    (BirthDates.DIFFERENT, Names.SIMILAR): (_N, _N, _N),
+    (BirthDates.DIFFERENT, Names.DIFFERENT): (_N, _N, _N),
+}
+"""What one chart says by itself: the person's, perhaps the person's, or somebody else's."""
+
+
+class _Comparison(NamedTuple):
     """How one chart compares to the person."""
 
     chart: Chart
-    same_first_name: bool
-    similar_first_name: bool
-    same_last_name: bool
-    similar_last_name: bool
-    same_birth_date: bool
-    shared_contact: bool
-    no_contact: bool
-    """The chart has neither a phone nor an email."""
+    birth_dates: BirthDates
+    names: Names
+    contacts: Contacts
 
     @property
-    def is_same_person(self) -> bool:
-        return self.same_first_name and self.same_last_name and self.same_birth_date
+    def verdict(self) -> Verdict:
+        return TRUTH_TABLE[self.birth_dates, self.names][self.contacts]
 
     @property
-    def is_near_match(self) -> bool:
-        """Whether it may be the same person with another spelling, a nickname or a mistyped date."""
-        if self.same_birth_date and self.same_last_name and self.similar_first_name:
-            return True
-        if self.same_birth_date and self.shared_contact and self.similar_last_name and self.similar_first_name:
-            return True
-        undated_namesake = self.chart.date_of_birth is None and self.same_first_name and self.same_last_name
-        return undated_namesake and (self.shared_contact or self.no_contact)
+    def is_namesake(self) -> bool:
+        """Whether name and birth date are equal."""
+        return self.names is Names.EQUAL and self.birth_dates is BirthDates.EQUAL
 
     @property
-    def rank(self) -> tuple[int, int, str]:
-        """Sort key: the best match comes first, then the oldest chart."""
-        score = 4 * self.same_first_name + 2 * self.same_last_name + 4 * self.same_birth_date + 2 * self.shared_contact
-        return (-score, len(self.chart.id), self.chart.id)
+    def rank(self) -> tuple[bool, int, int, str]:
+        """Sort key: namesakes come first, then what agrees best, then the oldest chart."""
+        agreement = 2 * self.names + 2 * self.birth_dates + self.contacts
+        return (not self.is_namesake, -agreement, len(self.chart.id), self.chart.id)
 
 
-def match(person: Person, returning: bool | None, charts: Sequence[Chart]) -> Match:
+def match(
+    person: Person, returning: bool | None, charts: Sequence[Chart], *, practice_contacts: Collection[str] = ()
+) -> Match:
     """Decide which of the charts is this person's, if any.
 
-    A chart matches without staff only if first name, last name, birth date and at least one contact agree, or if
-    all but the contact agree and the chart has no contact. A chart that was merged into another one is evidence
-    that the other one may be this person's.
+    The truth table judges each chart by itself. A chart that was merged into another one is evidence that the other
+    one may be this person's. A chart without contacts matches only if no other chart may be this person's.
+
+    ``practice_contacts``: keys of the practice's own phone numbers and email addresses. Staff type them into charts
+    of patients who have none, so they say nothing about the patient.
     """
     charts_by_id = {chart.id: chart for chart in charts}
-    comparisons = sorted((_compare(person, chart) for chart in charts), key=lambda each: each.rank)
+    comparisons = sorted((_compare(person, chart, practice_contacts) for chart in charts), key=lambda each: each.rank)
     merge_targets = {
-        _merged_into(each.chart, charts_by_id).id for each in comparisons if each.is_same_person or each.is_near_match
+        _merged_into(each.chart, charts_by_id).id for each in comparisons if each.verdict is not Verdict.NEW
     }
-    originals = [each for each in comparisons if _merged_into(each.chart, charts_by_id) is each.chart]
-    same = [each for each in originals if each.is_same_person]
-    near = [
-        each for each in originals if not each.is_same_person and (each.is_near_match or each.chart.id in merge_targets)
+    possible = [
+        each
+        for each in comparisons
+        if each.chart.id in merge_targets and _merged_into(each.chart, charts_by_id) is each.chart
     ]
-    candidates = tuple(each.chart.id for each in (*same, *near))
-    contact_agrees = [each for each in same if each.shared_contact] or [each for each in same if each.no_contact]
-    if not same:
-        if near:
-            return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
-        if returning:
-            return _ask(Reason.PATIENT_NOT_FOUND, ())
-        return Match(verdict=Verdict.NEW)
-    if len(same) > 1 and len(contact_agrees) != 1:
+    candidates = tuple(each.chart.id for each in possible)
+    namesakes = [each for each in possible if each.is_namesake]
+    if not possible:
+        return _ask(Reason.PATIENT_NOT_FOUND, ()) if returning else Match(verdict=Verdict.NEW)
+    if not namesakes:
         return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
-    if not contact_agrees:
-        return _ask(Reason.CONTACT_MISMATCH, candidates)
-    best = contact_agrees[0]
+    sharing = [each for each in namesakes if each.contacts is Contacts.SHARED]
+    without_contacts = [each for each in namesakes if each.contacts is Contacts.MISSING]
+    if not sharing and not without_contacts:
+        return _ask(Reason.CONTACT_MISMATCH if len(namesakes) == 1 else Reason.PATIENT_AMBIGUOUS, candidates)
+    if len(sharing) > 1 or (not sharing and len(possible) > 1):
+        return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
+    (best,) = sharing or without_contacts
     if best.chart.status in (ChartStatus.INACTIVE, ChartStatus.NON_PATIENT, ChartStatus.DUPLICATE):
         return _ask(Reason.CHART_INACTIVE, candidates)
     if returning is False:
         return _ask(Reason.PATIENT_EXISTS, candidates)
-    because = ("name", "birth_date") + (("contact",) if best.shared_contact else ())
+    because = ("name", "birth_date", "contact") if sharing else ("name", "birth_date")
     return Match(verdict=Verdict.MATCHED, chart=best.chart.id, candidates=candidates, because=because)
 
 
 def identity_key(person: Person) -> str:
     """Text that is equal for every spelling of the same name and birth date. Store it only as a keyed hash."""
-    return f"{name_key(person.first_name)}|{_last_name_key(person.last_name)}|{person.date_of_birth.isoformat()}"
-
-
-def name_key(name: str) -> str:
-    """A name without case, accents, apostrophes, hyphens and spaces."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(c for c in decomposed if c.isalnum())
-
-
-def email_key(address: str) -> str:
-    """An email address without case and plus tag."""
-    local, _, host = address.strip().casefold().partition("@")
-    return f"{local.split('+', 1)[0]}@{host}"
-
-
-def contact_key(contact: str) -> str:
-    """Text that is equal for every spelling of an email address; E.164 phone numbers are returned as they are.
-
-    Store it only as a keyed hash.
-    """
-    return email_key(contact) if "@" in contact else contact
+    first = name_key(person.first_name) or person.first_name.casefold()
+    last = last_name(person.last_name).key or person.last_name.casefold()
+    return f"{first}|{last}|{person.date_of_birth.isoformat()}"
 
 
 def _ask(reason: Reason, candidates: tuple[str, ...]) -> Match:
@@ -155,78 +173,63 @@ def _merged_into(chart: Chart, charts_by_id: Mapping[str, Chart]) -> Chart:
     return chart
 
 
-def _compare(person: Person, chart: Chart) -> _Comparison:
-    first_name, last_name = name_key(person.first_name), _last_name_key(person.last_name)
-    chart_first_names = {name_key(name) for name in (chart.first_name, chart.preferred_name) if name}
-    chart_last_name = _last_name_key(chart.last_name)
-    phones = {phone_key(phone) for phone in chart.phones} - {""}
-    emails = {email_key(chart.email)} if chart.email else set()
-    shares_phone = person.mobile is not None and phone_key(person.mobile) in phones
-    shares_email = person.email is not None and email_key(person.email) in emails
-    same_last_name = last_name == chart_last_name
+def _compare(person: Person, chart: Chart, practice_contacts: Collection[str]) -> _Comparison:
     return _Comparison(
         chart=chart,
-        same_first_name=first_name in chart_first_names and not _suffixes_differ(person, chart),
-        similar_first_name=any(_first_names_similar(first_name, each) for each in chart_first_names)
-        or not chart_first_names,
-        same_last_name=same_last_name,
-        similar_last_name=same_last_name or JaroWinkler.similarity(last_name, chart_last_name) >= MIN_NAME_SIMILARITY,
-        same_birth_date=chart.date_of_birth == person.date_of_birth,
-        shared_contact=shares_phone or shares_email,
-        no_contact=not any(chart.phones) and not emails,
+        birth_dates=_compare_birth_dates(person.date_of_birth, chart.date_of_birth),
+        names=_compare_names(person, chart),
+        contacts=_compare_contacts(person, chart, practice_contacts),
     )
 
 
-def _first_names_similar(one: str, other: str) -> bool:
-    """Whether two name keys are equal, similar spellings, one the start of the other, or known short forms."""
-    if one == other or JaroWinkler.similarity(one, other) >= MIN_NAME_SIMILARITY:
+def _compare_names(person: Person, chart: Chart) -> Names:
+    """A name without a letter equals none, and contradicts none."""
+    first, last = name_words(person.first_name), last_name(person.last_name)
+    chart_firsts = [words for name in (chart.first_name, chart.preferred_name) if (words := name_words(name or ""))]
+    chart_last = last_name(chart.last_name)
+    chart_suffix = name_key(chart.name_suffix or "") or chart_last.suffix
+    suffixes_differ = bool(last.suffix and chart_suffix and last.suffix != chart_suffix)
+    is_first_equal = bool(first) and "".join(first) in map("".join, chart_firsts)
+    is_last_equal = bool(last.words) and last.key == chart_last.key
+    if is_first_equal and is_last_equal and not suffixes_differ:
+        return Names.EQUAL
+    knows_firsts, knows_lasts = bool(first and chart_firsts), bool(last.words and chart_last.words)
+    is_first_similar = not knows_firsts or any(are_first_names_similar(first, each) for each in chart_firsts)
+    is_last_similar = not knows_lasts or are_last_names_similar(last.words, chart_last.words)
+    if (knows_firsts or knows_lasts) and is_first_similar and is_last_similar:
+        return Names.SIMILAR
+    is_rearranged = any(_is_rearranged({*first, *last.words}, {*each, *chart_last.words}) for each in chart_firsts)
+    return Names.SIMILAR if is_rearranged else Names.DIFFERENT
+
+
+def _is_rearranged(words: set[str], chart_words: set[str]) -> bool:
+    """Whether one name has all words of the other, as when first and last name were swapped."""
+    return min(len(words), len(chart_words)) > 1 and (words <= chart_words or chart_words <= words)
+
+
+def _compare_birth_dates(one: date, other: date | None) -> BirthDates:
+    if one == other:
+        return BirthDates.EQUAL
+    return BirthDates.UNCERTAIN if other is None or _may_be_mistyped(one, other) else BirthDates.DIFFERENT
+
+
+def _may_be_mistyped(one: date, other: date) -> bool:
+    """Whether day and month are swapped, or one digit differs, or two digits beside each other are swapped."""
+    if (one.year, one.month, one.day) == (other.year, other.day, other.month):
         return True
-    if len(one) >= 2 and len(other) >= 2 and (one.startswith(other) or other.startswith(one)):
+    digits, other_digits = one.isoformat().replace("-", ""), other.isoformat().replace("-", "")
+    wrong = [i for i in range(len(digits)) if digits[i] != other_digits[i]]
+    if len(wrong) == 1:
         return True
-    return any(one in group and other in group for group in _SHORT_FORMS)
+    first, last = wrong[0], wrong[-1]
+    is_swapped = (digits[first], digits[last]) == (other_digits[last], other_digits[first])
+    return len(wrong) == 2 and last - first == 1 and is_swapped
 
 
-def _last_name_key(name: str) -> str:
-    return name_key(re.sub(_SUFFIX_PATTERN, "", name, flags=re.IGNORECASE))
-
-
-_SUFFIX_PATTERN = r"[\s,]+(jr|sr|ii|iii|iv)\.?\s*$"
-
-
-def _suffix_key(last_name: str, suffix: str | None) -> str:
-    suffix_in_name = HumanName(f"X {last_name}").suffix
-    return name_key(suffix or suffix_in_name)
-
-
-def _suffixes_differ(person: Person, chart: Chart) -> bool:
-    """Whether both have a suffix, such as Jr and Sr, and the two are not the same."""
-    person_suffix = _suffix_key(person.last_name, None)
-    chart_suffix = _suffix_key(chart.last_name, chart.name_suffix)
-    return bool(person_suffix and chart_suffix and person_suffix != chart_suffix)
-
-
-_SHORT_FORMS = tuple(
-    frozenset(group.split())
-    for group in (
-        "william will bill billy liam",
-        "robert rob bob bobby",
-        "richard rick dick richie",
-        "james jim jimmy jamie",
-        "john jack johnny",
-        "elizabeth liz beth betty eliza lisa",
-        "margaret maggie meg peggy greta",
-        "katherine catherine kathryn kate katie kathy cathy",
-        "michael mike mickey",
-        "edward ed eddie ted",
-        "charles charlie chuck",
-        "jose pepe",
-        "francisco paco pancho",
-        "guadalupe lupe",
-        "ignacio nacho",
-        "patricia pat patty trish",
-        "susan sue suzy",
-        "anthony tony antonio",
-        "theodore theo ted teddy",
-        "henry harry hank",
-    )
-)
+def _compare_contacts(person: Person, chart: Chart, practice_contacts: Collection[str]) -> Contacts:
+    if not any(text and text.strip() for text in (*chart.phones, chart.email)):
+        return Contacts.MISSING
+    contacts = {contact_key(contact) for contact in (person.mobile, person.email) if contact}
+    shared = contacts & contact_keys(chart.phones, [chart.email or ""])
+    is_telling = any(not is_filler(key) and key not in practice_contacts for key in shared)
+    return Contacts.SHARED if is_telling else Contacts.DIFFERENT

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, EmailStr, F
 
 from domain.base import Value
 from domain.patient import Address
-from domain.phone import e164
+from domain.phone import mobile_e164
 from domain.text import normalize_text, validate_one_line
 
 
@@ -32,7 +32,7 @@ Name = Annotated[
     AfterValidator(validate_one_line),
 ]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_validate_note)]
-Mobile = Annotated[str, Field(max_length=40), AfterValidator(e164)]
+Mobile = Annotated[str, Field(max_length=40), AfterValidator(mobile_e164)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """An opaque id of up to 64 letters, digits, dots, dashes and underscores. It must not identify a person."""
 Day = Annotated[date, BeforeValidator(_validate_iso_text)]

@@ -19,7 +19,6 @@ PASSTHROUGH_MODULES = (
     "structlog",
     "phonenumbers",
     "rapidfuzz",
-    "nameparser",
     "email_validator",
     "dns",
     "idna",

@@ -29,7 +29,7 @@ from adapters.rows import check_still_ours
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Calendar, Window
 from domain.interval import Interval
-from domain.matching import name_key
+from domain.names import name_key
 from domain.ownership import Owner, owner_for_cancel, owner_for_release
 from domain.patient import Chart
 from domain.request import Person

@@ -7,6 +7,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from domain.base import Value
+from domain.contacts import contact_keys
 from domain.patient import Address
 from domain.policy import BookingPolicy, EmailContent, LandingPolicy
 from domain.quiet_hours import NO_QUIET_HOURS, QuietHours
@@ -97,6 +98,12 @@ class Practice(Value):
     locations: tuple[Location, ...]
     services: Mapping[str, Mapping[str, Service]]
     """By location id, then by service id."""
+
+    @property
+    def contacts(self) -> frozenset[str]:
+        """The keys of the practice's own phone numbers and email addresses."""
+        emails = (email for each in self.locations for email in (each.desk_email, each.escalation_email) if email)
+        return contact_keys((each.phone for each in self.locations), emails)
 
     def location(self, location_id: str) -> Location:
         return _look_up("location", location_id, {location.id: location for location in self.locations})

@@ -87,7 +87,7 @@ async def test_one_of_many_concurrent_requests_gets_the_slot_and_the_others_get_
 ) -> None:
     start = at(next_free_day(), 10)
     people = [
-        ("Concurrent", f"Number{chr(65 + n)}", "1990-01-01", f"r{n}@example.com", f"+151055501{n:02}")
+        ("Concurrent", f"Number{chr(65 + n)}", f"{1950 + 3 * n}-07-28", f"r{n}@example.com", f"+151055501{n:02}")
         for n in range(12)
     ]
     submitted = await asyncio.gather(*(bookings.submit(build_request(start, person)) for person in people))
@@ -107,7 +107,7 @@ async def test_service_with_two_providers_takes_two_bookings_at_one_time(
 ) -> None:
     start = at(next_free_day(), 9)
     people = [
-        ("Any", f"Body{letter}", "1990-01-01", f"{letter}@example.com", f"+1510555017{i}")
+        ("Any", f"Body{letter}", f"199{i}-07-2{i}", f"{letter}@example.com", f"+1510555017{i}")
         for i, letter in enumerate("abc")
     ]
     submitted = [await bookings.submit(build_request(start, person, service="exam")) for person in people]
