@@ -18,7 +18,7 @@ from adapters.practice_system import NewChart, PracticeSystem
 from devstack import free_port
 from domain.patient import Address
 from domain.request import Person
-from runtime.ops import serve
+from runtime.http_server import serve
 from tests.support.practice_systems import unlimited_permit
 
 CHART = NewChart(
@@ -58,7 +58,7 @@ async def quoting_vendor(body: Any, status: int) -> AsyncIterator[str]:
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])])
     port = free_port(0)
-    async with serve(app, f"127.0.0.1:{port}"):
+    async with serve(app, f"127.0.0.1:{port}", "the test"):
         yield f"http://127.0.0.1:{port}"
 
 
