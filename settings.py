@@ -11,7 +11,8 @@ from tempfile import TemporaryFile
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, PositiveInt, SecretStr, ValidationError, validate_email
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -139,6 +140,7 @@ def load_settings() -> Settings:
         *_temporal_problems(settings),
         *_url_problems(settings),
         *_listen_address_problems(settings),
+        *_sender_problems(settings),
     ]
     problems += _production_problems(settings) if settings.is_production else make_state_dir(settings.state_dir)
     if problems:
@@ -245,6 +247,15 @@ def _listen_address_problems(settings: Settings) -> list[str]:
             "a loopback address"
         )
     return problems
+
+
+def _sender_problems(settings: Settings) -> list[str]:
+    try:
+        if settings.sendgrid_from:
+            validate_email(settings.sendgrid_from)
+    except PydanticCustomError:
+        return ["SENDGRID_FROM: must be an email address, such as bookings@example.com"]
+    return []
 
 
 def _is_url(text: str) -> bool:

@@ -19,8 +19,9 @@ def parse_json(raw: str | bytes) -> Any:
     ``json.loads`` recurses as deep as the caller likes and accepts half a character. Both are refused here. A byte
     order mark, which Windows Notepad writes, is skipped. A number too large for a float becomes infinite.
     """
-    text = raw.removeprefix("\ufeff") if isinstance(raw, str) else raw.removeprefix(codecs.BOM_UTF8)
+    # Half a character has no UTF-8. Here it passes, so that the reader refuses it like other bytes that are no UTF-8.
+    encoded = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     try:
-        return from_json(text, allow_inf_nan=False, cache_strings="none")
-    except ValueError:  # also a str with half a character, which has no UTF-8
+        return from_json(encoded.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, cache_strings="none")
+    except ValueError:
         raise UnreadableJson(f"not JSON in UTF-8 with at most {MAX_DEPTH} nested levels") from None

@@ -50,6 +50,7 @@ async def run_checks() -> list[Finding]:
         Finding("settings", True),
         Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
         await _check_ledger(settings),
+        *_check_desks(practice),
         *_check_webhooks(settings, practice),
         *await _check_connections(settings, practice),
         *await _check_channels(settings, practice),
@@ -63,6 +64,18 @@ async def _check_ledger(settings: Settings) -> Finding:
             return Finding("ledger", True)
     except OutsideError as error:
         return Finding("ledger", False, str(error))
+
+
+def _check_desks(practice: Practice) -> list[Finding]:
+    return [
+        Finding(
+            f"desk email of {location.id}: off",
+            True,
+            "desk_email is not set, so the desk learns of bookings that need a person only from its queue",
+        )
+        for location in practice.locations
+        if location.desk_email is None
+    ]
 
 
 def _check_webhooks(settings: Settings, practice: Practice) -> list[Finding]:

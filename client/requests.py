@@ -15,6 +15,7 @@ from domain.local_time import check_start
 from domain.practice import Location, Practice, UnknownName
 from domain.reference import new_reference
 from domain.request import BookingRequest
+from domain.text import printable_key
 from workflows.booking.contracts import BookingInput
 
 Value = TypeVar("Value")
@@ -129,6 +130,6 @@ _HINTS = {
 
 
 def _problem_text(error: Any) -> str:
-    path = ".".join(str(part) for part in error["loc"]) or "request"
+    path = ".".join(printable_key(str(part)) for part in error["loc"]) or "request"
     text = _HINTS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     return f"{path}: {text}"

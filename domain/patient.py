@@ -1,5 +1,6 @@
 """Addresses and charts of patients."""
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -8,6 +9,25 @@ from pydantic import AfterValidator, Field
 
 from domain.base import Value
 from domain.text import validate_one_line
+
+_STATES = (
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
+    "RI SC SD TN TX UT VT VA WA WV WI WY DC AS GU MP PR VI AA AE AP"
+)
+STATES = frozenset(_STATES.split())
+"""The abbreviations of the United States Postal Service: states, the District, territories and the armed forces."""
+
+
+def _validate_state(text: str) -> str:
+    if text not in STATES:
+        raise ValueError('must be the two capital letters of a state, such as "CA"')
+    return text
+
+
+def _validate_postal_code(text: str) -> str:
+    if re.fullmatch(r"[0-9]{5}(-[0-9]{4})?", text) is None:
+        raise ValueError('must be a ZIP code in digits, such as "94601" or "94601-1234"')
+    return text
 
 
 def _validate_one_line_or_blank(text: str) -> str:
@@ -23,8 +43,8 @@ class Address(Value):
     line1: Line = Field(max_length=100)
     line2: Annotated[str, AfterValidator(_validate_one_line_or_blank)] | None = Field(default=None, max_length=100)
     city: Line = Field(max_length=60)
-    state: str = Field(pattern=r"^[A-Z]{2}$")
-    postal_code: str = Field(pattern=r"^\d{5}(-\d{4})?$")
+    state: Annotated[str, AfterValidator(_validate_state)]
+    postal_code: Annotated[str, AfterValidator(_validate_postal_code)]
 
 
 class ChartStatus(StrEnum):

@@ -20,6 +20,7 @@ _COSTLY_TYPES = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_
 _NO_COUNTRY = "001"
 """What the library calls the region of satellite phones and of other services that belong to no country."""
 _TEN_DIGITS = re.compile(r"(?<!\d)(?:1\D{0,3})?\d{3}\D{0,3}\d{3}\D{0,3}\d{4}(?!\d)")
+_DIGITS_AND_EXTENSION = re.compile(r"[0-9+(). -]+((ext\.?|x) *[0-9]{1,7})?")
 
 
 def mobile_e164(text: str) -> str:
@@ -37,8 +38,14 @@ def mobile_e164(text: str) -> str:
 
 
 def display_format(text: str) -> str:
-    """The number for people, such as ``+1 510-555-0123``. Raises ValueError if it is not a phone number."""
-    return phonenumbers.format_number(_parse(text), PhoneNumberFormat.INTERNATIONAL)
+    """The number of a practice, as people read it: ``+1 510-555-0123``.
+
+    Raises ValueError if nobody can have this number. The library would read letters as digits, and "12" as a number.
+    """
+    number = _parse(text)
+    if _DIGITS_AND_EXTENSION.fullmatch(text) is None or not phonenumbers.is_valid_number(number):
+        raise ValueError("not a phone number; write it in digits with its area code, as in +15105550123")
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
 def north_american_digits(text: str) -> str | None:

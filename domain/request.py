@@ -1,12 +1,12 @@
 """One patient's request: the input of the API and of the booking workflow."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, EmailStr, Field, StrictBool, StringConstraints
+from pydantic import AfterValidator, EmailStr, Field, StrictBool, StringConstraints
 
 from domain.base import Value
+from domain.iso_text import Day, Instant
 from domain.patient import Address
 from domain.phone import mobile_e164
 from domain.text import normalize_text, validate_one_line
@@ -19,13 +19,6 @@ def _validate_note(text: str) -> str:
     return text
 
 
-def _validate_iso_text(value: object) -> object:
-    """Refuses numbers, quoted or not: pydantic would read them as seconds since 1970."""
-    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
-        raise ValueError("must be written out, as in 1988-04-02 or 2026-12-01T09:00:00-08:00")
-    return value
-
-
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
@@ -35,8 +28,6 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000),
 Mobile = Annotated[str, Field(max_length=40), AfterValidator(mobile_e164)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """An opaque id of up to 64 letters, digits, dots, dashes and underscores. It must not identify a person."""
-Day = Annotated[date, BeforeValidator(_validate_iso_text)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_validate_iso_text)]
 
 
 class Sex(StrEnum):

@@ -2,6 +2,9 @@
 
 from unicodedata import category
 
+MAX_KEY_LENGTH = 60
+"""Characters of an unknown key that are printed."""
+
 
 def normalize_text(text: str) -> str:
     """Replaces every kind of space with a plain space and CRLF with LF, and drops format characters (Unicode Cf)."""
@@ -15,3 +18,8 @@ def validate_one_line(text: str) -> str:
     if not text or not text.isprintable():
         raise ValueError("control characters and line breaks are not allowed")
     return text
+
+
+def printable_key(key: str) -> str:
+    """A key that somebody else wrote, safe to print: without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in key[:MAX_KEY_LENGTH])

@@ -1,32 +1,38 @@
 """The keys of a practice file, exactly as written. A key that can be inherited is optional."""
 
 import re
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StrictBool
 
+from domain.iso_text import Day
 from domain.patient import Address
 from domain.phone import display_format
 from domain.policy import EmailContent, LandingPolicy
 from domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 from domain.request import Key
 from domain.rules import Confirmation, HoursSpan
+from domain.text import validate_one_line
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+MAX_DURATION = timedelta(days=3650)
+
+
 def _parse_duration(value: Any) -> timedelta:
-    match = re.fullmatch(r"(\d+)([smhd])", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('write a length of time as "45m", "2h" or "60d"')
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match is not None else None
+    if duration is None or duration > MAX_DURATION:
+        raise ValueError(f'write a length of time as "45m", "2h" or "60d", at most "{MAX_DURATION.days}d"')
+    return duration
 
 
 def _split_clock_range(value: Any) -> tuple[str, str]:
-    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError
     return match[1], match[2]
@@ -68,10 +74,13 @@ def _parse_system_id(value: Any) -> str:
     return str(value)
 
 
-def _validate_local_time(value: time) -> time:
-    if value.tzinfo is not None:
+def _parse_local_time(value: Any) -> time:
+    """Pydantic would also take 43200 and "43200", as seconds since midnight."""
+    if isinstance(value, time) and value.tzinfo is None:
+        return value  # written without quotes, which TOML reads as a time
+    if not isinstance(value, str) or re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value) is None:
         raise ValueError('write a time of day on the location\'s clock, as in "12:00"')
-    return value
+    return time.fromisoformat(value)
 
 
 def _validate_positive(value: timedelta) -> timedelta:
@@ -86,7 +95,10 @@ PositiveDuration = Annotated[timedelta, BeforeValidator(_parse_duration), AfterV
 QuietHoursText = Annotated[QuietHours, BeforeValidator(_parse_quiet_hours)]
 HoursSpanText = Annotated[HoursSpan, BeforeValidator(_parse_hours_span)]
 SystemId = Annotated[str, BeforeValidator(_parse_system_id)]
-LocalTime = Annotated[time, AfterValidator(_validate_local_time)]
+LocalTime = Annotated[time, BeforeValidator(_parse_local_time)]
+Whole = Annotated[int, Field(strict=True)]
+Line = Annotated[str, AfterValidator(validate_one_line)]
+"""A text for people. Line breaks and control characters would reach messages and terminals."""
 
 
 class Keys(BaseModel):
@@ -116,18 +128,18 @@ class RuleKeys(Keys):
     duration: PositiveDuration | None = None
     duration_by_provider: dict[Key, PositiveDuration] | None = None
     hours: WeekHours | None = None
-    closed_on: tuple[date, ...] | None = None
+    closed_on: tuple[Day, ...] | None = None
     buffer_before: Duration | None = None
     buffer_after: Duration | None = None
     minimum_notice: Duration | None = None
     horizon: PositiveDuration | None = None
     same_day_cutoff: LocalTime | None = None
-    daily_cap: Annotated[int, Field(ge=1)] | None = None
+    daily_cap: Annotated[Whole, Field(ge=1)] | None = None
     slot_step: PositiveDuration | None = None
-    only_in_windows: bool | None = None
-    new_patients: bool | None = None
-    existing_patients: bool | None = None
-    call_only: bool | None = None
+    only_in_windows: StrictBool | None = None
+    new_patients: StrictBool | None = None
+    existing_patients: StrictBool | None = None
+    call_only: StrictBool | None = None
     confirmation: Confirmation | None = None
     hold_expiry: PositiveDuration | None = None
     staff_deadline: PositiveDuration | None = None
@@ -137,7 +149,7 @@ class ServiceKeys(RuleKeys):
     """One ``[[locations.services]]`` table."""
 
     id: Key
-    label: Annotated[str, Field(min_length=1, max_length=60)]
+    label: Annotated[Line, Field(max_length=60)]
     offered_by: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
     offered_in: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
     reason: SystemId | None = None
@@ -148,7 +160,7 @@ class LocationKeys(RuleKeys):
     """One ``[[locations]]`` table."""
 
     id: Key
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[Line, Field(max_length=80)]
     connection: Key
     practice_system_id: SystemId
     time_zone: Annotated[str, AfterValidator(_validate_zone)]
@@ -170,8 +182,8 @@ class ConnectionKeys(Keys):
     system: Literal["ascend", "dentrix", "dentrix-enterprise", "eaglesoft", "open-dental"]
     kind: Literal["ascend", "nexhealth"] | None = None
     confirmed_status: Literal["CONFIRMED", "UNCONFIRMED"] = "CONFIRMED"
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 8
-    page_size: Annotated[int, Field(ge=1, le=500)] = 500
+    requests_per_second: Annotated[float, Field(strict=True, gt=0, le=1000)] = 8
+    page_size: Annotated[Whole, Field(ge=1, le=500)] = 500
     longest_appointment: PositiveDuration = timedelta(hours=12)
     consistency_delay: Duration = timedelta(seconds=3)
     resend_after: Duration | None = None
@@ -202,14 +214,14 @@ class MessageKeys(Keys):
     """The ``[messages]`` table."""
 
     email_content: EmailContent = EmailContent.NOTICE
-    baa_on_file: bool = False
+    baa_on_file: StrictBool = False
     quiet_hours: QuietHoursText = QuietHours(begin=time(20), end=time(8))
 
 
 class PracticeKeys(Keys):
     """The whole file."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[Line, Field(max_length=80)]
     messages: MessageKeys = MessageKeys()
     connections: Annotated[tuple[ConnectionKeys, ...], Field(min_length=1)]
     defaults: RuleKeys = RuleKeys()

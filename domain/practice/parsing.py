@@ -1,8 +1,7 @@
-"""Parses a practice file: applies inheritance, checks how its parts fit together, and reports every problem at once."""
+"""Parses a practice file: applies inheritance, and reports every problem at once."""
 
 import difflib
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.policy import LandingPolicy
+from domain.practice.consistency import find_problems
 from domain.practice.keys import (
     DAYS,
     ConnectionKeys,
@@ -23,9 +23,9 @@ from domain.practice.keys import (
 )
 from domain.practice.model import Connection, Location, Practice, Service
 from domain.rules import HoursSpan, ServiceRule
+from domain.text import printable_key
 
 DEFAULT_STAFF_DEADLINE = timedelta(hours=4)
-_REQUIRED_RULES = ("duration", "hours")
 
 
 class InvalidPractice(ValueError):
@@ -42,7 +42,7 @@ def parse_practice(content: Mapping[str, Any]) -> Practice:
         keys = PracticeKeys.model_validate(content)
     except ValidationError as validation_error:
         raise InvalidPractice([_describe(error) for error in _without_repeats(validation_error)]) from None
-    problems = list(_find_problems(keys))
+    problems = list(find_problems(keys))
     if problems:
         raise InvalidPractice(problems)
     canonical = json.dumps(keys.model_dump(mode="json"), sort_keys=True)
@@ -111,93 +111,6 @@ def _hours_by_weekday(hours: WeekHours) -> dict[int, tuple[HoursSpan, ...]]:
     return {weekday: spans for weekday, spans in spans_by_weekday.items() if spans}
 
 
-def _find_problems(keys: PracticeKeys) -> Iterable[str]:
-    """Problems that show only when several parts of the file are compared."""
-    yield from _duplicate_problems("connections", "name", [connection.name for connection in keys.connections])
-    yield from _duplicate_problems("locations", "id", [location.id for location in keys.locations])
-    if keys.messages.email_content == "detailed" and not keys.messages.baa_on_file:
-        yield (
-            'messages.email_content: "detailed" needs baa_on_file = true, which says that you have a business '
-            "associate agreement with the email provider; SendGrid does not sign one"
-        )
-    yield from _hours_problems("defaults", keys.defaults)
-    yield from _connection_problems(keys.connections)
-    all_providers = {name: system_id for location in keys.locations for name, system_id in location.providers.items()}
-    yield from _unknown_name_problems(
-        "defaults.duration_by_provider", keys.defaults.duration_by_provider or (), all_providers
-    )
-    for i, location in enumerate(keys.locations):
-        yield from _location_problems(keys, location, f"locations[{i}]")
-
-
-def _connection_problems(connections: Sequence[ConnectionKeys]) -> Iterable[str]:
-    for i, connection in enumerate(connections):
-        if connection.effective_kind == "ascend" and connection.system != "ascend":
-            yield (
-                f'connections[{i}].kind: "ascend" reaches only system = "ascend"; '
-                'remove the key, or set it to "nexhealth"'
-            )
-    ascend_indexes = [i for i, connection in enumerate(connections) if connection.effective_kind == "ascend"]
-    for i in ascend_indexes[1:]:
-        yield (
-            f"connections[{i}]: there is one Ascend account, whose locations share providers and patients; "
-            f"remove this connection, and set its locations to {connections[ascend_indexes[0]].name}"
-        )
-
-
-def _location_problems(keys: PracticeKeys, location: LocationKeys, path: str) -> Iterable[str]:
-    connection_names = [connection.name for connection in keys.connections]
-    nexhealth_names = [each.name for each in keys.connections if each.effective_kind == "nexhealth"]
-    if location.connection not in connection_names:
-        yield f"{path}.connection: unknown; allowed: {', '.join(connection_names)}"
-    if location.placeholder_patient is not None and location.connection in nexhealth_names:
-        yield (
-            f"{path}.placeholder_patient: NexHealth never moves an appointment to another patient; "
-            "remove the key (until the patient is known, only our own bookings then respect the slot)"
-        )
-    yield from _duplicate_problems(f"{path}.services", "id", [service.id for service in location.services])
-    yield from _hours_problems(path, location)
-    yield from _unknown_name_problems(
-        f"{path}.duration_by_provider", location.duration_by_provider or (), location.providers
-    )
-    for i, service in enumerate(location.services):
-        yield from _service_problems(keys.defaults, location, service, f"{path}.services[{i}]")
-
-
-def _service_problems(defaults: RuleKeys, location: LocationKeys, service: ServiceKeys, path: str) -> Iterable[str]:
-    yield from _hours_problems(path, service)
-    for required in _REQUIRED_RULES:
-        if all(getattr(layer, required) is None for layer in (defaults, location, service)):
-            yield f"{path}.{required}: is missing; set it here, in the location or in [defaults]"
-    names = {
-        "offered_by": (service.offered_by or (), location.providers),
-        "offered_in": (service.offered_in or (), location.operatories),
-        "duration_by_provider": (service.duration_by_provider or {}, location.providers),
-    }
-    for key, (used, known) in names.items():
-        yield from _unknown_name_problems(f"{path}.{key}", used, known)
-
-
-def _unknown_name_problems(path: str, used: Iterable[str], known: Iterable[str]) -> Iterable[str]:
-    for name in used:
-        if name not in known:
-            yield f"{path}: {name} is unknown; allowed: {', '.join(known)}"
-
-
-def _hours_problems(path: str, keys: RuleKeys) -> Iterable[str]:
-    for day in DAYS if keys.hours is not None else ():
-        spans = getattr(keys.hours, day)
-        for earlier, later in itertools.pairwise(spans):
-            if later.open < earlier.close or earlier.close.isoformat() == "00:00:00":
-                yield f"{path}.hours.{day}: list opening hours in order, without overlap"
-
-
-def _duplicate_problems(path: str, key: str, values: Sequence[str]) -> Iterable[str]:
-    for i, value in enumerate(values):
-        if value in values[:i]:
-            yield f"{path}[{i}].{key}: {value} is used twice"
-
-
 def _without_repeats(validation_error: ValidationError) -> Iterable[Any]:
     """Pydantic's errors, except "too short" for a list whose items have errors of their own.
 
@@ -213,7 +126,8 @@ def _without_repeats(validation_error: ValidationError) -> Iterable[Any]:
 def _describe(error: Any) -> str:
     path = ""
     for part in error["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        name = printable_key(str(part))
+        path += f"[{part}]" if isinstance(part, int) else f".{name}" if path else name
     if error["type"] == "extra_forbidden":
         return f"{path}: unknown key{_suggestion(error['loc'])}"
     if error["type"] == "missing":
@@ -230,5 +144,5 @@ def _suggestion(path: tuple[str | int, ...]) -> str:
         model = LocationKeys
     elif keys[0] == "defaults":
         model = RuleKeys
-    close_matches = difflib.get_close_matches(keys[-1], list(model.model_fields), n=1)  # type: ignore[attr-defined]
+    close_matches = difflib.get_close_matches(printable_key(keys[-1]), list(model.model_fields), n=1)  # type: ignore[attr-defined]
     return f"; did you mean {close_matches[0]}?" if close_matches else ""

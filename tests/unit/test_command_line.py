@@ -71,6 +71,16 @@ def remedies(**variables: str) -> dict[str, list[str]]:
     return found
 
 
+def test_check_names_a_location_whose_desk_gets_no_email(tmp_path: Path) -> None:
+    file = tmp_path / "practice.toml"
+    text = (ROOT / "practice.toml").read_text()
+    file.write_text(text.replace('desk_email = "desk.denver@practice.example"\n', ""))
+    findings = json_output(run("check", "--json", PRACTICE_FILE=str(file)))["findings"]
+    [finding] = [finding for finding in findings if finding["what"].startswith("desk email")]
+    assert finding["what"] == "desk email of denver: off"
+    assert "desk_email is not set" in finding["remedy"]
+
+
 def test_check_reports_missing_variables_and_still_checks_the_other_connections() -> None:
     found = remedies(**ASCEND)
     assert found["settings"] == found["ledger"] == []

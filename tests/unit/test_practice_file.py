@@ -1,11 +1,12 @@
 """The practice file: problems name their path, and rules are inherited from the nearest level."""
 
+import codecs
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from adapters.practice_file import read_practice
+from adapters.practice_file import MAX_BYTES, PracticeFileError, read_practice
 from devstack import ROOT
 
 
@@ -97,3 +98,42 @@ def test_nearest_rule_wins(tmp_path: Path) -> None:
         timedelta(hours=3),
         timedelta(hours=2),
     )
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "not valid TOML: its lists or tables are nested too deeply"),
+        (b"a = " + b"{b = " * 5000, "not valid TOML: its lists or tables are nested too deeply"),
+        (b"a" + b".b" * 5000 + b" = 1", "a: unknown key"),
+        (b"a = " + b"9" * 5000, "not valid TOML: Exceeds the limit"),
+        ('name = "caf\u00e9"'.encode("latin-1"), "is not text in UTF-8; save it with that encoding"),
+        ('name = "x"'.encode("utf-16"), "is not text in UTF-8; save it with that encoding"),
+        (b'name = "x\x00"', "not valid TOML: "),
+        (b"\x00" * 100, "not valid TOML: "),
+        (b"# " + b"x" * MAX_BYTES, "not valid TOML: it has more than 4096 KiB"),
+        (b"", "name: is missing"),
+    ],
+    ids=range(10),
+)
+def test_file_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path, raw: bytes, problem: str) -> None:
+    broken = tmp_path / "practice.toml"
+    broken.write_bytes(raw)
+    with pytest.raises(PracticeFileError) as error:
+        read_practice(broken)
+    assert any(f"{broken}: {problem}" in line for line in error.value.problems)
+    assert len(str(error.value)) < 2000
+
+
+@pytest.mark.parametrize("path", ["missing.toml", "."])
+def test_path_that_is_no_file_is_refused_with_its_name(tmp_path: Path, path: str) -> None:
+    with pytest.raises(PracticeFileError, match="set PRACTICE_FILE"):
+        read_practice(tmp_path / path)
+
+
+def test_file_of_windows_notepad_is_read(tmp_path: Path) -> None:
+    """It begins with a byte order mark, and its lines end with CRLF."""
+    original = (ROOT / "practice.toml").read_bytes()
+    file = tmp_path / "practice.toml"
+    file.write_bytes(codecs.BOM_UTF8 + original.replace(b"\n", b"\r\n"))
+    assert read_practice(file) == read_practice(ROOT / "practice.toml")

@@ -1,11 +1,14 @@
 """Booking requests: a wrong one is refused with the field and what is allowed, and never quoted."""
 
 import base64
+import codecs
 import functools
 import json
 import operator
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_args
 
 import pytest
@@ -18,9 +21,13 @@ from domain.patient import Address
 from domain.practice import Practice
 from domain.reference import new_reference
 from domain.request import BookingRequest, Consent, Person, Sex
+from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 ADDRESS = {"line1": "1 Main St", "city": "Oakland", "state": "CA", "postal_code": "94601"}
+
+NUMBERS = [0, 1796749200, 1.5e9, True, "0", "0.00", "1796112000.0", "-1", "1e9", "１９８８-04-02", ""]
+"""What pydantic alone would read as seconds since 1970, or as digits."""
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +112,16 @@ def test_reference_has_128_random_bits() -> None:
         ({"service": "surgery"}, "service: unknown; allowed:"),
         ({"provider": "nobody"}, "provider: unknown; allowed: hazel, maple"),
         ({"provider": "maple", "service": "cleaning"}, "provider: does not offer cleaning; allowed: hazel"),
-        ({"start": 1796749200}, "start: must be written out"),
-        ({"start": "1796749200"}, "start: must be written out"),
-        ({"patient": {"date_of_birth": 0}}, "patient.date_of_birth: must be written out"),
+        *[({"start": number}, "start: must be a date and time with UTC offset") for number in NUMBERS],
+        *[({"patient": {"date_of_birth": number}}, "patient.date_of_birth: must be a date") for number in NUMBERS],
+        ({"patient": {"date_of_birth": "1988-04-02T00:00:00"}}, "patient.date_of_birth: must be a date"),
+        (
+            {"patient": {"address": ADDRESS | {"postal_code": "１２３４５"}}},
+            "patient.address.postal_code: must be a ZIP",
+        ),
+        ({"patient": {"address": ADDRESS | {"postal_code": "94601-"}}}, "postal_code: must be a ZIP code in digits"),
+        ({"patient": {"address": ADDRESS | {"state": "XX"}}}, "address.state: must be the two capital"),
+        ({"patient": {"address": ADDRESS | {"state": "ca"}}}, "address.state: must be the two capital"),
         ({"consent": {"sms": "on"}}, "consent.sms: must be true or false"),
         ({"returning": "yes"}, "returning: must be true or false"),
         ({"consent": []}, "consent: must be an object"),
@@ -146,7 +160,27 @@ def test_all_problems_are_reported_at_once_and_no_value_is_quoted(practice: Prac
     assert "canary" not in problems
 
 
-@pytest.mark.parametrize("raw", ["", "{", "[]", "null", '"x"', '{"note": "' + "x" * 1_000_000 + '"}'])
-def test_content_that_is_not_a_request_is_refused(practice: Practice, raw: str) -> None:
+@pytest.mark.parametrize("model", [RequestedTime, partial(Resolution, kind=ResolutionKind.START)])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_time_that_a_person_picks_is_iso_text_too(model: Callable[..., Any], number: Any) -> None:
+    with pytest.raises(ValueError, match="must be a date and time with UTC offset"):
+        model(start=number)
+    assert model(start="2026-12-08T09:00:00-08:00").start == datetime(2026, 12, 8, 17, tzinfo=UTC)
+
+
+def test_request_in_a_file_of_windows_notepad_is_read() -> None:
+    raw = json.dumps(request_content()).encode()
+    assert parse_request(codecs.BOM_UTF8 + raw) == parse_request(raw) == parse_request("\ufeff" + raw.decode())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("", "{", "[]", "null", '"x"', '{"note": "' + "x" * 1_000_000 + '"}'),
+        *("[" * 50_000, '{"a":' * 10_000, "9" * 5000, "NaN", "-", '{"note": "\\ud800"}', "\ud800"),
+        *(b"\xff\xfe{\x00}\x00", b'{"note": "caf\xe9"}', b"\x00", codecs.BOM_UTF8),
+    ],
+)
+def test_content_that_is_not_a_request_is_refused(raw: str | bytes) -> None:
     with pytest.raises(BadRequest):
         parse_request(raw)

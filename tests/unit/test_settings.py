@@ -59,6 +59,15 @@ def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert "secret-value" not in problems
 
 
+@pytest.mark.parametrize("address", ["notanemail", "a@b", "a@example.com\nBcc: all@example.com", "@example.com"])
+def test_sender_of_emails_is_an_email_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.secret-value")
+    monkeypatch.setenv("SENDGRID_FROM", address)
+    assert "SENDGRID_FROM: must be an email address, such as bookings@example.com" in refusal().splitlines()
+    monkeypatch.setenv("SENDGRID_FROM", "bookings@practice.example")
+    load_settings()
+
+
 def test_two_keys_with_the_same_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the first key encrypted could be decrypted any more."""
     other_key = "k1:" + base64.b64encode(b"y" * 32).decode()

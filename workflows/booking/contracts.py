@@ -4,11 +4,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from domain.base import Value
 from domain.booking import BookingView
 from domain.calendar import EventKind, LandingState
+from domain.iso_text import Instant
 from domain.policy import BookingPolicy
 from domain.request import BookingRequest
 
@@ -85,7 +86,7 @@ class Resolution(Value):
     """Who decided: an account name, never a patient's name."""
     patient: str | None = None
     """With ``patient``: the chart's id in the practice system."""
-    start: AwareDatetime | None = None
+    start: Instant | None = None
     """With ``start``: the new time. ``provider`` and ``operatory`` (practice-system ids) narrow it."""
     provider: str | None = None
     operatory: str | None = None
@@ -104,6 +105,6 @@ class Resolution(Value):
 class RequestedTime(Value):
     """A time for the visit."""
 
-    start: AwareDatetime
+    start: Instant
     provider: str | None = None
     operatory: str | None = None
