@@ -13,9 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runtime.keys import payload_keyring
 from runtime.plugin import holdfast_plugin
-from settings import Settings
+from settings import DEFAULT_TEMPORAL_ADDRESS, Settings
 
-DEFAULT_ADDRESS = "127.0.0.1:7233"
 _API_TYPES = {
     SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
@@ -30,7 +29,7 @@ async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Clie
     namespace = settings.temporal_namespace
     plugin = holdfast_plugin(payload_keyring(settings), namespace, require_encrypted=settings.is_production)
     config = settings.temporal_config
-    config.setdefault("target_host", DEFAULT_ADDRESS)
+    config.setdefault("target_host", DEFAULT_TEMPORAL_ADDRESS)
     config["namespace"] = namespace
     try:
         client = await Client.connect(**config, plugins=[plugin], runtime=runtime)

@@ -17,7 +17,12 @@ from runtime.keys import payload_keyring
 from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
-KEY = "k1:" + base64.b64encode(b"x" * 32).decode()
+
+def key_text(key: bytes, key_id: str = "k1") -> str:
+    return f"{key_id}:{base64.b64encode(key).decode()}"
+
+
+KEY = key_text(b"x" * 32)
 ASCEND_ACCOUNT = {
     "ASCEND_CLIENT_ID": "id",
     "ASCEND_CLIENT_SECRET": "hush-hush",
@@ -27,7 +32,15 @@ ASCEND_ACCOUNT = {
 
 @pytest.fixture(autouse=True)
 def _only_ascend_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (*Settings.model_fields, "temporal_namespace", "temporal_profile", "temporal_config_file"):
+    outside = (
+        "temporal_namespace",
+        "temporal_profile",
+        "temporal_config_file",
+        "temporal_address",
+        "pghost",
+        "pgsslmode",
+    )
+    for name in (*Settings.model_fields, *outside):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     for name, value in ASCEND_ACCOUNT.items():
@@ -227,22 +240,196 @@ def test_incomplete_account_is_refused_and_secrets_are_never_shown(monkeypatch: 
 
 PRODUCTION = {
     "APP_ENV": "production",
-    "PAYLOAD_KEYS": KEY,
-    "LINK_KEYS": KEY,
-    "LEDGER_URL": "postgresql://db/holdfast",
+    "PAYLOAD_KEYS": key_text(bytes(range(32))),
+    "LINK_KEYS": key_text(bytes(range(32, 64))),
+    "LEDGER_URL": "postgresql://db/holdfast?sslmode=verify-full",
     "PUBLIC_BASE_URL": "https://book.practice.example",
 }
 
 
-def test_complete_production_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in PRODUCTION.items():
+def set_production(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
+    for name, value in (PRODUCTION | changes).items():
         monkeypatch.setenv(name, value)
+
+
+def test_complete_production_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_production(monkeypatch)
     assert load_settings().is_production
 
 
+HIDDEN_OR_LOCAL_HOSTS = [
+    *("127.0.0.1", "127.9.9.9", "localhost", "x.localhost", "[::1]", "0.0.0.0", "[::]"),
+    *("169.254.169.254", "[fe80::1]", "metadata.google.internal", "[fd00:ec2::254]", "100.100.100.200"),
+    *("[::ffff:10.0.0.1]", "[::ffff:8.8.8.8]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "224.0.0.1"),
+    *(
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "017700000001",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "api.example.com.",
+    ),
+]
+PRIVATE_HOSTS = [
+    "10.0.0.7",
+    "172.16.3.4",
+    "192.168.1.1",
+    "100.64.0.1",
+    "[fd12::1]",
+    "vendor",
+    "vendor.internal",
+    "pms.lan",
+]
+
+
+@pytest.mark.parametrize("host", HIDDEN_OR_LOCAL_HOSTS)
+@pytest.mark.parametrize("allow", ["true", "false"])
+def test_production_refuses_hosts_that_are_local_or_hide_where_they_lead(
+    monkeypatch: pytest.MonkeyPatch, host: str, allow: str
+) -> None:
+    for name in ("ASCEND_BASE_URL", "NEXHEALTH_BASE_URL", "SENDGRID_BASE_URL", "TWILIO_BASE_URL", "PUBLIC_BASE_URL"):
+        with monkeypatch.context() as patch:
+            set_production(patch, **{name: f"https://{host}:8443/path", "ALLOW_PRIVATE_NETWORK": allow})
+            assert refusal().startswith(f"{name}: must be a public host, written in its usual form")
+
+
+@pytest.mark.parametrize("host", PRIVATE_HOSTS)
+def test_production_uses_private_hosts_only_when_told_to(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    set_production(monkeypatch, ASCEND_BASE_URL=f"https://{host}")
+    assert refusal() == (
+        "ASCEND_BASE_URL: must be a public host; this one is in a private network; "
+        "set ALLOW_PRIVATE_NETWORK=true if that network is yours alone"
+    )
+    monkeypatch.setenv("ALLOW_PRIVATE_NETWORK", "true")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://user@api.example.com", "without user info"),
+        ("https://user:hush-hush@api.example.com", "without user info"),
+        ("https://:hush-hush@api.example.com", "without user info"),
+        ("https://@api.example.com", "without user info"),
+        ("https://api.example.com?x=1", "plain ASCII characters"),
+        ("https://api.example.com#x", "plain ASCII characters"),
+        ("https://\uff11\uff12\uff17.0.0.1", "plain ASCII characters"),
+        ("https://api.example\u3002com", "plain ASCII characters"),
+        ("http://api.example.com", "must be an https URL"),
+        ("ftp://api.example.com", "must be an https URL"),
+    ],
+)
+def test_production_refuses_urls_of_an_unusual_form(monkeypatch: pytest.MonkeyPatch, url: str, problem: str) -> None:
+    set_production(monkeypatch, NEXHEALTH_BASE_URL=url)
+    assert refusal().startswith("NEXHEALTH_BASE_URL: must be ")
+    assert problem in refusal()
+    assert "hush" not in refusal()
+
+
+@pytest.mark.parametrize("host", ["api.example.com", "8.8.8.8", "[2606:4700::1111]", "0x.example.com", "1and1.com"])
+def test_production_accepts_public_hosts(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    set_production(monkeypatch, ASCEND_BASE_URL=f"https://{host}")
+    load_settings()
+
+
+@pytest.mark.parametrize("query", ["", "?sslmode=disable", "?sslmode=allow", "?sslmode=prefer"])
+@pytest.mark.parametrize("host", ["db.example.com", "db", "10.0.0.7"])
+def test_production_reaches_postgresql_elsewhere_over_tls_only(
+    monkeypatch: pytest.MonkeyPatch, host: str, query: str
+) -> None:
+    set_production(monkeypatch, LEDGER_URL=f"postgresql://holdfast:hush-hush@{host}/holdfast{query}")
+    assert refusal().startswith("LEDGER_URL: PostgreSQL is on another machine; add ?sslmode=")
+    assert "hush" not in refusal()
+    with monkeypatch.context() as patch:
+        patch.setenv("PGSSLMODE", "require")
+        assert bool(query) == bool(_refused())
+    monkeypatch.setenv("ALLOW_PRIVATE_NETWORK", "true")
+    assert bool(_refused()) == (host == "db.example.com")
+
+
+def _refused() -> str:
+    try:
+        load_settings()
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db.example.com/holdfast?sslmode=require",
+        "postgresql://127.0.0.1/holdfast",
+        "postgresql:///holdfast?host=/var/run/postgresql",
+        "sqlite:////var/lib/holdfast/ledger.db",
+    ],
+)
+def test_production_accepts_a_ledger_on_this_machine_or_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    set_production(monkeypatch, LEDGER_URL=url)
+    load_settings()
+
+
+def test_every_host_of_the_ledger_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_production(monkeypatch, LEDGER_URL="postgresql:///holdfast?host=127.0.0.1,db.example.com")
+    assert refusal().startswith("LEDGER_URL: PostgreSQL is on another machine")
+
+
+@pytest.mark.parametrize("address", ["temporal.example.com:7233", "temporal:7233", "10.0.0.7:7233"])
+def test_production_reaches_temporal_elsewhere_over_tls_only(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    set_production(monkeypatch, TEMPORAL_ADDRESS=address)
+    assert refusal() == (
+        "TEMPORAL_TLS: is off, and Temporal is on another machine; set TEMPORAL_TLS=true, or "
+        "set ALLOW_PRIVATE_NETWORK=true if that network is yours alone"
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("TEMPORAL_TLS", "true")
+        load_settings()
+    monkeypatch.setenv("ALLOW_PRIVATE_NETWORK", "true")
+    assert bool(_refused()) == address.startswith("temporal.example.com")
+
+
+@pytest.mark.parametrize("name", ["PAYLOAD_KEYS", "LINK_KEYS"])
+@pytest.mark.parametrize("key", [bytes(32), b"x" * 32, b"abcdefg" * 4 + b"abcd"])
+def test_production_refuses_a_key_that_is_not_random(monkeypatch: pytest.MonkeyPatch, name: str, key: bytes) -> None:
+    set_production(monkeypatch)
+    monkeypatch.setenv(name, f"{PRODUCTION[name]},{key_text(key, 'k2')}")
+    assert refusal() == f"{name}: key k2 is not random; create one as docs/configuration.md shows"
+
+
+def test_production_refuses_one_secret_for_two_purposes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for changes, second, first in [
+        ({"LINK_KEYS": PRODUCTION["PAYLOAD_KEYS"]}, "LINK_KEYS", "PAYLOAD_KEYS"),
+        ({"NEXHEALTH_WEBHOOK_SECRET": PRODUCTION["LINK_KEYS"][3:]}, "NEXHEALTH_WEBHOOK_SECRET", "LINK_KEYS"),
+        (
+            {"NEXHEALTH_WEBHOOK_SECRET": f"other-secret-text,{PRODUCTION['LINK_KEYS']}"},
+            "NEXHEALTH_WEBHOOK_SECRET",
+            "LINK_KEYS",
+        ),
+        ({"CODEC_TOKEN": "s" * 40, "NEXHEALTH_WEBHOOK_SECRET": "s" * 40}, "CODEC_TOKEN", "NEXHEALTH_WEBHOOK_SECRET"),
+    ]:
+        with monkeypatch.context() as patch:
+            set_production(patch, **changes)
+            assert refusal() == f"{second}: has the same secret as {first}; create one for each purpose"
+
+
+@pytest.mark.parametrize("secret", ["s", "s" * 15, "a-long-enough-secret,s"])
+def test_production_refuses_a_short_webhook_secret(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    set_production(monkeypatch, NEXHEALTH_WEBHOOK_SECRET=secret)
+    assert refusal() == "NEXHEALTH_WEBHOOK_SECRET: each must have 16 characters or more"
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan", "inf", "-inf", "0.01", "61", "1e9"])
+def test_timeout_that_no_call_could_keep_is_refused(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    names = ["ASCEND_CONNECT_TIMEOUT", "ASCEND_READ_TIMEOUT", "NEXHEALTH_CONNECT_TIMEOUT", "NEXHEALTH_READ_TIMEOUT"]
+    for name in names:
+        monkeypatch.setenv(name, seconds)
+    assert refusal().splitlines() == [f"{name}: must be a number of seconds from 0.1 to 60" for name in names]
+
+
 def test_production_sends_a_temporal_api_key_over_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (PRODUCTION | {"TEMPORAL_API_KEY": "hush-hush"}).items():
-        monkeypatch.setenv(name, value)
+    set_production(monkeypatch, TEMPORAL_API_KEY="hush-hush")
     load_settings()
     monkeypatch.setenv("TEMPORAL_TLS", "false")
     assert refusal() == "TEMPORAL_TLS: is off; in production an API key is sent over TLS only"
