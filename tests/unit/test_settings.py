@@ -280,7 +280,7 @@ PRIVATE_HOSTS = [
     "[fd12::1]",
     "vendor",
     "vendor.internal",
-    "pms.lan",
+    "vendor.lan",
 ]
 
 
