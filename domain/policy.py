@@ -1,9 +1,11 @@
 """The rules that a booking workflow needs. They are fixed when the request is made, so replay gives the same result."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from domain.base import Value
+from domain.desk_hours import DeskHours
 from domain.rules import Confirmation
 
 
@@ -33,6 +35,14 @@ class LandingPolicy(Value):
     """The desk is asked at the earliest after this, even if the visit is very soon."""
 
 
+class VisitLimits(Value):
+    """How many visits may be open at once: requested with a slot of their own, held, or confirmed and still to come."""
+
+    per_patient: int = 2
+    per_contact: int = 6
+    """By phone number and by email address. A family may share one."""
+
+
 class BookingPolicy(Value):
     """The part of the rules for one service at one location that steers the booking rather than the slot."""
 
@@ -50,10 +60,22 @@ class BookingPolicy(Value):
     call_only: bool
     confirmation: Confirmation
     hold_expiry: timedelta
+    """In desk hours, as the next one."""
     staff_deadline: timedelta
     """An exception that is unresolved for this long is escalated."""
+    desk_hours: DeskHours = DeskHours()
+    """When somebody is at the desk."""
+    limits: VisitLimits = VisitLimits()
     new_patients: bool
     existing_patients: bool
     landing: LandingPolicy = LandingPolicy()
     placeholder_patient: str | None = None
     """The practice system's id of a chart that holds a slot until the patient's own chart is known."""
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    def hold_deadline(self, begin: datetime) -> datetime:
+        """When a hold whose term began then is released."""
+        return self.desk_hours.add(begin, self.hold_expiry, self.tz)

@@ -62,7 +62,7 @@ class ServiceRule(Value):
     call_only: bool = False
     """Whether the service is shown but can be booked only by phone."""
     confirmation: Confirmation = Confirmation.AUTOMATIC
-    hold_expiry: timedelta = timedelta(hours=24)
+    hold_expiry: timedelta = timedelta(hours=8)
 
     @property
     def tz(self) -> ZoneInfo:

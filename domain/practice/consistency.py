@@ -85,6 +85,7 @@ def _location_problems(keys: PracticeKeys, location: LocationKeys, path: str) ->
         )
     yield from _duplicate_problems(f"{path}.services", "id", [service.id for service in location.services])
     yield from _hours_problems(path, location)
+    yield from _week_problems(f"{path}.desk_hours", location.desk_hours)
     yield from _unknown_name_problems(
         f"{path}.duration_by_provider", location.duration_by_provider or (), location.providers
     )
@@ -145,11 +146,15 @@ def _unknown_name_problems(path: str, used: Iterable[str], known: Iterable[str])
 
 
 def _hours_problems(path: str, keys: RuleKeys) -> Iterable[str]:
-    for day in DAYS if keys.hours is not None else ():
-        spans = getattr(keys.hours, day)
+    yield from _week_problems(f"{path}.hours", keys.hours)
+
+
+def _week_problems(path: str, week: WeekHours | None) -> Iterable[str]:
+    for day in DAYS if week is not None else ():
+        spans = getattr(week, day)
         for earlier, later in itertools.pairwise(spans):
             if later.open < earlier.close or earlier.close.isoformat() == "00:00:00":
-                yield f"{path}.hours.{day}: list opening hours in order, without overlap"
+                yield f"{path}.{day}: list opening hours in order, without overlap"
 
 
 def _duplicate_problems(path: str, key: str, values: Sequence[str]) -> Iterable[str]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Ema
 from domain.iso_text import Day
 from domain.patient import Address
 from domain.phone import display_format
-from domain.policy import EmailContent, LandingPolicy
+from domain.policy import EmailContent, LandingPolicy, VisitLimits
 from domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 from domain.request import Key
 from domain.rules import Confirmation, HoursSpan
@@ -170,6 +170,7 @@ class LocationKeys(RuleKeys):
     escalation_email: EmailStr | None = None
     placeholder_patient: SystemId | None = None
     quiet_hours: QuietHoursText | None = None
+    desk_hours: WeekHours | None = None
     providers: Annotated[dict[Key, SystemId], Field(min_length=1)]
     operatories: Annotated[dict[Key, SystemId], Field(min_length=1)]
     services: Annotated[tuple[ServiceKeys, ...], Field(min_length=1)]
@@ -218,11 +219,19 @@ class MessageKeys(Keys):
     quiet_hours: QuietHoursText = QuietHours(begin=time(20), end=time(8))
 
 
+class LimitKeys(Keys):
+    """The ``[limits]`` table."""
+
+    visits_per_patient: Annotated[int, Field(ge=1)] = VisitLimits().per_patient
+    visits_per_contact: Annotated[int, Field(ge=1)] = VisitLimits().per_contact
+
+
 class PracticeKeys(Keys):
     """The whole file."""
 
     name: Annotated[Line, Field(max_length=80)]
     messages: MessageKeys = MessageKeys()
+    limits: LimitKeys = LimitKeys()
     connections: Annotated[tuple[ConnectionKeys, ...], Field(min_length=1)]
     defaults: RuleKeys = RuleKeys()
     locations: Annotated[tuple[LocationKeys, ...], Field(min_length=1)]

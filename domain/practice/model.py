@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from domain.base import Value
 from domain.contacts import contact_keys
+from domain.desk_hours import DeskHours
 from domain.patient import Address
-from domain.policy import BookingPolicy, EmailContent, LandingPolicy
+from domain.policy import BookingPolicy, EmailContent, LandingPolicy, VisitLimits
 from domain.quiet_hours import NO_QUIET_HOURS, QuietHours
 from domain.rules import ServiceRule
 
@@ -65,6 +66,8 @@ class Location(Value):
     email_content: EmailContent = EmailContent.NOTICE
     quiet_hours: QuietHours = NO_QUIET_HOURS
     """When patients get no text messages, on the location's clock. Answers to a fresh request are exempt."""
+    desk_hours: DeskHours = DeskHours()
+    """When somebody is at the desk, on the location's clock."""
     providers: Mapping[str, str]
     """Our name for each provider, mapped to the practice system's id."""
     operatories: Mapping[str, str]
@@ -98,6 +101,7 @@ class Practice(Value):
     locations: tuple[Location, ...]
     services: Mapping[str, Mapping[str, Service]]
     """By location id, then by service id."""
+    limits: VisitLimits = VisitLimits()
 
     @property
     def contacts(self) -> frozenset[str]:
@@ -135,6 +139,8 @@ class Practice(Value):
             confirmation=rule.confirmation,
             hold_expiry=rule.hold_expiry,
             staff_deadline=service.staff_deadline,
+            desk_hours=location.desk_hours,
+            limits=self.limits,
             new_patients=rule.new_patients,
             existing_patients=rule.existing_patients,
             landing=connection.landing,

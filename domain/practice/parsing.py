@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.policy import LandingPolicy
+from domain.desk_hours import DeskHours, merge_spans
+from domain.policy import LandingPolicy, VisitLimits
 from domain.practice.consistency import find_problems
 from domain.practice.keys import (
     DAYS,
     ConnectionKeys,
     LocationKeys,
-    MessageKeys,
     PracticeKeys,
     RuleKeys,
     ServiceKeys,
@@ -50,7 +50,8 @@ def parse_practice(content: Mapping[str, Any]) -> Practice:
         name=keys.name,
         version=hashlib.sha256(canonical.encode()).hexdigest()[:12],
         connections=tuple(_connection(connection) for connection in keys.connections),
-        locations=tuple(_location(location, keys.messages) for location in keys.locations),
+        limits=VisitLimits(per_patient=keys.limits.visits_per_patient, per_contact=keys.limits.visits_per_contact),
+        locations=tuple(_location(keys, location) for location in keys.locations),
         services={
             location.id: {service.id: _service(keys.defaults, location, service) for service in location.services}
             for location in keys.locations
@@ -71,10 +72,28 @@ def _connection(keys: ConnectionKeys) -> Connection:
     return Connection(**unchanged | resolved)
 
 
-def _location(keys: LocationKeys, messages: MessageKeys) -> Location:
-    unchanged = {name: getattr(keys, name) for name in Location.model_fields if name in LocationKeys.model_fields}
-    quiet_hours = keys.quiet_hours or messages.quiet_hours
-    return Location(**unchanged | {"email_content": messages.email_content, "quiet_hours": quiet_hours})
+def _location(keys: PracticeKeys, location: LocationKeys) -> Location:
+    unchanged = {name: getattr(location, name) for name in Location.model_fields if name in LocationKeys.model_fields}
+    resolved = {
+        "email_content": keys.messages.email_content,
+        "quiet_hours": location.quiet_hours or keys.messages.quiet_hours,
+        "desk_hours": _desk_hours(keys.defaults, location),
+    }
+    return Location(**unchanged | resolved)
+
+
+def _desk_hours(defaults: RuleKeys, location: LocationKeys) -> DeskHours:
+    """If the file does not say when somebody is at the desk: whenever the location is open, or any of its services."""
+    hours = location.desk_hours or location.hours or defaults.hours
+    weeks = [hours] if hours is not None else [each.hours for each in location.services if each.hours is not None]
+    spans: dict[int, set[HoursSpan]] = {}
+    for week in weeks:
+        for weekday, of_day in _hours_by_weekday(week).items():
+            spans.setdefault(weekday, set()).update(of_day)
+    closed_on = location.closed_on if location.closed_on is not None else defaults.closed_on or ()
+    return DeskHours(
+        hours={weekday: merge_spans(of_day) for weekday, of_day in spans.items()}, closed_on=frozenset(closed_on)
+    )
 
 
 def _service(defaults: RuleKeys, location: LocationKeys, service: ServiceKeys) -> Service:

@@ -153,7 +153,8 @@ class WorkflowHarness:
                 **(request_changes or {}),
             }
         )
-        default_durations: dict[str, Any] = {
+        default_rules: dict[str, Any] = {
+            "zone": "America/Los_Angeles",
             "hold_expiry": timedelta(hours=24),
             "staff_deadline": timedelta(hours=4),
             "late_commit": timedelta(seconds=0.2),
@@ -167,13 +168,12 @@ class WorkflowHarness:
                 service="cleaning",
                 label="Cleaning",
                 connection=self.name,
-                zone="America/Los_Angeles",
                 duration=timedelta(hours=1),
                 call_only=False,
                 confirmation=confirmation,
                 new_patients=True,
                 existing_patients=True,
-                **default_durations | policy,
+                **default_rules | policy,
             ),
             provider=provider,
             digest="",

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from devstack import ROOT
-from domain.practice.keys import ConnectionKeys, LocationKeys, MessageKeys, RuleKeys, ServiceKeys
+from domain.practice.keys import ConnectionKeys, LimitKeys, LocationKeys, MessageKeys, RuleKeys, ServiceKeys
 from settings import Settings
 
 RULES = set(RuleKeys.model_fields)
@@ -19,8 +19,10 @@ TEMPORAL_SDK_VARIABLES = {
 EXPECTED = {
     "Practice and connections": {"name", "[[connections]]"}
     | {f"messages.{key}" for key in MessageKeys.model_fields}
+    | {f"limits.{key}" for key in LimitKeys.model_fields}
     | set(ConnectionKeys.model_fields),
-    "Locations": set(LocationKeys.model_fields) - RULES - {"services"},
+    "Locations": set(LocationKeys.model_fields) - RULES - {"services", "desk_hours"}
+    | {"desk_hours.monday", "desk_hours.sunday"},
     "Services": set(ServiceKeys.model_fields) - RULES,
     "Rules": RULES - {"hours"} | {"hours.monday", "hours.sunday"},
     "Environment": {name.upper() for name in Settings.model_fields} | TEMPORAL_SDK_VARIABLES,

@@ -44,6 +44,12 @@ new_patients = false
 """
 """A service whose deadlines pass within a test, one for new patients only, and one for existing patients only."""
 
+DESK_IS_ALWAYS_THERE = "".join(
+    f'desk_hours.{day} = ["00:00-24:00"]\n'
+    for day in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+)
+"""So that those deadlines pass at any time of day."""
+
 FREQUENT_LANDING_CHECKS = 'check_after = ["5s"]\ncheck_while_offline = "20s"\n'
 """A test can wait for what no webhook reports."""
 
@@ -62,6 +68,7 @@ def write_test_practice(path: Path) -> None:
     for system in ("dentrix", "dentrix-enterprise", "eaglesoft"):
         text = text.replace(f'system = "{system}"\n', f'system = "{system}"\nresend_after = "2s"\n')
     text = text.replace('id = "brooklyn"\n', 'id = "brooklyn"\nplaceholder_patient = "9000000000313"\n')
+    text = text.replace('id = "oakland"\n', f'id = "oakland"\n{DESK_IS_ALWAYS_THERE}')
     next_location = '\n[[locations]]\nid = "denver"\n'
     text = text.replace(next_location, OAKLAND_TEST_SERVICES + next_location)
     path.write_text(text.replace('system = "eaglesoft"\n', f'system = "eaglesoft"\n{FREQUENT_LANDING_CHECKS}'))

@@ -1,16 +1,18 @@
 """Until when the desk may decide, how it is reminded, and what happens if nobody does."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
 from adapters.errors import NotAuthorized, Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus
+from domain.desk_hours import DeskHours
 from domain.policy import LandingPolicy
-from domain.rules import Confirmation
+from domain.rules import Confirmation, HoursSpan
 from tests.support.polling import wait_until
 from tests.support.workflow_handles import (
     APPROVE,
@@ -25,6 +27,7 @@ from tests.support.workflow_handles import (
 )
 from tests.support.workflow_harness import WorkflowHarness, wait_despite_cancellation
 from tests.support.workflow_history import wait_until_cancel_requested
+from workflows.booking.workflow import BookingWorkflow
 
 
 async def test_expired_hold_that_cannot_be_released_is_retried_rarely_and_the_desk_is_asked(
@@ -69,6 +72,38 @@ async def test_escalations_become_less_frequent(harness: WorkflowHarness) -> Non
     timers = [event.timer_started_event_attributes async for event in handle.fetch_history_events()]
     waits = [timer.start_to_fire_timeout.ToTimedelta() for timer in timers if timer.timer_id]
     assert waits[:3] == [SECOND, 2 * SECOND, 4 * SECOND]
+    await cancel(handle)
+
+
+def desk_that_opens_in(delay: timedelta) -> dict[str, Any]:
+    """Somebody is at the desk from then on, for the rest of that day only. The zone is one where it is not midnight."""
+    zone = "Asia/Tokyo" if datetime.now(UTC).hour >= 20 else "UTC"
+    opens = (datetime.now(UTC) + delay).astimezone(ZoneInfo(zone))
+    span = HoursSpan(open=opens.time().replace(tzinfo=None), close=time(0))
+    return {"zone": zone, "desk_hours": DeskHours(hours={opens.isoweekday(): (span,)})}
+
+
+async def test_nothing_is_escalated_or_released_while_nobody_is_at_the_desk(harness: WorkflowHarness) -> None:
+    closed_until = timedelta(hours=3)
+    harness.move_slot(datetime.now(UTC) + timedelta(days=20))
+    handle = await harness.start_booking(
+        confirmation=Confirmation.STAFF, hold_expiry=SECOND, staff_deadline=SECOND, **desk_that_opens_in(closed_until)
+    )
+    view = await wait_for_exception(handle, Reason.APPROVAL)
+    await asyncio.sleep(3)
+    assert (await handle.query(BookingWorkflow.view)).status is Status.HELD
+    assert harness.desk_messages() == ["desk_exception"]
+    assert view.held_until is not None
+    assert timedelta(hours=2) < view.held_until - datetime.now(UTC) < closed_until + SECOND
+    await cancel(handle)
+
+
+async def test_hold_is_released_once_the_desk_has_had_its_time(harness: WorkflowHarness) -> None:
+    harness.move_slot(datetime.now(UTC) + timedelta(days=20))
+    handle = await harness.start_booking(
+        confirmation=Confirmation.STAFF, hold_expiry=SECOND, **desk_that_opens_in(4 * SECOND)
+    )
+    await wait_for_exception(handle, Reason.HOLD_EXPIRED)
     await cancel(handle)
 
 

@@ -59,9 +59,7 @@ class DeskQueue:
             await self.ask(NeedsStaff(reason))
 
     def new_schedule(self) -> EscalationSchedule:
-        return EscalationSchedule(
-            self._state.booking.policy.staff_deadline, self._state.reservation.start, workflow.now()
-        )
+        return EscalationSchedule(self._state.booking.policy, self._state.reservation.start, workflow.now())
 
     def escalate(self, schedule: EscalationSchedule) -> None:
         """Remind the desk of the open exception."""

@@ -55,7 +55,7 @@ class SlotSteps:
             provider=requested.provider,
             operatory=requested.operatory,
             contact=reached.mobile or reached.email,
-            claim_expires_at=workflow.now() + booking.policy.hold_expiry,
+            claim_expires_at=booking.policy.hold_deadline(workflow.now()),
             asked_at=self._state.lifecycle.patient_acted_at,
             staff_override=self._state.exception.staff_override,
         )

@@ -77,7 +77,7 @@ class BookingState:
         if self.reservation.appointment is None or term_began_at is None or self.lifecycle.status is Status.CONFIRMED:
             return None
         has_term = not (self.exception.is_approved or self.reservation.may_be_confirmed)
-        expires_at = min(term_began_at + self.booking.policy.hold_expiry, start) if has_term else start
+        expires_at = min(self.booking.policy.hold_deadline(term_began_at), start) if has_term else start
         return expires_at if term_began_at < expires_at else None
 
     # What changes several parts.
