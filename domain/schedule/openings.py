@@ -12,7 +12,7 @@ from itertools import chain, compress, product
 from typing import NamedTuple
 
 from domain.calendar import Window
-from domain.interval import Interval
+from domain.interval import Interval, lasting
 from domain.rules import ServiceRule
 from domain.schedule.conflicts import Facts, window_allows, with_buffers
 from domain.schedule.starts import Seconds, Starts, merge_spans, to_seconds
@@ -24,7 +24,7 @@ def candidate_slots(
 ) -> tuple[Slot, ...]:
     """Every pair of provider and operatory that the rule allows at ``start``, in the rule's order of preference."""
     return tuple(
-        Slot(time=Interval(start=start, end=start + rule.duration_with(p)), provider=p, operatory=o)
+        Slot(time=lasting(start, rule.duration_with(p)), provider=p, operatory=o)
         for p in rule.providers
         if provider in (None, p)
         for o in rule.operatories
