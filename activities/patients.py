@@ -10,6 +10,7 @@ from domain.base import Value
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict, identity_key, match
+from domain.patient import Chart
 from domain.request import Person
 
 
@@ -46,12 +47,12 @@ class PatientActivities:
         supports that.
         """
         site = self._connections.site(request.location)
-        patient_match = await self._match(site, request.person, request.returning)
+        patient_match = await self._match(site, request.person, request.returning, with_namesakes=True)
         books_by_guardian = request.guardian is not None and site.system.capabilities.books_for_dependents
         if patient_match.verdict is not Verdict.NEW or not books_by_guardian:
             return patient_match
         assert request.guardian is not None
-        guardian_match = await self._match(site, request.guardian, None)
+        guardian_match = await self._match(site, request.guardian, None, with_namesakes=True)
         if guardian_match.verdict is Verdict.ASK:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS)
         return guardian_match.model_copy(update={"dependent": True})
@@ -112,8 +113,15 @@ class PatientActivities:
         return tuple(candidate for candidate in matches.candidates if candidate != chart)
 
     async def _match(
-        self, site: Site, person: Person, returning: bool | None, excluded_charts: tuple[str, ...] = ()
+        self,
+        site: Site,
+        person: Person,
+        returning: bool | None,
+        excluded_charts: tuple[str, ...] = (),
+        *,
+        with_namesakes: bool = False,
     ) -> Match:
+        """``with_namesakes``: also look for the person under another birth date."""
         query = PatientQuery(
             location=site.practice_system_id,
             last_name=person.last_name,
@@ -123,5 +131,15 @@ class PatientActivities:
             email=person.email,
         )
         charts = await site.system.find_patients(query)
+        patient_match = self._judge(person, returning, charts, excluded_charts)
+        if patient_match.verdict is Verdict.MATCHED or patient_match.candidates or not with_namesakes:
+            return patient_match
+        # A birth date may be mistyped. Only a person whom the first search does not show costs a second call.
+        charts += await site.system.find_namesakes(query)
+        return self._judge(person, returning, charts, excluded_charts)
+
+    def _judge(
+        self, person: Person, returning: bool | None, charts: list[Chart], excluded_charts: tuple[str, ...]
+    ) -> Match:
         remaining = [chart for chart in charts if chart.id not in excluded_charts]
         return match(person, returning, remaining, practice_contacts=self._practice_contacts)

@@ -79,6 +79,11 @@ def last_name(text: str) -> LastName:
     return LastName(words)
 
 
+def is_same_last_name(one: str, other: str) -> bool:
+    """Whether two last names are one, however it is spelled and whatever its suffix."""
+    return last_name(one).key == last_name(other).key != ""
+
+
 def are_first_names_similar(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether two first names may be spellings, short forms, initials or parts of one name."""
     pairs = [(a, b) for a in (*one, "".join(one)) for b in (*other, "".join(other))]

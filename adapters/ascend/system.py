@@ -26,6 +26,7 @@ from adapters.rows import check_still_ours
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
 from domain.interval import Interval
+from domain.names import is_same_last_name
 from domain.ownership import Owner, has_other_patient, owner_for_cancel, owner_for_release
 from domain.patient import Chart
 from domain.schedule import calendar_conflicts
@@ -78,6 +79,21 @@ class AscendSystem:
         return await self._with_merge_targets(
             [chart for chart in charts.values() if chart.date_of_birth in (None, query.date_of_birth)]
         )
+
+    async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
+        """The vendor does not say how Ascend compares names, so they are compared here once more."""
+        similar_name = filter_text(("lastName", "~=", query.last_name))
+        rows = await self._collections.rows(PATIENTS, similar_name, fields=PATIENT_FIELDS)
+        charts = [wire.chart(row) for row in rows]
+        return await self._with_merge_targets([chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)])
+
+    async def read_chart(self, chart_id: str) -> Chart:
+        chart = wire.chart(await self._read_patient(chart_id))
+        for _ in range(MAX_CHART_MERGES):
+            if not chart.duplicate_of:
+                break
+            chart = wire.chart(await self._read_patient(chart.duplicate_of))
+        return chart
 
     async def _with_merge_targets(self, charts: list[Chart]) -> list[Chart]:
         """These charts, and those into which they were merged."""

@@ -29,7 +29,7 @@ from adapters.rows import check_still_ours
 from adapters.shared_reads import SharedReads
 from domain.calendar import Appointment, AppointmentStatus, Calendar, Window
 from domain.interval import Interval
-from domain.names import name_key
+from domain.names import is_same_last_name, name_key
 from domain.ownership import Owner, owner_for_cancel, owner_for_release
 from domain.patient import Chart
 from domain.request import Person
@@ -66,6 +66,16 @@ class NexHealthSystem:
         params = [*at_location(query.location), ("date_of_birth", query.date_of_birth.isoformat())]
         charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
         return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
+
+    async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
+        """NexHealth's search for a name is fuzzy, so the names are compared here once more."""
+        params = [*at_location(query.location), ("name", query.last_name)]
+        charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
+        return [chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)]
+
+    async def read_chart(self, chart_id: str) -> Chart:
+        """NexHealth does not say into which chart another one was merged."""
+        return wire.chart(await self._transport.read_item(PATIENTS, chart_id))
 
     async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
         """Create the chart at NexHealth. The office system gets it with the first appointment.

@@ -62,6 +62,20 @@ class PatientRecords(Protocol):
         """
         ...
 
+    async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
+        """Find charts with this last name, whatever their birth date, inactive ones included.
+
+        For a person of whom ``find_patients`` shows nothing: a birth date may be mistyped, here or in the chart.
+        """
+        ...
+
+    async def read_chart(self, chart_id: str) -> Chart:
+        """Read one chart; if it was merged into another one, as far as the system tells, read that one.
+
+        Raises NotFound when there is no such chart any more.
+        """
+        ...
+
     async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
         """Send the chart once, when ``permit`` allows it. Raises as ``write_hold`` does."""
         ...

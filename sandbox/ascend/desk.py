@@ -98,6 +98,30 @@ def _add_patient(ascend: Ascend, action: Row) -> Row:
     return ascend.store.add("patients", {**row, **stamp})
 
 
+def _set_chart(ascend: Ascend, action: Row) -> Row:
+    """Make a chart active or inactive, or merge it into another one."""
+    row = ascend.get_row("patients", action["id"])
+    if action.get("merged_into"):
+        original = {"id": action["merged_into"], "type": "PatientV1"}
+        row |= {"patientStatus": "DUPLICATE", "duplicateOfPatient": original}
+    else:
+        row["patientStatus"] = "ACTIVE" if action["active"] else "INACTIVE"
+    return ascend.store.put("patients", row | {"lastModified": current_timestamp()})
+
+
+def _set_provider(ascend: Ascend, action: Row) -> Row:
+    return _set_active(ascend, "providers", action)
+
+
+def _set_operatory(ascend: Ascend, action: Row) -> Row:
+    return _set_active(ascend, "operatories", action)
+
+
+def _set_active(ascend: Ascend, collection: str, action: Row) -> Row:
+    row = ascend.get_row(collection, action["id"])
+    return ascend.store.put(collection, row | {"active": action["active"], "lastModified": current_timestamp()})
+
+
 _ACTIONS = {
     "book": _book,
     "move": _change,
@@ -107,4 +131,7 @@ _ACTIONS = {
     "block": _block,
     "unblock": _unblock,
     "patient": _add_patient,
+    "set_chart": _set_chart,
+    "set_provider": _set_provider,
+    "set_operatory": _set_operatory,
 }

@@ -176,7 +176,8 @@ def _parse_changes(state: NexHealthState, row: Row, body: Row) -> Row:
     """The fields to change. Raises ErrorResponse for a change that is not acceptable."""
     changes: Row = {}
     if "confirmed" in body:
-        if body["confirmed"] is not True:
+        # Only from false to true.
+        if body["confirmed"] is not True or row["confirmed"]:
             raise invalid_parameter("appt[confirmed]")
         changes |= {"confirmed": True, "confirmed_at": state.clock.timestamp()}
     if "checkin_at" in body:

@@ -64,8 +64,8 @@ def act_as_desk(nexhealth: NexHealth, action: Row) -> Row:
     offices.author = "desk"
     try:
         row = _ACTIONS[name](nexhealth, action)
-        if key is not None and name not in ("delete", "unblock"):
-            kind = "patients" if name == "patient" else "appointments"
+        if key is not None and name not in ("delete", "unblock", "set_provider", "set_operatory"):
+            kind = "patients" if name in ("patient", "set_chart") else "appointments"
             row = offices.save(kind, {**row, "keys": [*row["keys"], key]})
         return row
     finally:
@@ -140,6 +140,31 @@ def _add_patient(nexhealth: NexHealth, action: Row) -> Row:
     return nexhealth.state.offices.add_chart(**{name: action[name] for name in names if name in action})
 
 
+def _set_chart(nexhealth: NexHealth, action: Row) -> Row:
+    """Make a chart active or inactive, or merge it into another one: its appointments go there too."""
+    offices = nexhealth.state.offices
+    chart = offices.get_by_any_id("patients", _chart_id(nexhealth, action["id"]))
+    if chart is None:
+        raise coded_error(404, "not_found", "id")
+    if not action.get("merged_into"):
+        return offices.save("patients", {**chart, "inactive": not action["active"]})
+    original = _chart_id(nexhealth, action["merged_into"])
+    for row in offices.store.all("appointments"):
+        if row["patient"] == chart["id"]:
+            offices.save("appointments", {**row, "patient": original})
+    return offices.save("patients", {**chart, "inactive": True})
+
+
+def _set_provider(nexhealth: NexHealth, action: Row) -> Row:
+    row = nexhealth.state.get("providers", action["id"])
+    return nexhealth.state.update("providers", row, inactive=not action["active"])
+
+
+def _set_operatory(nexhealth: NexHealth, action: Row) -> Row:
+    row = nexhealth.state.get("operatories", action["id"])
+    return nexhealth.state.update("operatories", row, active=action["active"])
+
+
 _ACTIONS: dict[str, Callable[[NexHealth, Row], Row]] = {
     "book": _book,
     "move": _move,
@@ -149,6 +174,9 @@ _ACTIONS: dict[str, Callable[[NexHealth, Row], Row]] = {
     "block": _block,
     "unblock": _delete,
     "patient": _add_patient,
+    "set_chart": _set_chart,
+    "set_provider": _set_provider,
+    "set_operatory": _set_operatory,
 }
 
 

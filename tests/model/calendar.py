@@ -273,6 +273,12 @@ class MemoryCalendar:
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
         raise NotImplementedError
 
+    async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
+        raise NotImplementedError
+
+    async def read_chart(self, chart_id: str) -> Chart:
+        raise NotImplementedError
+
     async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
         raise NotImplementedError
 

@@ -87,7 +87,7 @@ class PracticeUnderTest:
 
     def desk(self, **action: Any) -> str:
         """Act as the front desk in its own calendar. Returns the row's id in the office."""
-        numbers = {k: int(v) for k, v in action.items() if k in ("id", "operatory", "provider", "patient", "location")}
+        numbers = {k: int(v) for k, v in action.items() if k in _ID_FIELDS}
         if not self.is_nexhealth:
             return str(self.sandbox.desk(**action)["id"])
         row = self.sandbox.office_desk(**{**action, **numbers})
@@ -104,6 +104,14 @@ class PracticeUnderTest:
             start=start.isoformat(),
             duration=minutes,
         )
+
+    def chart(self, first: str, last: str, born: str, **contact: Any) -> str:
+        """The desk adds a chart. Returns its id as the adapter sees it."""
+        row_id = self.desk(do="patient", first=first, last=last, born=born, location=self.location, **contact)
+        if not self.is_nexhealth:
+            return row_id
+        patients = self.sandbox.state()["nexhealth"]["patients"]
+        return next(str(row["id"]) for row in patients if row["foreign_id"] == row_id)
 
     def set_status(self, appointment_id: str, status: str) -> None:
         """The desk sets an appointment's status. ``status``: in the words of the offices behind NexHealth."""
@@ -152,6 +160,7 @@ NEXHEALTH_LOCATIONS = {
     "ascend": _PORTLAND,
     "open-dental": _BOSTON,
 }
+_ID_FIELDS = ("id", "operatory", "provider", "patient", "location", "merged_into")
 _ASCEND_STATUS = {"cancelled": "BROKEN", "missed": "NO_SHOW"}
 _SANDBOX_SYSTEM_NAMES = {"ascend": "dentrixascend", "open-dental": "opendental"}
 CONNECTIONS = ("ascend", *(f"nexhealth {system}" for system in NEXHEALTH_LOCATIONS))
