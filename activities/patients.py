@@ -127,8 +127,6 @@ class PatientActivities:
             last_name=person.last_name,
             first_name=person.first_name,
             date_of_birth=person.date_of_birth,
-            mobile=person.mobile,
-            email=person.email,
         )
         charts = await site.system.find_patients(query)
         patient_match = self._judge(person, returning, charts, excluded_charts)

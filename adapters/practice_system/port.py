@@ -54,11 +54,9 @@ class PatientRecords(Protocol):
     """Finds and creates charts."""
 
     async def find_patients(self, query: PatientQuery) -> list[Chart]:
-        """Find charts that may be this person's, inactive ones included. Follows ``duplicate_of``.
+        """Find charts with this birth date, inactive ones included. Follows ``duplicate_of``.
 
-        These are all charts with the birth date, and, as far as the system can search for them, charts with the last
-        name and any or no birth date, and charts with the mobile number or email. A chart too many does no harm:
-        ``domain.matching`` compares name, birth date and contact itself.
+        A chart too many does no harm: ``domain.matching`` compares name, birth date and contact itself.
         """
         ...
 

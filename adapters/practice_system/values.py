@@ -50,9 +50,6 @@ class PatientQuery(Value):
     last_name: str = Field(repr=False)
     first_name: str = Field(repr=False)
     date_of_birth: date = Field(repr=False)
-    mobile: str | None = Field(default=None, repr=False)
-    """E.164."""
-    email: str | None = Field(default=None, repr=False)
 
 
 class NewChart(Value):

@@ -80,14 +80,6 @@ def fable() -> Person:
     )
 
 
-async def test_patient_whose_birth_date_was_mistyped_is_asked_about(
-    practice: PracticeUnderTest, ledger: Ledger, fable: Person
-) -> None:
-    chart = practice.chart("Fable", "Mistyper", "1988-04-02", **CONTACT)
-    match = await match_person(practice, fable, ledger)
-    assert (match.verdict, match.candidates) == (Verdict.ASK, (chart,))
-
-
 async def test_namesake_with_another_birth_date_and_another_contact_is_somebody_else(
     practice: PracticeUnderTest, ledger: Ledger, fable: Person
 ) -> None:
