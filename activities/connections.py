@@ -1,6 +1,7 @@
 """What the activities work with, put together once when the worker starts."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -75,16 +76,30 @@ class Site:
             blocks += [b for b in other.blocks if b.provider in rule.providers]
         return calendar.model_copy(update={"appointments": tuple(appointments), "blocks": tuple(blocks)})
 
-    async def find_our_appointments(self, reference: str, starts: Iterable[datetime]) -> list[Appointment]:
-        """Find what carries our reference and occupies an operatory near any of these instants.
+    async def find_our_appointments(
+        self, reference: str, starts: Iterable[datetime], patients: Collection[str]
+    ) -> list[Appointment]:
+        """Find what carries our reference and occupies an operatory.
 
         Sorted by when it was written, oldest first.
         """
-        appointments: dict[str, Appointment] = {}
-        for start in {self.day_of(start): start for start in starts}.values():
-            appointments |= {
-                a.id: a for a in await self.system.find_by_reference(reference, self.practice_system_id, start)
-            }
+        appointments = await self.find_our_rows(reference, starts, patients)
+        return [appointment for appointment in appointments if appointment.status.occupies_time]
+
+    async def find_our_rows(
+        self, reference: str, starts: Iterable[datetime], patients: Collection[str]
+    ) -> list[Appointment]:
+        """The same, and also our appointments of these patients that somebody broke.
+
+        The desk may move an appointment by any number of days, or give it to another patient. So we look near the
+        instants for every patient, and on every day for the patients.
+        """
+        days = {self.day_of(start): start for start in starts}.values()
+        searches = [self.system.find_by_reference(reference, self.practice_system_id, start) for start in days]
+        results = await asyncio.gather(
+            *searches, self.system.find_by_patients(reference, self.practice_system_id, patients)
+        )
+        appointments = {a.id: a for result in results for a in result}
         return sorted(appointments.values(), key=Appointment.creation_order)
 
 

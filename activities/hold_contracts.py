@@ -35,6 +35,8 @@ class WriteHoldInput(Value):
     """Appointments of this booking that are not its hold: released, left to the desk, or never landed."""
     writes: tuple[WriteRecord, ...] = ()
     """Every write that this booking has begun so far, including this one."""
+    lost_ids: tuple[str, ...] = ()
+    """Holds of this booking that are gone, as it knows. If one stands again, it is the hold again."""
     supersedes: str | None = None
     """The hold at an earlier time. It stays until this hold has its slot."""
 
@@ -79,6 +81,8 @@ class HoldResult(Value):
     """The outcome of some attempt was unknown: a twin may still appear, or the hold may be confirmed late."""
     patient: str | None = None
     """The patient of the hold, where the slot was lost."""
+    removed_ids: tuple[str, ...] = ()
+    """The hold was written, and somebody has broken it since."""
     office_offline: bool = False
     """Nothing was checked, because the office system is offline."""
 

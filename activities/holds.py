@@ -38,6 +38,14 @@ MIN_SEARCH_INTERVAL = timedelta(seconds=5)
 """The shortest time between searches for a write. The interval grows with the time since it was sent."""
 
 
+class HoldRemoved(Exception):
+    """Our write was carried out, and then somebody broke the appointment. It must not be written again."""
+
+    def __init__(self, ids: tuple[str, ...]) -> None:
+        super().__init__()
+        self.ids = ids
+
+
 class HoldActivities:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -53,10 +61,21 @@ class HoldActivities:
            later attempt took a newer fence before it searched.
         4. An attempt that sleeps after this check sends nothing, unless it wakes up so early that the search for late
            commits will still find what it writes.
+
+        A result without an appointment and without conflicts means that somebody removed the hold.
         """
         site = self._connections.site(request.location)
         renewal = await self._renew_claim(site, request.reference)
         fence = renewal.fence if renewal is not None else None
+        try:
+            return await self._find_or_write(site, request, renewal, fence)
+        except HoldRemoved as removed:
+            await self._connections.ledger.claims.release(request.reference, fence)
+            return HoldResult(removed_ids=removed.ids, may_commit_late=True)
+
+    async def _find_or_write(
+        self, site: Site, request: WriteHoldInput, renewal: Renewal | None, fence: int | None
+    ) -> HoldResult:
         may_commit_late = request.look_first or activity.info().attempt > 1 or (renewal is not None and renewal.written)
         appointment = _written_by_last_attempt()
         if appointment is None and may_commit_late:
@@ -284,13 +303,18 @@ class HoldActivities:
         """Find our hold by reference, and release leftovers at times that are not wanted any more.
 
         A leftover that is final by now, through the desk or a late write of ours, is the visit. It is returned, so
-        that no second one is written.
+        that no second one is written. Raises HoldRemoved if somebody broke the hold, and the booking does not know it.
         """
-        our_appointments = await site.find_our_appointments(request.reference, request.starts)
-        for leftover in filter(request.is_stale, our_appointments):
+        our_rows = await site.find_our_rows(request.reference, request.starts, request.written_patients)
+        standing = [row for row in our_rows if row.status.occupies_time]
+        for leftover in filter(request.is_stale, standing):
             if await release_if_ours(site, request, leftover.id) is ReleaseOutcome.KEPT_BY_DESK:
                 return leftover
-        return next(filter(request.is_our_hold, our_appointments), None)
+        hold = next(filter(request.is_our_hold, standing), None)
+        removed_ids = tuple(row.id for row in filter(request.is_our_hold, our_rows) if row.id not in request.lost_ids)
+        if hold is None and removed_ids:
+            raise HoldRemoved(removed_ids)
+        return hold
 
     async def _read_back_and_settle(
         self, site: Site, request: WriteHoldInput, appointment: Appointment

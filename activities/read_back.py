@@ -65,7 +65,7 @@ async def release_if_ours(site: Site, request: WriteHoldInput, appointment_id: s
 
 async def remove_superseded(site: Site, request: WriteHoldInput, hold: Appointment) -> None:
     """Remove our appointments at earlier times, whatever the desk has done with them: a person chose the new time."""
-    our_appointments = await site.find_our_appointments(request.reference, request.starts)
+    our_appointments = await site.find_our_appointments(request.reference, request.starts, request.written_patients)
     superseded_ids = {*(a.id for a in our_appointments), request.supersedes or hold.id} - {hold.id}
     for appointment_id in sorted(superseded_ids):
         if await site.system.release(appointment_id, request.reference) is ReleaseOutcome.KEPT_BY_DESK:

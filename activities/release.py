@@ -67,7 +67,7 @@ class ReleaseActivities:
     async def _release_all(self, request: ReleaseInput, known_id: str | None = None) -> ReleaseResult:
         site = self._connections.site(request.location)
         starts = (request.start, *(slot.time.start for slot in request.slots))
-        our_appointments = await site.find_our_appointments(request.reference, starts)
+        our_appointments = await site.find_our_appointments(request.reference, starts, request.patients)
         ids = {a.id for a in our_appointments}
         existing_ids = set(ids)
         if known_id is not None and known_id not in ids:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -29,6 +30,7 @@ from domain.interval import Interval
 from domain.names import is_same_last_name
 from domain.ownership import Owner, has_other_patient, owner_for_cancel, owner_for_release
 from domain.patient import Chart
+from domain.reference import reference_in
 from domain.schedule import calendar_conflicts
 from domain.slot import Slot
 
@@ -141,6 +143,16 @@ class AscendSystem:
         nearby = Interval(start=around - REFERENCE_SEARCH_RADIUS, end=around + REFERENCE_SEARCH_RADIUS)
         matches = [a for a in await self._read_appointments(location, nearby) if a.reference == reference]
         return sorted((a for a in matches if a.status.occupies_time), key=Appointment.creation_order)
+
+    async def find_by_patients(self, reference: str, location: str, patients: Collection[str]) -> list[Appointment]:
+        async def read(patient: str) -> list[wire.Row]:
+            return await self._collections.rows(
+                APPOINTMENTS, filter_text(("patient.id", "==", patient)), fields=ALL_FIELDS
+            )
+
+        rows = itertools.chain.from_iterable(await asyncio.gather(*map(read, dict.fromkeys(patients))))
+        ours = {str(row["id"]): row for row in rows if reference_in(row.get("note")) == reference}
+        return sorted(map(wire.appointment, ours.values()), key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return wire.appointment(await self._editor.read(appointment_id))

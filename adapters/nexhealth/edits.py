@@ -38,6 +38,9 @@ class AppointmentEditor:
     def parse(self, row: wire.Row) -> Appointment:
         return wire.appointment(row, reads_notes=self._reads_notes)
 
+    def reference_of(self, row: wire.Row) -> str | None:
+        return wire.reference(row, reads_notes=self._reads_notes)
+
     async def change(
         self, appointment_id: str, compute_changes: ComputeChanges, is_done: Callable[[Appointment], bool]
     ) -> Appointment:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable
 from adapters.nexhealth import subscriptions, wire
@@ -38,6 +38,9 @@ from domain.slot import Slot
 PATIENTS = "/patients"
 REFERENCE_SEARCH_RADIUS = timedelta(hours=36)
 """We look for our own appointment this far before and after the time for which it was written."""
+
+LATEST_VISIT = timedelta(days=1000)
+"""A search through all of a patient's appointments ends this far ahead. NexHealth demands an end."""
 
 
 class NexHealthSystem:
@@ -115,6 +118,18 @@ class NexHealthSystem:
         appointments = [self._editor.parse(row) for row in rows if not wire.is_block(row)]
         matches = [a for a in appointments if a.reference == reference and a.status.occupies_time]
         return sorted(matches, key=Appointment.creation_order)
+
+    async def find_by_patients(self, reference: str, location: str, patients: Collection[str]) -> list[Appointment]:
+        now = datetime.now(UTC)
+        params = [
+            *at_location(location),
+            ("start", wire.instant_text(now - REFERENCE_SEARCH_RADIUS)),
+            ("end", wire.instant_text(now + LATEST_VISIT)),
+            *(("patient_ids[]", str(wire.numeric_id(patient, "patient"))) for patient in dict.fromkeys(patients)),
+        ]
+        rows = await self._transport.rows(APPOINTMENTS, params)
+        ours = (self._editor.parse(row) for row in rows if self._editor.reference_of(row) == reference)
+        return sorted(ours, key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
         return await self._editor.read(appointment_id)

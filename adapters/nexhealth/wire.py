@@ -65,19 +65,22 @@ def blocks(row: Row) -> Iterator[Block]:
     return blocks_for_closure(_time(row), optional_id(row, "operatory_id"), optional_id(row, "provider_id"))
 
 
-def appointment(row: Row, *, reads_notes: bool) -> Appointment:
-    """Raises Unreadable if the row's time cannot be read. The error carries our reference if the row has it.
+def reference(row: Row, *, reads_notes: bool) -> str | None:
+    """Our reference, if the row has it.
 
     ``reads_notes``: NexHealth reads the notes of the practice system. If it does not, our mark in the referrer,
-    which NexHealth keeps, counts as the reference.
+    which NexHealth keeps, counts as well.
     """
-    reference = reference_in(row.get("note"))
-    if reference is None and not reads_notes:
-        reference = reference_in(row.get("referrer"))
+    return reference_in(row.get("note")) or (None if reads_notes else reference_in(row.get("referrer")))
+
+
+def appointment(row: Row, *, reads_notes: bool) -> Appointment:
+    """Raises Unreadable if the row's time cannot be read. The error carries our reference if the row has it."""
+    our_reference = reference(row, reads_notes=reads_notes)
     try:
         time = _time(row)
     except Unreadable as error:
-        raise Unreadable(error.field, reference) from None
+        raise Unreadable(error.field, our_reference) from None
     return Appointment(
         id=str(row["id"]),
         time=time,
@@ -85,7 +88,7 @@ def appointment(row: Row, *, reads_notes: bool) -> Appointment:
         operatory=optional_id(row, "operatory_id") or NO_ID,
         patient=optional_id(row, "patient_id") or "",
         status=_status(row),
-        reference=reference,
+        reference=our_reference,
         landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
     )
 

@@ -42,6 +42,14 @@ class CalendarReader(Protocol):
         """
         ...
 
+    async def find_by_patients(self, reference: str, location: str, patients: Collection[str]) -> list[Appointment]:
+        """Find all appointments of these patients that carry our reference, on whatever day.
+
+        Broken ones are included, unlike in ``find_by_reference``: they show that our write was carried out, and that
+        somebody called the visit off. Sorted by id, lowest first.
+        """
+        ...
+
     async def get_appointment(self, appointment_id: str) -> Appointment:
         """Read one appointment with one cheap call; it also shows whether a queued write has landed.
 

@@ -60,6 +60,7 @@ async def _always_send(*args: Any) -> Attempt:
 def remove_guard(guard: str) -> None:
     if guard == "search_before_retry":
         AscendSystem.find_by_reference = _find_nothing  # type: ignore[method-assign, assignment]
+        AscendSystem.find_by_patients = _find_nothing  # type: ignore[method-assign, assignment]
     elif guard == "read_back":
         HoldActivities._read_back_and_settle = _trust_the_answer  # type: ignore[method-assign, assignment]
     elif guard == "read_expiry":

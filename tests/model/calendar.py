@@ -125,6 +125,11 @@ class MemoryCalendar:
         ours = (a for a in version.appointments.values() if a.reference == reference)
         return sorted((a for a in ours if a.status.occupies_time), key=Appointment.creation_order)
 
+    async def find_by_patients(self, reference: str, location: str, patients: Collection[str]) -> list[Appointment]:
+        version = await self._read()
+        ours = (a for a in version.appointments.values() if a.reference == reference and a.patient in patients)
+        return sorted(ours, key=Appointment.creation_order)
+
     async def get_appointment(self, appointment_id: str) -> Appointment:
         if await self._scheduler.pause() is Outcome.NOT_DONE:
             raise Unavailable("not reached")

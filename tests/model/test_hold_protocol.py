@@ -334,9 +334,9 @@ def sleep_after_search(state: HoldProtocol) -> None:
     state.submit(FIRST_START, None, False)
     state.resume(0, Outcome.OK, 2, None)
     state.resume(0, Outcome.NOT_DONE, 0, None)
-    state.resume(0, Outcome.OK, 1, None)
+    state.resume(0, Outcome.OK, 2, None)
     state.advance_time(3)
-    state.fall_asleep(0, 1)
+    state.fall_asleep(0, 2)
 
 
 def sleep_before_write(state: HoldProtocol) -> None:

@@ -72,6 +72,7 @@ class HoldSteps:
             if result.conflicts:
                 raise NeedsStaff(Reason.HOLD_CHANGED)
         elif not result.conflicts:
+            reservation.add_lost(*result.removed_ids)
             reservation.look_before_next_write()
             raise NeedsStaff(Reason.HOLD_CHANGED)
         elif former is not None and _may_block(former, slot, result.conflicts):
@@ -259,6 +260,7 @@ class HoldSteps:
             "look_first": state.reservation.has_unknown_write if look_first is None else look_first,
             "excluded_ids": state.leftovers.not_the_hold,
             "writes": state.reservation.writes,
+            "lost_ids": state.reservation.lost_ids,
             "supersedes": state.reservation.id_to_supersede,
         }
 

@@ -24,6 +24,8 @@ class Reservation:
     """The former hold, which stands until the new one has landed."""
     writes: tuple[WriteRecord, ...] = ()
     """Every write that was begun, whatever became of it: something of ours may stand at each."""
+    lost_ids: tuple[str, ...] = ()
+    """Holds that are gone. A write that finds one broken learns nothing new."""
     has_unknown_write: bool = False
     """The outcome of a write is unknown: look for it before the next one."""
     is_confirmed: bool = False
@@ -81,6 +83,10 @@ class Reservation:
         """The hold is gone for a reason we do not know: whoever removed it may put it back."""
         self.has_unknown_write = True
 
+    def add_lost(self, *ids: str) -> None:
+        """These holds are gone."""
+        self.lost_ids = tuple(dict.fromkeys((*self.lost_ids, *ids)))
+
     def end_write(self) -> None:
         """The write was answered."""
         self.has_unknown_write = False
@@ -122,6 +128,8 @@ class Reservation:
 
     def fall_back(self, now: datetime) -> None:
         """The hold is gone; the one that it was to supersede is the hold again."""
+        if self.appointment is not None:
+            self.add_lost(self.appointment.id)
         self.appointment, self.superseded = self.superseded, None
         self.is_moving = self.appointment is not None
         self.term_began_at = now if self.is_hold_landed else None
