@@ -69,7 +69,9 @@ class AppointmentEditor:
             # Ascend answers 404 for a missing appointment and for a missing record that the body names.
             await self.read(appointment_id)
             raise Refused("PUT: a record that the appointment names does not exist", code="bad_reference") from None
-        except OutcomeUnknown:
+        except TokenRefused:
+            raise
+        except (OutcomeUnknown, Refused):
             row = await self.read(appointment_id)
             if compute_body(row) is None:
                 return row

@@ -87,7 +87,9 @@ class AscendSystem:
         similar_name = filter_text(("lastName", "~=", query.last_name))
         rows = await self._collections.rows(PATIENTS, similar_name, fields=PATIENT_FIELDS)
         charts = [wire.chart(row) for row in rows]
-        return await self._with_merge_targets([chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)])
+        return await self._with_merge_targets(
+            [chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)]
+        )
 
     async def read_chart(self, chart_id: str) -> Chart:
         chart = wire.chart(await self._read_patient(chart_id))
@@ -181,7 +183,10 @@ class AscendSystem:
         def compute_confirmed(row: wire.Row) -> wire.Row | None:
             appointment = wire.appointment(row)
             check_still_ours(appointment, hold.reference)
-            is_unconfirmed = wire.is_status_known(row) and appointment.status is AppointmentStatus.TENTATIVE
+            # A status that we do not know was set by staff, so it stays. A row may also come without any.
+            is_unconfirmed = appointment.status is AppointmentStatus.TENTATIVE and (
+                wire.is_status_known(row) or not row.get("status")
+            )
             changes: wire.Row = {
                 "note": str(row.get("note") or "").replace(wire.TENTATIVE_NOTE, wire.CONFIRMED_NOTE),
                 "status": self._config.confirmed_status if is_unconfirmed else row["status"],

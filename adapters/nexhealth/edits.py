@@ -41,11 +41,10 @@ class AppointmentEditor:
     def reference_of(self, row: wire.Row) -> str | None:
         return wire.reference(row, reads_notes=self._reads_notes)
 
-    async def change(
-        self, appointment_id: str, compute_changes: ComputeChanges, is_done: Callable[[Appointment], bool]
-    ) -> Appointment:
-        """Read the appointment, and change it if it has landed. If the answer is lost, look whether it was done.
+    async def change(self, appointment_id: str, compute_changes: ComputeChanges) -> Appointment:
+        """Read the appointment, and change it if it has landed. If that is not plainly done, look whether it was.
 
+        The desk may have done the same, or a late call of ours: NexHealth refuses to do it twice.
         Raises Unavailable while it has not landed: NexHealth refuses such changes until then.
         """
         permit = _permit_from_now()
@@ -61,14 +60,10 @@ class AppointmentEditor:
             # NexHealth answers 404 for a missing appointment and for a missing record that the changes name.
             await self.read(appointment_id)
             raise bad_reference(missing) from None
-        except OutcomeUnknown:
+        except (OutcomeUnknown, Refused):
             appointment = await self.read(appointment_id)
-            if is_done(appointment):
+            if compute_changes(appointment) is None:
                 return appointment
-            raise
-        except Refused as refusal:
-            if refusal.code == "already_cancelled":
-                raise Refused("the appointment was broken", code="broken") from None
             raise
 
     async def cancel_if_ours(self, appointment_id: str, find_owner: FindOwner) -> ReleaseOutcome:

@@ -160,22 +160,16 @@ class NexHealthSystem:
     ) -> Appointment:
         """The patient stays as it is: NexHealth cannot change an appointment's patient."""
 
-        def is_confirmed(appointment: Appointment) -> bool:
-            return appointment.status is not AppointmentStatus.TENTATIVE
-
         def compute_changes(appointment: Appointment) -> wire.Row | None:
             check_still_ours(appointment, hold.reference)
-            return None if is_confirmed(appointment) else {"confirmed": True}
+            return {"confirmed": True} if appointment.status is AppointmentStatus.TENTATIVE else None
 
-        return await self._editor.change(appointment_id, compute_changes, is_confirmed)
+        return await self._editor.change(appointment_id, compute_changes)
 
     async def move(self, appointment_id: str, hold: Hold) -> Appointment:
-        def is_moved(appointment: Appointment) -> bool:
-            return appointment.slot == hold.slot
-
         def compute_changes(appointment: Appointment) -> wire.Row | None:
             check_still_ours(appointment, hold.reference)
-            if is_moved(appointment):
+            if appointment.slot == hold.slot:
                 return None
             if not self.capabilities.can_move(appointment.slot, hold.slot):
                 raise Refused("this appointment cannot be moved in place", code="needs_replacement")
@@ -185,7 +179,7 @@ class NexHealthSystem:
                 "operatory_id": wire.numeric_id(hold.slot.operatory, "operatory"),
             }
 
-        return await self._editor.change(appointment_id, compute_changes, is_moved)
+        return await self._editor.change(appointment_id, compute_changes)
 
     async def release(
         self,

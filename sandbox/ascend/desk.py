@@ -57,6 +57,12 @@ def _change(ascend: Ascend, action: Row) -> Row:
     return dict(ascend.update("appointments", action["id"], row)["data"])
 
 
+def _remove_fields(ascend: Ascend, action: Row) -> Row:
+    """Make it a row that lacks these fields, as one imported from another program may."""
+    row = ascend.get_row("appointments", action["id"])
+    return ascend.store.put("appointments", {name: value for name, value in row.items() if name not in action["without"]})
+
+
 def _cancel(ascend: Ascend, action: Row) -> Row:
     return _change(ascend, {"id": action["id"], "status": "BROKEN"})
 
@@ -126,6 +132,7 @@ _ACTIONS = {
     "book": _book,
     "move": _change,
     "set_status": _change,
+    "remove_fields": _remove_fields,
     "cancel": _cancel,
     "delete": _delete,
     "block": _block,

@@ -80,6 +80,14 @@ def fable() -> Person:
     )
 
 
+async def test_patient_whose_birth_date_was_mistyped_is_asked_about(
+    practice: PracticeUnderTest, ledger: Ledger, fable: Person
+) -> None:
+    chart = practice.chart("Fable", "Mistyper", "1988-04-02", **CONTACT)
+    match = await match_person(practice, fable, ledger)
+    assert (match.verdict, match.candidates) == (Verdict.ASK, (chart,))
+
+
 async def test_namesake_with_another_birth_date_and_another_contact_is_somebody_else(
     practice: PracticeUnderTest, ledger: Ledger, fable: Person
 ) -> None:
@@ -87,9 +95,7 @@ async def test_namesake_with_another_birth_date_and_another_contact_is_somebody_
     assert (await match_person(practice, fable, ledger)).verdict is Verdict.NEW
 
 
-async def test_known_patient_is_found_with_one_call(
-    practice: PracticeUnderTest, ledger: Ledger, fable: Person
-) -> None:
+async def test_known_patient_is_found_with_one_call(practice: PracticeUnderTest, ledger: Ledger, fable: Person) -> None:
     practice.chart("Fable", "Mistyper", "1988-02-04", **CONTACT)
     await match_person(practice, fable, ledger)  # with the reads that happen once
     calls = practice.sandbox.calls(practice.sandbox_system)

@@ -250,6 +250,9 @@ TEMPLATES: Sequence[FaultTemplate] = (
     # A worker that was suspended between the fence and its write wakes up and writes.
     _timed("zombie write after cleanup", "suspend_after_fence", seconds=(27.0, 29.0)),
     _timed("zombie write", "suspend_after_fence", seconds=SUSPEND_SECONDS),
+    # The answer to a write is lost, and the desk is faster than our look for it.
+    _at_call("desk cancellation of unanswered write", "write", "after", "desk_cancel", drop_held_call=True, **ASCEND),
+    _at_call("desk move of unanswered write by days", "write", "after", "desk_move_far", drop_held_call=True, **ASCEND),
 )
 CATALOGS = {
     connection: {template.fault.name: template for template in TEMPLATES if connection in template.connections}

@@ -14,6 +14,9 @@ BLOCKED_RESOURCES: dict[str, tuple[str, ...]] = {
 """By action: whose time the desk blocks. With neither it is the whole office's."""
 SLOT_ACTIONS = ("desk_book", *BLOCKED_RESOURCES)
 
+FAR = timedelta(days=6)
+"""Farther than a search near the requested time reaches."""
+
 
 class FrontDesk:
     def __init__(self, stack: FaultStack, move_to: datetime) -> None:
@@ -23,11 +26,12 @@ class FrontDesk:
         self._move_to = move_to
 
     async def edit(self, edit: str, appointment: Appointment) -> None:
-        """``move``, ``cancel`` or ``delete`` an appointment."""
-        new_start = {"start": self._move_to.isoformat()} if edit == "move" else {}
-        await self._act(do=edit, id=appointment.id, **new_start)
-        if edit == "move":
-            self._move_to -= timedelta(hours=1)
+        """``move``, ``move_far`` (by days), ``cancel`` or ``delete`` an appointment."""
+        if not edit.startswith("move"):
+            return await self._act(do=edit, id=appointment.id)
+        start = self._move_to + (FAR if edit == "move_far" else timedelta(0))
+        await self._act(do="move", id=appointment.id, start=start.isoformat())
+        self._move_to -= timedelta(hours=1)
 
     async def fill_slot(self, action: str, slot: Row) -> None:
         """Book or block a slot: one of ``SLOT_ACTIONS``."""

@@ -51,7 +51,9 @@ def staff_removals_stay_removed(evidence: Evidence) -> Iterator[Violation]:
             if reference not in removals or removals[reference][0].at >= (change.called_at or change.at):
                 continue
             removal, removed = removals[reference]
-            unclear = reference in evidence.unanswered_write_references or _during_disruption(evidence, removal)
+            unclear = not _is_visible(evidence, removal, change) and (
+                reference in evidence.unanswered_write_references or _during_disruption(evidence, removal)
+            )
             if removed.slot == change.after.slot and not unclear:
                 booking = bookings.get(reference)
                 if booking is None or not _decided_between(evidence, booking, removal, change):
@@ -75,6 +77,11 @@ def kept_appointments_stay(evidence: Evidence) -> Iterator[Violation]:
 def count_overwritten_unseen_edits(evidence: Evidence) -> int:
     """Our writes over an edit that came after our last read. The vendor offers no conditional write."""
     return sum(1 for change in evidence.changes if change.by_us and change.over_unseen_edit)
+
+
+def _is_visible(evidence: Evidence, removal: Change, write: Change) -> bool:
+    """Whether our last read before the write could show it. A broken appointment stays in the calendar."""
+    return removal.after is not None and removal.at < write.readable_before - evidence.max_read_lag
 
 
 def _during_disruption(evidence: Evidence, change: Change) -> bool:

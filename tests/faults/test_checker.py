@@ -529,6 +529,19 @@ def test_write_may_be_repeated_after_a_lost_answer_or_a_new_decision() -> None:
     assert check(replace(evidence, history=[*SUBMITTED, decision])) == []
 
 
+def test_write_is_not_repeated_after_a_lost_answer_when_the_calendar_shows_that_the_desk_broke_it() -> None:
+    changes = [
+        CLEAN_RUN.changes[0],
+        desk_change(1.5, replace(unconfirmed(appointment()), active=False)),
+        our_change(9, unconfirmed(appointment("2")), "2", created=True),
+        our_change(10, appointment("2"), "2"),
+    ]
+    appointments = [replace(appointment(), active=False), appointment("2")]
+    lost = frozenset({REFERENCE})
+    evidence = replace(CLEAN_RUN, changes=changes, appointments=appointments, unanswered_write_references=lost)
+    assert [violation.rule for violation in check(evidence)] == ["overwritten"]
+
+
 def test_cancelled_appointment_is_removed_even_after_the_desk_moved_it() -> None:
     moved = desk_change(6, appointment(start=TWELVE))
     changes = [*CLEAN_RUN.changes, moved, our_change(8, None)]
