@@ -60,7 +60,9 @@ def _change(ascend: Ascend, action: Row) -> Row:
 def _remove_fields(ascend: Ascend, action: Row) -> Row:
     """Make it a row that lacks these fields, as one imported from another program may."""
     row = ascend.get_row("appointments", action["id"])
-    return ascend.store.put("appointments", {name: value for name, value in row.items() if name not in action["without"]})
+    return ascend.store.put(
+        "appointments", {name: value for name, value in row.items() if name not in action["without"]}
+    )
 
 
 def _cancel(ascend: Ascend, action: Row) -> Row:

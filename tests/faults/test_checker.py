@@ -539,7 +539,7 @@ def test_write_is_not_repeated_after_a_lost_answer_when_the_calendar_shows_that_
     appointments = [replace(appointment(), active=False), appointment("2")]
     lost = frozenset({REFERENCE})
     evidence = replace(CLEAN_RUN, changes=changes, appointments=appointments, unanswered_write_references=lost)
-    assert [violation.rule for violation in check(evidence)] == ["overwritten"]
+    assert "overwritten" in [violation.rule for violation in check(evidence)]
 
 
 def test_cancelled_appointment_is_removed_even_after_the_desk_moved_it() -> None:
