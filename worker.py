@@ -18,6 +18,7 @@ from activities.patients import PatientActivities
 from activities.queues import practice_queue
 from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
+from activities.status_links import StatusLinks
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import open_connections, open_messengers
@@ -45,11 +46,13 @@ MAX_CONCURRENT_NOTIFICATIONS = 20
 @asynccontextmanager
 async def running_workers(client: Client, connections: Connections, settings: Settings) -> AsyncIterator[list[Worker]]:
     """One worker for workflows and messages and one for each connection, all in this process."""
-    contact_hash = KeyedHash(*link_keyring(settings).secrets)
+    link_secrets = link_keyring(settings).secrets
+    contact_hash = KeyedHash(*link_secrets)
+    status_links = StatusLinks(connections.ledger, link_secrets[0], settings.public_base_url)
     practice_activities = _practice_activities(connections, contact_hash)
     async with AsyncExitStack() as stack:
         messengers = await stack.enter_async_context(open_messengers(settings, connections.practice.name))
-        notifications = NotificationActivities(connections, messengers, contact_hash, settings.public_base_url or None)
+        notifications = NotificationActivities(connections, messengers, contact_hash, status_links)
         workers = [_booking_worker(client, settings.booking_task_queue, notifications)]
         for connection in connections.practice.connections:
             workers.append(

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from activities.connections import Connections
+from activities.status_links import StatusLinks
 from adapters.errors import OutcomeUnknown, OutsideError, Refused, Undeliverable
 from adapters.ledger import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId
 from adapters.messenger import Channel, Messenger, OutgoingMessage
@@ -53,6 +54,8 @@ class PatientNotice(Value):
     """Start of the visit."""
     asked_at: AwareDatetime | None = None
     """When the patient last did something about the booking."""
+    booking: str = ""
+    """Workflow id of the booking. Notices from before it was added have none, and then the message has no link."""
 
 
 class DeskNotice(Value):
@@ -74,7 +77,7 @@ class NotificationActivities:
         connections: Connections,
         messengers: Mapping[Channel, Messenger],
         keyed_hash: KeyedHash,
-        public_base_url: str | None,
+        status_links: StatusLinks,
         reconcile_delay: timedelta = timedelta(seconds=20),
     ) -> None:
         """``reconcile_delay``: how long a provider may take to list a message whose answer we lost."""
@@ -82,7 +85,7 @@ class NotificationActivities:
         self._clock = connections.clock
         self._messengers = messengers
         self._keyed_hash = keyed_hash
-        self._public_base_url = public_base_url
+        self._status_links = status_links
         self._reconcile_delay = reconcile_delay
 
     @activity.defn
@@ -93,7 +96,10 @@ class NotificationActivities:
         quiet_until = _quiet_until(notice, location, self._clock.now())
         if quiet_until is not None:
             return MessageState(**about, state="quiet_hours", not_before=quiet_until)
-        facts = self._facts(location, notice.start)
+        link = await self._status_links.create(
+            notice.booking, notice.reference, notice.language, notice.start, self._clock.now()
+        )
+        facts = _facts(location, notice.start).model_copy(update={"link": link})
         text = compose_message(notice.kind, notice.channel, notice.language, facts, location.email_content)
         identity = MessageId(
             reference=notice.reference,
@@ -115,7 +121,7 @@ class NotificationActivities:
             to = location.escalation_email
         state = "no_address"
         if to:
-            facts = self._facts(location, notice.start).model_copy(
+            facts = _facts(location, notice.start).model_copy(
                 update={"booking": notice.booking, "reference": notice.reference, "reason": notice.reason}
             )
             text = compose_message(notice.kind, Channel.EMAIL, "en", facts, location.email_content)
@@ -127,15 +133,6 @@ class NotificationActivities:
             )
             state = await self._send_once(identity, to, text.subject, text.text, None)
         return MessageState(kind=notice.kind, channel=Channel.EMAIL, version=notice.version, state=state)
-
-    def _facts(self, location: Location, start: AwareDatetime) -> MessageFacts:
-        return MessageFacts(
-            practice_name=location.name,
-            practice_phone=location.phone,
-            zone=location.time_zone,
-            start=start,
-            link=self._public_base_url,
-        )
 
     async def _send_once(
         self,
@@ -205,6 +202,15 @@ class NotificationActivities:
             raise
         await ledger.messages.mark_accepted(identity, provider_id, self._clock.now())
         return "accepted"
+
+
+def _facts(location: Location, start: AwareDatetime) -> MessageFacts:
+    return MessageFacts(
+        practice_name=location.name,
+        practice_phone=location.phone,
+        zone=location.time_zone,
+        start=start,
+    )
 
 
 def _quiet_until(notice: PatientNotice, location: Location, now: datetime) -> AwareDatetime | None:

@@ -49,6 +49,7 @@ app.command()(bookings.cancel)
 app.command()(bookings.reschedule)
 app.command()(operations.check)
 app.command()(operations.subscribe)
+app.command("revoke-links")(operations.revoke_links)
 
 
 def main() -> None:

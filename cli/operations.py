@@ -1,4 +1,4 @@
-"""Commands for whoever sets up and operates Holdfast: check, subscribe."""
+"""Commands for whoever sets up and operates Holdfast: check, subscribe, revoke-links."""
 
 import asyncio
 from typing import Annotated
@@ -8,8 +8,11 @@ from rich.console import Console
 
 from cli import render, subscriptions
 from cli.check import run_checks
-from cli.options import JsonOutput
+from cli.options import BookingId, JsonOutput
 from cli.runner import print_json, run_in_session
+from cli.session import Session
+from runtime.build import open_ledger
+from workflows.booking.contracts import request_id_of, workflow_id
 
 
 def check(as_json: JsonOutput = False) -> None:
@@ -44,3 +47,20 @@ def subscribe(
         print_json(subscription.model_dump(mode="json"))
     else:
         render.print_subscription(Console(), subscription)
+
+
+def revoke_links(booking: BookingId, as_json: JsonOutput = False) -> None:
+    """Make the links in a booking's messages show nothing.
+
+    For a message that went to the wrong person. Later messages of this booking have no link.
+    """
+
+    async def work(session: Session) -> int:
+        async with open_ledger(session.settings) as ledger:
+            return await ledger.links.revoke(workflow_id(request_id_of(booking)))
+
+    count = run_in_session(work, as_json, needs_temporal=False)
+    if as_json:
+        print_json({"revoked": count})
+    else:
+        Console().print(f"{count} links revoked." if count != 1 else "1 link revoked.")

@@ -130,6 +130,17 @@ class DeskClient:
         """The booking as it is; if no worker answers, what the server knows. Raises NoSuchBooking."""
         return await self._try_query(request_id, datetime.now(UTC) + RPC_TIMEOUT) or await self._describe(request_id)
 
+    async def ask(self, request_id: str, within: timedelta) -> BookingView:
+        """The booking as its workflow answers now, never as the server remembers it.
+
+        Raises NoSuchBooking, and NoAnswer if no worker answers ``within`` this time.
+        """
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._query(request_id, within)
+        except (TimeoutError, RPCError, WorkflowQueryFailedError) as error:
+            raise NoAnswer("the booking does not answer now; try again later") from error
+
     async def contacts(self, request_id: str) -> Contacts:
         """The patient, and the guardian who booked for them. For staff only. Raises NoSuchBooking."""
         try:

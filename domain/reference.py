@@ -4,12 +4,13 @@ import base64
 import re
 import secrets
 
+REFERENCE_PREFIX = "bk_"
 _PATTERN = re.compile(r"\bbk_[a-z2-7]{26}\b")
 
 
 def new_reference() -> str:
     """``bk_`` and 128 random bits in lowercase base32. It cannot be guessed and says nothing about anybody."""
-    return "bk_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+    return REFERENCE_PREFIX + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
 def reference_in(note: object) -> str | None:

@@ -1,24 +1,30 @@
-"""``python -m web``: receives webhooks on WEB_ADDRESS until it is told to stop."""
+"""``python -m web``: receives webhooks and serves status pages on WEB_ADDRESS until it is told to stop."""
 
 import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 import structlog
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.status_links import STATUS_PATH
 from adapters.errors import Unavailable
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
 from adapters.practice_system import PracticeSystem
+from client import BookingClient
 from domain.practice import Practice
 from runtime.build import open_connections
 from runtime.client import connect
 from runtime.http_server import serve
+from runtime.keys import link_keyring
 from runtime.process import run_until_stopped
 from runtime.required_settings import webhook_secret_problems
 from settings import ConfigurationError, Settings
+from web.status.app import StatusPages, status_app
 from web.webhooks import booking_signals
 from web.webhooks.app import webhooks_app
 from web.webhooks.router import EventRouter
@@ -37,7 +43,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         temporal = await connect(settings)
         nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
-        app = webhooks_app(router, settings.nexhealth_webhook_secrets)
+        bookings = BookingClient(temporal, practice, settings.booking_task_queue)
+        pages = StatusPages(ledger.links, link_keyring(settings).secrets, bookings, practice)
+        app = Starlette(
+            routes=[
+                Mount(STATUS_PATH, status_app(pages)),
+                Mount("/", webhooks_app(router, settings.nexhealth_webhook_secrets)),
+            ]
+        )
         await stack.enter_async_context(serve(app, settings.web_address, "WEB_ADDRESS"))
         log.info("web_ready", address=settings.web_address)
         await stop.wait()

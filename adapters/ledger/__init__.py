@@ -1,9 +1,10 @@
-"""The ledger holds what bookings share: claims, leases, sent messages, opt-outs and appointment events."""
+"""The ledger holds what bookings share: claims, leases, sent messages, opt-outs and appointment events and links."""
 
 from adapters.ledger.claims import Claim, ClaimLost, Claims, Grant, Renewal, SlotClaimed, TooManyClaims
 from adapters.ledger.database import LedgerUnavailable
 from adapters.ledger.leases import Leases, new_holder
 from adapters.ledger.ledger import Ledger
+from adapters.ledger.links import Link, Links
 from adapters.ledger.messages import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId, MessageLedger, OptOuts
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Leases",
     "Ledger",
     "LedgerUnavailable",
+    "Link",
+    "Links",
     "MessageId",
     "MessageLedger",
     "OptOuts",

@@ -12,6 +12,7 @@ from adapters.ledger.claims import Claims
 from adapters.ledger.database import Database, LedgerUnavailable
 from adapters.ledger.events import EventLog
 from adapters.ledger.leases import Leases
+from adapters.ledger.links import Links
 from adapters.ledger.messages import MessageLedger, OptOuts
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,6 +29,7 @@ class Ledger:
         self.messages = MessageLedger(self._database)
         self.opt_outs = OptOuts(self._database)
         self.events = EventLog(self._database)
+        self.links = Links(self._database)
 
     async def migrate(self) -> None:
         """Upgrade the tables to this version. Several processes may call it at once. Raises LedgerUnavailable."""

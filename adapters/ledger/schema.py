@@ -96,3 +96,13 @@ opt_outs = Table(
     Column("source", String(40), nullable=False),
     Column("since", Float, nullable=False),
 )
+
+links = Table(
+    "links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("booking", String(200), nullable=False, index=True),
+    Column("language", String(8), nullable=False),
+    Column("expires_at", Float, nullable=False, index=True),
+    Column("revoked", Boolean, nullable=False),
+)

@@ -1,4 +1,4 @@
-"""Emails to patients. By default they say only that there is an update."""
+"""Emails to patients. By default they say what became of the request, and neither when nor where the visit is."""
 
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from domain.wording.texts import PatientTexts
 
 def write_email(kind: MessageKind, texts: PatientTexts, facts: MessageFacts, content: EmailContent) -> MessageText:
     """One email. Only with ``EmailContent.DETAILED`` does it say when the visit is."""
-    paragraphs = [texts.email_update]
+    paragraphs = [texts.email_notices[kind]]
     if content is EmailContent.DETAILED and kind in texts.email_details:
         when = format_local_start(facts.start.astimezone(ZoneInfo(facts.zone)), texts)
         paragraphs = [texts.email_details[kind].format(when=when)]
@@ -18,4 +18,4 @@ def write_email(kind: MessageKind, texts: PatientTexts, facts: MessageFacts, con
         paragraphs.append(texts.email_link.format(link=facts.link))
     paragraphs.append(texts.email_contact.format(phone=facts.practice_phone))
     paragraphs.append(texts.email_unexpected)
-    return MessageText(subject=texts.email_subject, text="\n\n".join(paragraphs))
+    return MessageText(subject=texts.email_subjects[kind], text="\n\n".join(paragraphs))

@@ -21,7 +21,9 @@ class MessageKind(StrEnum):
     DECLINED = "declined"
     """We could not book the request."""
     CANCELLED = "cancelled"
-    """The request is cancelled."""
+    """The request is cancelled before it was confirmed."""
+    VISIT_CANCELLED = "visit_cancelled"
+    """The confirmed visit is cancelled."""
     EXPIRED = "expired"
     """The hold expired before anybody confirmed it."""
     DESK_EXCEPTION = "desk_exception"
@@ -53,7 +55,7 @@ class MessageFacts(Value):
     start: datetime
     """Start of the visit."""
     link: str | None = None
-    """URL where the patient sees the request."""
+    """URL where the patient sees where the booking stands."""
     booking: str | None = None
     """The booking's id, for the desk."""
     reference: str | None = None

@@ -1,4 +1,4 @@
-"""Text messages to patients. Each fits into one segment of the basic SMS alphabet."""
+"""Text messages to patients, in the basic SMS alphabet: one segment, or two with a link."""
 
 import re
 import unicodedata
@@ -10,6 +10,8 @@ from domain.wording.texts import PatientTexts
 
 SMS_LENGTH = 160
 """Characters in one segment of the GSM alphabet. A single character outside it would reduce them to 70."""
+TWO_SEGMENTS_LENGTH = 2 * 153
+"""Characters in a message of two segments, each with a header that joins them."""
 GSM_ALPHABET = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;!?'\"()&%+-/=*#@$£¥èéùìòÇØøÅåÄÖÑÜäöñüàÉ¡¿"
 )
@@ -23,7 +25,9 @@ def write_sms(kind: MessageKind, texts: PatientTexts, facts: MessageFacts) -> st
     when = format_local_start(facts.start.astimezone(ZoneInfo(facts.zone)), texts)
     body = _to_gsm(": " + texts.sms[kind].format(phone=facts.practice_phone, when=when))
     name = _single_spaces(_to_gsm(facts.practice_name)) or _NAME_FALLBACK
-    return name[: max(SMS_LENGTH - len(body), 0)].strip() + body
+    text = name[: max(SMS_LENGTH - len(body), 0)].strip() + body
+    link = texts.sms_link.format(link=facts.link) if facts.link else ""
+    return text + link if len(text + link) <= TWO_SEGMENTS_LENGTH else text
 
 
 def _to_gsm(text: str) -> str:

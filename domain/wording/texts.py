@@ -3,7 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.booking import Reason, Status
 from domain.wording.messages import MessageKind
+
+
+@dataclass(frozen=True)
+class PageTexts:
+    """The page that shows a patient where a booking stands."""
+
+    language_name: str
+    """What this language calls itself."""
+    title: str
+    headings: Mapping[Status, str]
+    when: str
+    when_requested: str
+    """The same while nothing is booked."""
+    where: str
+    call_to_change: str
+    call_for_help: str
+    invalid_heading: str
+    invalid: str
+    """For every link that shows nothing, whatever the cause."""
+    busy_heading: str
+    busy: str
 
 
 @dataclass(frozen=True)
@@ -21,13 +43,18 @@ class PatientTexts:
     ``{half}``."""
     sms: Mapping[MessageKind, str]
     """Text messages, without the practice's name in front. Letters that SMS lacks lose their accents."""
-    email_subject: str
-    email_update: str
-    """The only content of an email that may not say more."""
+    sms_link: str
+    """Follows a text message if there is a link. With ``{link}``."""
+    email_subjects: Mapping[MessageKind, str]
+    email_notices: Mapping[MessageKind, str]
+    """What an email says that may not say when and where the visit is."""
     email_details: Mapping[MessageKind, str]
-    """Replaces ``email_update`` where emails may say when the visit is. A kind that is not here has no details."""
+    """Replaces the notice where emails may say when the visit is. A kind that is not here has no details."""
     email_link: str
     """With ``{link}``."""
     email_contact: str
     email_unexpected: str
     """For somebody who made no request."""
+    statuses: Mapping[tuple[Status, Reason | None], str]
+    """What a patient may read about a status. Only reasons that do not depend on who asks are here: see ``public``."""
+    page: PageTexts

@@ -1,5 +1,7 @@
 """Which messages are sent, with the real ledger and the sandbox as provider."""
 
+import asyncio
+import re
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -18,13 +20,16 @@ from activities.notifications import (
     NotificationActivities,
     PatientNotice,
 )
+from activities.status_links import OUTLIVES_VISIT, StatusLinks
 from adapters.errors import OutcomeUnknown, Unavailable
-from adapters.ledger import Ledger
+from adapters.ledger import Ledger, Link
 from adapters.messenger import Channel, Messenger
 from devstack import ROOT
 from domain.booking import MessageState, Reason
 from domain.keyed_hash import KeyedHash
 from domain.practice import parse_practice
+from domain.reference import new_reference
+from domain.signed_link import LinkPurpose, read_link, token_hash
 from domain.wording import MessageKind
 from tests.contract.test_messaging import sendgrid, twilio
 from tests.support.clock import OffsetClock
@@ -43,12 +48,13 @@ class Notifications:
         self._connections, self._messengers = connections, messengers
         self.clock: Clock = SystemClock()
         self.keyed_hash = KeyedHash(b"k" * 32)
+        self.status_links = StatusLinks(connections.ledger, b"k" * 32, "https://book.practice.example")
 
     @property
     def _activities(self) -> NotificationActivities:
         connections = replace(self._connections, clock=self.clock)
         return NotificationActivities(
-            connections, self._messengers, self.keyed_hash, None, reconcile_delay=timedelta(0)
+            connections, self._messengers, self.keyed_hash, self.status_links, reconcile_delay=timedelta(0)
         )
 
     async def notify(self, notice: PatientNotice) -> MessageState:
@@ -226,3 +232,58 @@ async def test_worker_that_slept_after_asking_the_ledger_sends_nothing_and_asks_
     assert (sandbox.state()["emails"], sandbox.state()["texts"]) == ([], [])
     notifications.clock = SystemClock()
     assert (await notifications.notify(notice)).state == "accepted"
+
+
+LINK = re.compile(r"https://book\.practice\.example/manage/([a-z2-7]+)")
+
+
+def linked_notice(channel: Channel, to: str, **changes: Any) -> PatientNotice:
+    patient = {"reference": new_reference(), "booking": "booking-1", "kind": MessageKind.CONFIRMED, "language": "es"}
+    return PatientNotice.model_validate(notice_fields(1) | patient | {"channel": channel, "to": to} | changes)
+
+
+@pytest.mark.parametrize(("channel", "to"), [(Channel.EMAIL, "nova@patients.example"), (Channel.SMS, "+15105550121")])
+async def test_message_carries_a_signed_link_that_the_ledger_knows_by_its_hash(
+    notifications: Notifications, sandbox: SandboxControl, ledger: Ledger, channel: Channel, to: str
+) -> None:
+    notice = linked_notice(channel, to)
+    assert (await notifications.notify(notice)).state == "accepted"
+    state = sandbox.state()
+    (text,) = [mail["text"] for mail in state["emails"]] + [text["body"] for text in state["texts"]]
+    (token,) = LINK.findall(text)
+    signed = read_link(LinkPurpose.STATUS, token, [b"k" * 32], datetime.now(UTC))
+    assert signed is not None
+    assert signed.reference == notice.reference
+    assert timedelta(0) <= signed.expires_at - notice.start - OUTLIVES_VISIT < timedelta(hours=1)
+    assert await ledger.links.find(token_hash(token)) == Link(booking="booking-1", language="es")
+    assert await ledger.links.find(token) is None
+
+
+async def test_revoked_link_shows_nothing_and_later_messages_have_none(
+    notifications: Notifications, sandbox: SandboxControl, ledger: Ledger
+) -> None:
+    notice = linked_notice(Channel.EMAIL, "nova@patients.example")
+    await notifications.notify(notice)
+    (token,) = LINK.findall(sandbox.state()["emails"][0]["text"])
+    assert await ledger.links.revoke("booking-1") == 1
+    assert await ledger.links.find(token_hash(token)) is None
+    await notifications.notify(notice.model_copy(update={"kind": MessageKind.VISIT_CANCELLED}))
+    assert not LINK.findall(sandbox.state()["emails"][1]["text"])
+
+
+async def test_both_channels_of_a_message_may_record_the_same_link_at_once(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    links = StatusLinks(ledger, b"k" * 32, "https://book.practice.example")
+    reference = new_reference()
+    created = await asyncio.gather(*(links.create("booking-1", reference, "en", now, now) for _ in range(8)))
+    assert len(set(created)) == 1
+    assert await ledger.links.revoke("booking-1") == 1
+
+
+async def test_link_that_ended_is_forgotten_when_the_next_one_is_recorded(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    link = Link(booking="booking-1", language="en")
+    await ledger.links.record("a" * 64, link, now - timedelta(hours=1), now - timedelta(hours=2))
+    assert await ledger.links.find("a" * 64) == link
+    await ledger.links.record("b" * 64, link, now + timedelta(hours=1), now)
+    assert await ledger.links.find("a" * 64) is None

@@ -22,7 +22,7 @@ PATIENT_OPERATIONS = ("submit", "submit_other", "cancel", "reschedule")
 
 
 def confirmations_were_true(evidence: Evidence) -> Iterator[Violation]:
-    """I5: a message that says "your appointment is" was true at the instant of its delivery."""
+    """I5: a message that says "your visit is confirmed" was true at the instant of its delivery."""
     for delivery in evidence.deliveries:
         confirmation = delivery.kind == "confirmed" and delivery.reference is not None
         if confirmation and not _stood_at_delivery(evidence, delivery):

@@ -14,15 +14,18 @@ from tests.faults.ledger_faults import open_engine
 from tests.faults.practice_probe import Row
 
 TEXT_PATTERNS = {
-    "confirmed": re.compile(r"your appointment is (?P<when>.+?)\. To change"),
+    "confirmed": re.compile(r"your visit is confirmed: (?P<when>.+?)\. To change"),
     "held": re.compile(r": (?P<when>.+?) is held for you"),
     "received": re.compile(r"we have your request for (?P<when>.+?)\. It is"),
     "requested": re.compile(r": (?P<when>.+?) is requested but not booked yet"),
     "cancelled": re.compile(r"your request for (?P<when>.+?) is cancelled"),
+    "visit_cancelled": re.compile(r"your visit on (?P<when>.+?) is cancelled"),
     "declined": re.compile(r"we could not book your request"),
     "expired": re.compile(r"we could not hold (?P<when>.+?) any longer"),
 }
 """By kind of message. They must match the texts that patients get."""
+STATUS_OF_KIND = {"visit_cancelled": "cancelled"}
+"""The status that a kind of message tells, where its name is another. The evidence has the status."""
 
 
 def read_ledger_messages(state: Row, ledger_url: str) -> Iterator[LedgerMessage]:
@@ -32,7 +35,7 @@ def read_ledger_messages(state: Row, ledger_url: str) -> Iterator[LedgerMessage]
     for row in _query(ledger_url, f"SELECT {columns} FROM messages"):
         reference, kind, version, channel, message_state, code, key, provider_id = row
         delivered = (key if channel == "email" else provider_id) in at_provider
-        yield LedgerMessage(reference, kind, version, channel, message_state, code, delivered)
+        yield LedgerMessage(reference, _told_status(kind), version, channel, message_state, code, delivered)
 
 
 def read_deliveries(state: Row, ledger_url: str) -> Iterator[Delivery]:
@@ -50,7 +53,9 @@ def _read_email_deliveries(state: Row, ledger_url: str) -> Iterator[Delivery]:
     for mail in state["emails"]:
         key = mail["custom_args"].get("msg_key", "")
         _, reference, kind = by_key.get(key, (key, None, "unknown"))
-        yield Delivery(datetime.fromisoformat(mail["at"]), "email", mail["to"], kind, key, reference=reference)
+        yield Delivery(
+            datetime.fromisoformat(mail["at"]), "email", mail["to"], _told_status(kind), key, reference=reference
+        )
 
 
 def _read_text_deliveries(state: Row, ledger_url: str) -> Iterator[Delivery]:
@@ -69,7 +74,13 @@ def _read_text_deliveries(state: Row, ledger_url: str) -> Iterator[Delivery]:
             owner = attributed.get((row["to"], row["body"]), nobody)
         reference, key = owner
         at = datetime.fromisoformat(row["at"])
-        yield Delivery(at, "sms", row["to"], kind, key, start_text=start_text, reference=reference or None)
+        yield Delivery(
+            at, "sms", row["to"], _told_status(kind), key, start_text=start_text, reference=reference or None
+        )
+
+
+def _told_status(kind: str) -> str:
+    return STATUS_OF_KIND.get(kind, kind)
 
 
 def _parse_text(body: str) -> tuple[str, str]:

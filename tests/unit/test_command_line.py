@@ -1,5 +1,6 @@
 """The command line reports every expected problem with a reason and an exit code, never with a traceback."""
 
+import asyncio
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner, Result
 
 import starter  # noqa: F401  registers the demo command
+from adapters.ledger import Link
 from cli import render
 from cli.check import Finding
 from cli.main import app
@@ -28,9 +30,10 @@ from devstack import ROOT
 from domain.booking import BookingView, Reason, Status
 from domain.interval import Interval
 from domain.slot import Slot
+from runtime.build import open_ledger
 from runtime.codec import DecryptionError
 from runtime.version import read_version
-from settings import Settings
+from settings import Settings, load_settings
 from workflows.booking.contracts import ResolutionKind
 
 UNUSED_ADDRESS = "127.0.0.1:1"
@@ -278,7 +281,10 @@ def test_brackets_are_printed_as_they_are() -> None:
     assert "[no]" in text
 
 
-COMMANDS = ["submit", "show", "list", "exceptions", "openings", "resolve", "cancel", "reschedule", "check", "subscribe"]
+COMMANDS = [
+    *("submit", "show", "list", "exceptions", "openings", "resolve", "cancel", "reschedule"),
+    *("check", "subscribe", "revoke-links"),
+]
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS, "demo"])
@@ -310,3 +316,14 @@ def test_version_is_printed() -> None:
 def test_every_command_is_registered() -> None:
     names = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
     assert sorted(names) == sorted([*COMMANDS, "demo"])
+
+
+def test_revoke_links_says_how_many_links_it_revoked(tmp_path: Path) -> None:
+    async def record_link() -> None:
+        async with open_ledger(load_settings()) as ledger:
+            now = datetime.now(UTC)
+            await ledger.links.record("a" * 64, Link(booking="booking-r1", language="en"), now + timedelta(days=1), now)
+
+    asyncio.run(record_link())
+    assert run("revoke-links", "r1").stdout == "1 link revoked.\n"
+    assert json_output(run("revoke-links", "booking-r1", "--json")) == {"revoked": 0}

@@ -10,7 +10,7 @@ from domain.booking import Reason, Status
 from domain.policy import EmailContent
 from domain.wording import MessageFacts, MessageKind, compose_message, format_start, public_status, reason_sentence
 from domain.wording.languages import LANGUAGES
-from domain.wording.sms import GSM_ALPHABET, SMS_LENGTH
+from domain.wording.sms import GSM_ALPHABET, SMS_LENGTH, TWO_SEGMENTS_LENGTH
 
 START = datetime(2026, 12, 1, 17, tzinfo=UTC)
 LONGEST_START = datetime(2026, 12, 30, 20, 30, tzinfo=UTC)
@@ -19,13 +19,16 @@ ESSENTIAL_NAME_LENGTH = 25
 """Letters of the practice's name that every text message must have room for."""
 
 
-def facts(name: str = "Bright Harbor Dental Oakland", start: datetime = START) -> MessageFacts:
+LINK = "https://appointments.bright-harbor-dental.example/manage/" + "a2" * 26
+
+
+def facts(name: str = "Bright Harbor Dental Oakland", start: datetime = START, link: str | None = None) -> MessageFacts:
     return MessageFacts(
         practice_name=name,
         practice_phone="+1 510-555-0100",
         zone="America/Los_Angeles",
         start=start,
-        link="https://book.example/b",
+        link=link,
     )
 
 
@@ -53,9 +56,49 @@ def test_text_message_has_room_for_the_practice_name(kind: MessageKind, language
 @pytest.mark.parametrize("kind", PATIENT_KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_email_reveals_no_time_practice_or_service_by_default(kind: MessageKind, language: str) -> None:
-    email = compose_message(kind, "email", language, facts(), EmailContent.NOTICE)
-    assert not any(word in email.subject + email.text for word in ("Dec", "dic", "9:00", "Bright Harbor", "Cleaning"))
-    assert "https://book.example/b" in email.text
+    email = compose_message(kind, "email", language, facts(link=LINK), EmailContent.NOTICE)
+    assert not any(word in email.subject + email.text for word in ("Dec", "dic ", "9:00", "Bright Harbor", "Cleaning"))
+    assert LINK in email.text
+
+
+@pytest.mark.parametrize("kind", PATIENT_KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_message_with_a_link_fits_two_segments(kind: MessageKind, language: str) -> None:
+    text = sms(kind, language, facts("A" * SMS_LENGTH, LONGEST_START, LINK))
+    assert len(text) <= TWO_SEGMENTS_LENGTH == 306
+    assert text.startswith("A" * ESSENTIAL_NAME_LENGTH)
+    assert text.endswith(LINK)
+
+
+def test_link_that_is_too_long_for_a_text_message_is_left_out() -> None:
+    assert "http" not in sms(MessageKind.CONFIRMED, "en", facts(link=LINK + "a" * 200))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("content", EmailContent)
+def test_every_kind_of_email_says_something_else(language: str, content: EmailContent) -> None:
+    emails = [compose_message(kind, "email", language, facts(), content) for kind in PATIENT_KINDS]
+    assert len({email.subject for email in emails}) == len({email.text for email in emails}) == len(PATIENT_KINDS)
+
+
+def test_confirmed_visit_says_so_in_every_message() -> None:
+    for content in EmailContent:
+        email = compose_message(MessageKind.CONFIRMED, "email", "en", facts(), content)
+        assert email.subject == "Your visit is confirmed"
+        assert email.text.startswith("Your visit is confirmed")
+    assert "your visit is confirmed: Tue Dec 1, 9:00 AM. To change it, call" in sms(
+        MessageKind.CONFIRMED, "en", facts()
+    )
+    assert "su cita está" not in sms(MessageKind.CONFIRMED, "es", facts())  # SMS has no a with an accent
+    assert "su cita esta confirmada: mar 1 dic, 9:00 a. m." in sms(MessageKind.CONFIRMED, "es", facts())
+
+
+def test_cancelled_visit_is_not_called_a_request() -> None:
+    for language, visit, request in (("en", "your visit", "request"), ("es", "su cita", "solicitud")):
+        text = sms(MessageKind.VISIT_CANCELLED, language, facts())
+        assert visit in text
+        assert request not in text
+        assert request in sms(MessageKind.CANCELLED, language, facts())
 
 
 def test_times_are_on_the_locations_clock_in_the_patients_language() -> None:
@@ -78,6 +121,7 @@ def test_hours_are_on_a_twelve_hour_clock(hour: int, english: str, spanish: str)
 @pytest.mark.parametrize("texts", LANGUAGES.values(), ids=LANGUAGES)
 def test_every_language_has_all_texts_to_patients(texts: object) -> None:
     assert set(vars(texts)["sms"]) == set(PATIENT_KINDS)
+    assert set(vars(texts)["email_notices"]) == set(vars(texts)["email_subjects"]) == set(PATIENT_KINDS)
     assert set(vars(texts)["email_details"]) == set(vars(LANGUAGES["en"])["email_details"])
     assert (len(vars(texts)["weekdays"]), len(vars(texts)["months"])) == (7, 12)
 

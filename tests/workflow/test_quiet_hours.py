@@ -12,6 +12,7 @@ from temporalio.worker import Worker
 
 from activities import notifications
 from activities.connections import Connections
+from activities.status_links import StatusLinks
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
 from client import DeskClient
@@ -45,8 +46,9 @@ async def test_text_message_waits_for_the_end_of_quiet_hours_and_email_does_not(
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     await ledger.migrate()
     connections = Connections(practice=practice, systems={}, ledger=ledger)
+    no_links = StatusLinks(ledger, b"k" * 32, "")
     async with open_messengers(settings, practice.name) as channels:
-        messaging = notifications.NotificationActivities(connections, channels, KeyedHash(b"k" * 32), None)
+        messaging = notifications.NotificationActivities(connections, channels, KeyedHash(b"k" * 32), no_links)
         activities: list[Callable[..., Any]] = [messaging.notify, messaging.route_exception]
         async with Worker(client, task_queue=TASK_QUEUE, workflows=[BookingWorkflow], activities=activities):
             bookings = DeskClient(client, practice, TASK_QUEUE)

@@ -108,6 +108,7 @@ class Notifications:
                 language=request.language,
                 start=self._state.reservation.start,
                 asked_at=self._state.lifecycle.patient_acted_at,
+                booking=workflow_id(request.request_id),
             )
             for channel, address in addresses.items()
             if address

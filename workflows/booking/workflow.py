@@ -172,7 +172,9 @@ class BookingWorkflow(BookingHandlers):
         return Phase.CLEANING_UP if lifecycle.must_compensate else Phase.CLOSED
 
     def _end_as_cancelled(self) -> Phase:
-        return self._end_without_visit(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, MessageKind.CANCELLED)
+        was_confirmed = self._state.lifecycle.status is Status.CONFIRMED
+        kind = MessageKind.VISIT_CANCELLED if was_confirmed else MessageKind.CANCELLED
+        return self._end_without_visit(Status.CANCELLED, Reason.CANCELLED_BY_PATIENT, kind)
 
     def _end_without_visit(self, status: Status, reason: Reason, kind: MessageKind) -> Phase:
         """Tell the patient first; what was written is released after that."""
