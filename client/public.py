@@ -1,6 +1,6 @@
 """Bookings as a web backend shows them to patients: submit, wait, show, reschedule, cancel."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
 
@@ -44,6 +44,14 @@ class BookingClient:
         """The booking as it is; if no worker answers, what the server knows. Raises NoSuchBooking."""
         return self._to_public(await self._desk.show(request_id))
 
+    async def ask(self, request_id: str, within: timedelta, language: str | None = None) -> PublicBooking:
+        """The booking as its workflow answers now, never as the server remembers it.
+
+        ``language`` of the message, if not the request's. Raises NoSuchBooking, and NoAnswer if no worker answers
+        ``within`` this time.
+        """
+        return self._to_public(await self._desk.ask(request_id, within), language)
+
     async def reschedule(self, request_id: str, start: datetime, provider: str | None = None) -> PublicBooking:
         """The patient picks another time because the first was not available.
 
@@ -62,8 +70,8 @@ class BookingClient:
         """The practice system's id of a provider where the booking is."""
         return self._practice.location((await self._desk.show(request_id)).location).provider_id(name)
 
-    def _to_public(self, view: BookingView) -> PublicBooking:
-        return to_public(view, self._provider_names(view.location), datetime.now(UTC))
+    def _to_public(self, view: BookingView, language: str | None = None) -> PublicBooking:
+        return to_public(view, self._provider_names(view.location), datetime.now(UTC), language)
 
     def _provider_names(self, location: str) -> dict[str, str]:
         try:

@@ -54,8 +54,13 @@ class PublicBooking(Value):
     """Openings to choose from, where the requested time could not be had."""
 
 
-def to_public(view: BookingView, provider_names: Mapping[str, str], now: datetime) -> PublicBooking:
-    """The public part of the staff's view. ``provider_names``: by practice-system id."""
+def to_public(
+    view: BookingView, provider_names: Mapping[str, str], now: datetime, language: str | None = None
+) -> PublicBooking:
+    """The public part of the staff's view.
+
+    ``provider_names``: by practice-system id. ``language`` of the message, if not the request's.
+    """
     actions = _actions(view, now)
     is_declined_time = view.status is Status.DECLINED and view.reason in SLOT_REASONS
     offers_alternatives = PatientAction.RESCHEDULE in actions or is_declined_time
@@ -63,7 +68,7 @@ def to_public(view: BookingView, provider_names: Mapping[str, str], now: datetim
         id=view.id,
         request_id=view.request_id,
         status=view.status,
-        message=public_status(view.status, view.reason, view.language),
+        message=public_status(view.status, view.reason, language or view.language),
         actions=actions,
         location=view.location,
         service=view.service,

@@ -8,6 +8,7 @@ import pytest
 from adapters.practice_file import read_practice
 from devstack import ROOT
 from domain.booking import BookingView, Reason, Status
+from domain.public_booking import PublicBooking, to_public
 from domain.wording import public_status
 from domain.wording.languages import LANGUAGES
 from web.status.page import write_busy_page, write_invalid_link_page, write_status_page
@@ -41,7 +42,7 @@ class Page(HTMLParser):
             self._words.append(data)
 
 
-def view(status: Status, **changes: object) -> BookingView:
+def booking(status: Status, language: str = "en", **changes: object) -> PublicBooking:
     fields = {
         "id": "booking-r1",
         "request_id": "r1",
@@ -55,18 +56,19 @@ def view(status: Status, **changes: object) -> BookingView:
         "note": HOSTILE,
         "updated_at": datetime(2026, 11, 30, tzinfo=UTC),
     }
-    return BookingView.model_validate(fields | changes)
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    return to_public(BookingView.model_validate(fields | changes), {"9000000000202": "maple"}, now, language)
 
 
 def test_confirmed_visit_says_when_and_where_it_is_and_whom_to_call() -> None:
-    text = Page(write_status_page(view(Status.CONFIRMED), OAKLAND, "en")).text
+    text = Page(write_status_page(booking(Status.CONFIRMED), OAKLAND, "en")).text
     assert "Confirmed Your visit is confirmed. Date and time Tue Dec 1, 9:00 AM" in text
     assert OAKLAND.name in text
     assert f"To change or cancel, call us. {OAKLAND.phone}" in text
 
 
 def test_confirmed_visit_reads_the_same_in_spanish() -> None:
-    html = write_status_page(view(Status.CONFIRMED), OAKLAND, "es")
+    html = write_status_page(booking(Status.CONFIRMED, "es"), OAKLAND, "es")
     assert "Confirmada Su cita está confirmada. Fecha y hora mar 1 dic, 9:00 a. m." in Page(html).text
     assert '<html lang="es">' in html
 
@@ -74,16 +76,18 @@ def test_confirmed_visit_reads_the_same_in_spanish() -> None:
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_page_names_no_patient_service_provider_or_id(status: Status, language: str) -> None:
-    html = write_status_page(view(status, reason=Reason.PATIENT_AMBIGUOUS), OAKLAND, language)
+    html = write_status_page(booking(status, language, reason=Reason.PATIENT_AMBIGUOUS), OAKLAND, language)
     shown = Page(html)
     assert public_status(status, None, language) in shown.text
-    assert not any(word in html.lower() for word in ("cleaning", "9000000000202", "booking-r1", "bk_a", "alert"))
+    assert not any(
+        word in html.lower() for word in ("cleaning", "9000000000202", "booking-r1", "bk_a", "alert", "maple")
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_page_loads_nothing_and_runs_nothing(language: str) -> None:
     pages = [write(PRACTICE, language) for write in (write_busy_page, write_invalid_link_page)]
-    for html in [*pages, write_status_page(view(Status.HELD), OAKLAND, language)]:
+    for html in [*pages, write_status_page(booking(Status.HELD, language), OAKLAND, language)]:
         tags = Page(html).tags
         assert {tag for tag, _ in tags} <= ALLOWED_TAGS
         addresses = [str(attributes["href"]) for _, attributes in tags if "href" in attributes]
@@ -93,7 +97,7 @@ def test_page_loads_nothing_and_runs_nothing(language: str) -> None:
 
 def test_names_from_the_practice_file_are_escaped() -> None:
     location = OAKLAND.model_copy(update={"name": HOSTILE, "phone": '"><img src=x>'})
-    html = write_status_page(view(Status.CONFIRMED), location, "en")
+    html = write_status_page(booking(Status.CONFIRMED), location, "en")
     assert HOSTILE not in html
     assert "<img" not in html
 

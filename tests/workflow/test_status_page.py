@@ -10,7 +10,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from client import BookingClient
+from client import DeskClient
 from devstack import DevStack
 from domain.booking import BookingView, Status
 from domain.signed_link import LinkPurpose, sign_link
@@ -43,7 +43,7 @@ async def link_in_email(control: SandboxControl, address: str) -> str:
 
 
 async def confirmed_with_link(
-    bookings: BookingClient, control: SandboxControl, language: str = "en"
+    bookings: DeskClient, control: SandboxControl, language: str = "en"
 ) -> tuple[BookingView, str]:
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), NOVA, language=language))
     assert view.status is Status.CONFIRMED
@@ -56,7 +56,7 @@ def get(url: str, language: str = "en", method: str = "GET") -> httpx.Response:
 
 
 async def test_patient_with_only_an_email_learns_when_the_visit_is(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     request = build_request(at(next_free_day(), 9), NOVA, consent={"email": True})
     view = await submit_and_wait(bookings, request)
@@ -71,7 +71,7 @@ async def test_patient_with_only_an_email_learns_when_the_visit_is(
 
 
 async def test_page_follows_the_booking_and_its_message_calls_a_confirmed_visit_a_visit(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     view, link = await confirmed_with_link(bookings, control)
     await cancel_and_wait(bookings, view)
@@ -81,7 +81,7 @@ async def test_page_follows_the_booking_and_its_message_calls_a_confirmed_visit_
 
 
 async def test_page_is_in_the_language_of_the_message_unless_another_is_chosen(
-    bookings: BookingClient, control: SandboxControl
+    bookings: DeskClient, control: SandboxControl
 ) -> None:
     _, link = await confirmed_with_link(bookings, control, language="es")
     assert "Su cita está confirmada." in get(link, "en").text
@@ -89,7 +89,7 @@ async def test_page_is_in_the_language_of_the_message_unless_another_is_chosen(
 
 
 async def test_hundred_readings_of_a_link_change_nothing(
-    bookings: BookingClient, control: SandboxControl, client: Client, stack: DevStack
+    bookings: DeskClient, control: SandboxControl, client: Client, stack: DevStack
 ) -> None:
     view, link = await confirmed_with_link(bookings, control)
     await wait_until(lambda: len(control.state()["texts"]) == 1)
@@ -105,7 +105,7 @@ def ledger_links(stack: DevStack) -> list[object]:
 
 
 async def test_every_link_that_shows_nothing_gets_the_same_answer(
-    bookings: BookingClient, control: SandboxControl, stack: DevStack
+    bookings: DeskClient, control: SandboxControl, stack: DevStack
 ) -> None:
     view, link = await confirmed_with_link(bookings, control)
     base, _, token = link.rpartition("/")
@@ -126,7 +126,7 @@ async def test_every_link_that_shows_nothing_gets_the_same_answer(
 
 
 async def test_booking_that_does_not_answer_is_said_to_be_out_of_sight_in_bounded_time(
-    unserved_bookings: BookingClient, control: SandboxControl, stack: DevStack
+    unserved_bookings: DeskClient, control: SandboxControl, stack: DevStack
 ) -> None:
     """A booking on a queue without a worker, with a link as its message would carry it."""
     from activities.status_links import StatusLinks
@@ -168,7 +168,7 @@ async def test_every_answer_has_the_protective_headers(
     assert "set-cookie" not in answer.headers
 
 
-async def test_token_is_in_no_log(bookings: BookingClient, control: SandboxControl, stack: DevStack) -> None:
+async def test_token_is_in_no_log(bookings: DeskClient, control: SandboxControl, stack: DevStack) -> None:
     _, link = await confirmed_with_link(bookings, control)
     get(link)
     token = link.rpartition("/")[2]

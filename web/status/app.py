@@ -69,8 +69,8 @@ class StatusPages:
     async def _write_page(self, link: Link, language: str) -> str | None:
         """``None`` if the booking is gone: Temporal forgets it some days after it has ended. Raises NoAnswer."""
         try:
-            view = await self._bookings.ask(link.booking, MAX_QUERY_TIME)
-            return write_status_page(view, self._practice.location(view.location), language)
+            booking = await self._bookings.ask(link.booking, MAX_QUERY_TIME, language)
+            return write_status_page(booking, self._practice.location(booking.location), language)
         except (NoSuchBooking, UnknownName):
             return None
 

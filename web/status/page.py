@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from domain.booking import BookingView, Status
+from domain.booking import Status
 from domain.practice import Location, Practice
-from domain.wording import format_start, public_status
+from domain.public_booking import PublicBooking
+from domain.wording import format_start
 from domain.wording.languages import LANGUAGES
 from domain.wording.texts import PageTexts
 
@@ -26,15 +27,15 @@ _TONES = {
 }
 
 
-def write_status_page(view: BookingView, location: Location, language: str) -> str:
-    """Where the booking stands. It names no patient, no provider and no service."""
+def write_status_page(booking: PublicBooking, location: Location, language: str) -> str:
+    """Where the booking stands. Its message must be in ``language``. No patient, provider or service is named."""
     page = LANGUAGES[language].page
-    is_booked = view.status in (Status.HELD, Status.CONFIRMED)
-    can_change = is_booked or _TONES.get(view.status) == "open"
-    when_label = page.when_requested if view.status in (Status.RECEIVED, Status.NEEDS_STAFF) else page.when
+    is_booked = booking.status in (Status.HELD, Status.CONFIRMED)
+    can_change = is_booked or _TONES.get(booking.status) == "open"
+    when_label = page.when_requested if booking.status in (Status.RECEIVED, Status.NEEDS_STAFF) else page.when
     details = (
         "<dl>"
-        + _row(when_label, escape(format_start(view.start, location.time_zone, language)))
+        + _row(when_label, escape(format_start(booking.start, location.time_zone, language)))
         + _row(page.where, escape(_address(location)))
         + "</dl>"
         + _contact(page.call_to_change if can_change else page.call_for_help, [location], with_names=False)
@@ -42,10 +43,10 @@ def write_status_page(view: BookingView, location: Location, language: str) -> s
     return _write(
         language,
         practice=location.name,
-        heading=page.headings[view.status],
-        sentence=public_status(view.status, view.reason, language),
+        heading=page.headings[booking.status],
+        sentence=booking.message,
         details=details,
-        tone=_TONES.get(view.status, "ended"),
+        tone=_TONES.get(booking.status, "ended"),
     )
 
 
