@@ -5,7 +5,6 @@ from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 import structlog
-from starlette.applications import Starlette
 from starlette.routing import Mount
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -19,7 +18,7 @@ from client import BookingClient
 from domain.practice import Practice
 from runtime.build import open_connections
 from runtime.client import connect
-from runtime.http_server import serve
+from runtime.http_server import http_app, serve
 from runtime.keys import link_keyring
 from runtime.process import run_until_stopped
 from runtime.required_settings import webhook_secret_problems
@@ -45,12 +44,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
         bookings = BookingClient(temporal, practice, settings.booking_task_queue)
         pages = StatusPages(ledger.links, link_keyring(settings).secrets, bookings, practice)
-        app = Starlette(
-            routes=[
-                Mount(STATUS_PATH, status_app(pages)),
-                Mount("/", webhooks_app(router, settings.nexhealth_webhook_secrets)),
-            ]
-        )
+        webhooks = webhooks_app(router, settings.nexhealth_webhook_secrets)
+        app = http_app([Mount(STATUS_PATH, status_app(pages)), Mount("/", webhooks)])
         await stack.enter_async_context(serve(app, settings.web_address, "WEB_ADDRESS"))
         log.info("web_ready", address=settings.web_address)
         await stop.wait()

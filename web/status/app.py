@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +16,7 @@ from client import BookingClient, NoAnswer, NoSuchBooking
 from domain.practice import Practice, UnknownName
 from domain.signed_link import TOKEN_LENGTH, LinkPurpose, read_link, token_hash
 from domain.wording.languages import LANGUAGES
+from runtime.http_server import http_app
 from web.status.page import STYLE_HASH, write_busy_page, write_invalid_link_page, write_status_page
 
 log = structlog.get_logger("status")
@@ -75,17 +74,9 @@ class StatusPages:
             return None
 
 
-def status_app(pages: StatusPages) -> Starlette:
+def status_app(pages: StatusPages) -> ASGIApp:
     """Serves ``/{token}``. Every answer, errors too, has the same protective headers."""
-
-    async def refuse(_: Request, error: Exception) -> Response:
-        code = error.status_code if isinstance(error, HTTPException) else 500
-        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-        return PlainTextResponse("This address shows nothing.\n", status_code=code, headers=headers)
-
-    app = Starlette(routes=[Route("/{token}", pages.show, methods=["GET"])], exception_handlers={HTTPException: refuse})
-    app.add_middleware(_ProtectiveHeaders)
-    return app
+    return _ProtectiveHeaders(http_app([Route("/{token}", pages.show, methods=["GET"])]))
 
 
 class _ProtectiveHeaders:
