@@ -19,6 +19,7 @@ from activities.queues import practice_queue
 from activities.release import ReleaseActivities
 from activities.slots import SlotActivities
 from activities.status_links import StatusLinks
+from activities.unreadable_rows import UnreadableRowReporter
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
 from runtime.build import open_connections, open_messengers
@@ -66,6 +67,9 @@ async def running_workers(client: Client, connections: Connections, settings: Se
             )
         for worker in workers:
             await stack.enter_async_context(worker)
+        reporter = UnreadableRowReporter(connections, contact_hash, notifications.report_unreadable_rows)
+        reporting = asyncio.create_task(reporter.run())
+        stack.callback(reporting.cancel)
         try:
             yield workers
         finally:

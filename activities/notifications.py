@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.connections import Connections
 from activities.status_links import StatusLinks
+from activities.unreadable_rows import Report
 from adapters.errors import OutcomeUnknown, OutsideError, Refused, Undeliverable
 from adapters.ledger import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId
 from adapters.messenger import Channel, Messenger, OutgoingMessage
@@ -16,7 +17,7 @@ from domain.booking import MessageState, Reason
 from domain.contacts import contact_key
 from domain.keyed_hash import KeyedHash
 from domain.practice import Location
-from domain.wording import MessageFacts, MessageKind, compose_message
+from domain.wording import MessageFacts, MessageKind, compose_message, write_unreadable_rows_email
 
 MAX_PATIENT_MESSAGES_PER_DAY = 12
 """Messages that one patient address may receive in 24 hours from all bookings. The desk has no such limit."""
@@ -29,6 +30,7 @@ AWAKE_AFTER_ACTION = timedelta(minutes=15)
 """A patient who did something so recently is awake and waits for the answer, at whatever hour."""
 ESCALATION_KINDS = frozenset({MessageKind.DESK_ESCALATION, MessageKind.DESK_EXPIRED})
 """Messages that go to the location's escalation address, if it has one."""
+UNREADABLE_ROWS_KIND = "desk_unreadable_rows"
 TWILIO_OPTED_OUT_CODE = "21610"
 STATE_WHEN_NOT_SENT = {
     Action.ALREADY_ACCEPTED: "accepted",
@@ -133,6 +135,19 @@ class NotificationActivities:
             )
             state = await self._send_once(identity, to, text.subject, text.text, None)
         return MessageState(kind=notice.kind, channel=Channel.EMAIL, version=notice.version, state=state)
+
+    async def report_unreadable_rows(self, report: Report) -> None:
+        """Tell a location's desk which rows of the practice system cannot be read. Not an activity."""
+        if report.location.desk_email is None:
+            return
+        text = write_unreadable_rows_email(
+            report.location.name, [(row.kind, row.id, row.field) for row in report.rows_by_key.values()]
+        )
+        report_key = self._keyed_hash("report", ",".join(sorted(report.rows_by_key)))
+        identity = MessageId(
+            reference=f"rows_{report_key[:32]}", kind=UNREADABLE_ROWS_KIND, version=1, channel=Channel.EMAIL
+        )
+        await self._send_once(identity, report.location.desk_email, text.subject, text.text, None)
 
     async def _send_once(
         self,

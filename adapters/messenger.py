@@ -8,6 +8,9 @@ from pydantic import AwareDatetime, Field
 
 from domain.base import Value
 
+MAX_MESSAGE_ID_LENGTH = 100
+"""The longest id of a provider that the ledger holds."""
+
 
 class Channel(StrEnum):
     EMAIL = "email"

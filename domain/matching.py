@@ -134,6 +134,10 @@ def match(
     ]
     candidates = tuple(each.chart.id for each in possible)
     namesakes = [each for each in possible if each.is_namesake]
+    # A chart with an unreadable field may be this person's, whatever its other fields say.
+    unreadable = [chart.id for chart in charts if chart.unreadable]
+    if unreadable and (not namesakes or not set(candidates).isdisjoint(unreadable)):
+        return _ask(Reason.PATIENT_AMBIGUOUS, tuple(dict.fromkeys((*candidates, *unreadable))))
     if not possible:
         return _ask(Reason.PATIENT_NOT_FOUND, ()) if returning else Match(verdict=Verdict.NEW)
     if not namesakes:

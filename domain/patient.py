@@ -58,6 +58,10 @@ class ChartStatus(StrEnum):
     """The chart was merged into another chart."""
 
 
+UNREADABLE_CHART = "unreadable"
+"""Stands for the id of a chart whose id is unreadable."""
+
+
 class Chart(Value):
     """One patient record in the practice system."""
 
@@ -75,3 +79,5 @@ class Chart(Value):
     """The practice system's id of the preferred location."""
     duplicate_of: str | None = None
     """The id of the chart into which this one was merged."""
+    unreadable: str | None = None
+    """The practice system's name of a field that cannot be read. Such a chart may be anybody's."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -10,7 +10,7 @@ from adapters.ascend import wire
 from adapters.ascend.paging import ALL_FIELDS, CollectionReader, filter_text, instant_text
 from adapters.ascend.recurrence import KNOWN_KINDS, recurrence_kind
 from adapters.errors import NotFound, Refused
-from adapters.rows import parse_instant
+from adapters.rows import readable_id, readable_instant, row_key
 from adapters.shared_reads import SharedReads
 
 log = structlog.get_logger(__name__)
@@ -19,6 +19,9 @@ EVENTS = "/v1/events"
 CHANGES_OVERLAP = timedelta(minutes=1)
 """A row may become visible later than one with a newer ``lastModified``. So changes are asked for again from this
 much before the newest one that we know."""
+
+MAX_CLOCK_ERROR = timedelta(hours=1)
+"""How much the vendor's clock may be ahead of ours."""
 
 
 class BlockedTime:
@@ -43,7 +46,7 @@ class BlockedTime:
             rows = list(self._rows.values())
         else:
             rows = await self._shared_reads(EVENTS, self._refresh)
-        return [row for row in rows if wire.linked_id(row, "location") in (None, location)]
+        return [row for row in rows if wire.is_at(row, location)]
 
     async def problems(self) -> list[str]:
         """Why we may not see all closed time, in plain words."""
@@ -55,7 +58,8 @@ class BlockedTime:
             ]
         unknown_kinds = {recurrence_kind(row) for row in rows.values()} - KNOWN_KINDS
         return [
-            f"some events recur in a way that we do not know ({kind}). We treat them as daily"
+            f"some events recur in a way that we do not know ({readable_id(kind) or 'unreadable'}). "
+            "We treat them as daily"
             for kind in sorted(unknown_kinds)
         ]
 
@@ -77,7 +81,7 @@ class BlockedTime:
         return list(rows.values())
 
     async def _read_all(self) -> dict[str, wire.Row]:
-        return {str(row["id"]): row for row in await self._collections.rows(EVENTS, fields=ALL_FIELDS)}
+        return {row_key(row): row for row in await self._collections.rows(EVENTS, fields=ALL_FIELDS)}
 
     async def _read_changes(self) -> dict[str, wire.Row]:
         try:
@@ -89,9 +93,12 @@ class BlockedTime:
                 raise
             self._can_filter_by_change = False
             return await self._read_all()
-        return {str(row["id"]): row for row in rows}
+        return {row_key(row): row for row in rows}
 
     def _changes_since(self) -> str:
         """The instant from which to ask for changes. Empty if no row says when it was changed."""
-        changed_at = [parse_instant(row, "lastModified") for row in self._rows.values() if row.get("lastModified")]
+        instants = [readable_instant(row, "lastModified") for row in self._rows.values()]
+        # A row from the future would hide every change until then.
+        latest = datetime.now(UTC) + MAX_CLOCK_ERROR
+        changed_at = [instant for instant in instants if instant is not None and instant <= latest]
         return instant_text(max(changed_at) - CHANGES_OVERLAP) if changed_at else ""

@@ -15,6 +15,7 @@ from adapters.ascend import wire
 from adapters.ascend.fresh_rows import FreshRows, RowReading
 from adapters.ascend.transport import TokenRefused, Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
+from adapters.rows import readable_id
 
 APPOINTMENTS = "/v1/appointments"
 MAX_READ_AGE = timedelta(seconds=5)
@@ -119,6 +120,6 @@ def one_row(body: Any, error: Exception) -> wire.Row:
     """The one row of a response. Raises ``error`` if there is none with an id."""
     data = body.get("data") if isinstance(body, dict) else None
     row = data[0] if isinstance(data, list) and len(data) == 1 else data
-    if not isinstance(row, dict) or row.get("id") in (None, ""):
+    if not isinstance(row, dict) or readable_id(row.get("id")) is None:
         raise error
     return row

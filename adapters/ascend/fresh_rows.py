@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from adapters.ascend import wire
+from adapters.rows import row_key
 
 MAX_ROW_AGE = timedelta(seconds=0.5)
 """Measured from the request for the page that shows the row. The desk may edit the row between any read and the PUT
@@ -23,7 +24,7 @@ class FreshRows:
     def store(self, rows: list[wire.Row], requested_at: datetime) -> None:
         """Remember rows that have just arrived, and forget those that are no longer fresh."""
         self._readings = {row_id: reading for row_id, reading in self._readings.items() if _is_fresh(reading)}
-        self._readings |= {str(row["id"]): RowReading(requested_at, row) for row in rows}
+        self._readings |= {row_key(row): RowReading(requested_at, row) for row in rows}
 
     def pop(self, row_id: str) -> RowReading | None:
         """The row if it is still fresh. Each reading is given out once."""

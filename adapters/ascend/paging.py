@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from adapters.ascend.transport import Transport
 from adapters.errors import Unavailable
+from adapters.page_limits import PageLimits
+from adapters.rows import Row, as_row, readable_id
 
 ALL_FIELDS = ("ALL",)
 """Every field. The vendor does not say which fields a response has if none are asked for."""
 
-OnPage = Callable[[list[dict[str, Any]], datetime], None]
+MIN_FULL_PAGE = 10
+"""A page with fewer rows, none of which has a readable id, counts as the last one: there is nothing to go on from."""
+
+OnPage = Callable[[list[Row], datetime], None]
 """Called with the rows of each page, and with the instant at which the page was requested."""
 
 
@@ -50,25 +54,36 @@ class CollectionReader:
 
     async def rows(
         self, path: str, criteria: str = "", *, fields: Sequence[str], on_page: OnPage | None = None
-    ) -> list[dict[str, Any]]:
-        """Every row of a collection that meets the criteria, by ascending id, with at least these fields.
+    ) -> list[Row]:
+        """Every row of a collection that meets the criteria, with at least these fields: those with a number as their
+        id by ascending id, then the others.
 
         Raises Unavailable if the pages do not lead to an end.
         """
-        rows_by_id: dict[int, dict[str, Any]] = {}
+        rows_by_id: dict[int, Row] = {}
+        rows_without_id: list[Row] = []
+        limits = PageLimits(path)
         last_id: str | None = None
         while True:
             requested_at = datetime.now(UTC)
             page = await self._read_page(path, criteria, fields, last_id)
+            limits.count_rows(len(page))
             if on_page is not None:
                 on_page(page, requested_at)
-            new_rows = [row for row in page if _numeric_id(row) not in rows_by_id]
-            if page and not new_rows:
+            numbered = {number: row for row in page if (number := _numeric_id(row)) is not None}
+            if numbered and numbered.keys() <= rows_by_id.keys():
                 raise Unavailable(f"GET {path}: the same page again")
-            rows_by_id.update((_numeric_id(row), row) for row in new_rows)
+            rows_by_id = numbered | rows_by_id
+            rows_without_id += [row for row in page if _numeric_id(row) is None]
             if not page or await self._measure_page(path, len(page), bool(criteria) and last_id is None):
-                return [rows_by_id[row_id] for row_id in sorted(rows_by_id)]
-            last_id = str(max(_numeric_id(row) for row in page))
+                break
+            if not numbered:
+                if len(page) < MIN_FULL_PAGE:
+                    break
+                raise Unavailable(f"GET {path}: a page without ids")
+            last_id = str(max(numbered))
+            limits.count_cursor(last_id)
+        return [*(rows_by_id[row_id] for row_id in sorted(rows_by_id)), *rows_without_id]
 
     async def _measure_page(self, path: str, row_count: int, may_probe: bool) -> bool:
         """Remember how full this page is, and return whether it is the last one: a page had room for more rows."""
@@ -79,9 +94,7 @@ class CollectionReader:
             self._fullest_page[path] = max(row_count, fullest)
             return row_count < self._fullest_page[path]
 
-    async def _read_page(
-        self, path: str, criteria: str, fields: Sequence[str], last_id: str | None
-    ) -> list[dict[str, Any]]:
+    async def _read_page(self, path: str, criteria: str, fields: Sequence[str], last_id: str | None) -> list[Row]:
         params = {"pageSize": str(self._page_size), "responseFields": ",".join(fields)}
         if criteria:
             params["filter"] = criteria
@@ -90,14 +103,12 @@ class CollectionReader:
         body = await self._transport.read(path, params)
         data = body.get("data") if isinstance(body, dict) else None
         rows = [data] if isinstance(data, dict) else data
-        if not isinstance(rows, list) or any(not isinstance(row, dict) or "id" not in row for row in rows):
+        if not isinstance(rows, list):
             raise Unavailable(f"GET {path}: an answer without rows")
-        return rows
+        return [as_row(entry) for entry in rows]
 
 
-def _numeric_id(row: dict[str, Any]) -> int:
+def _numeric_id(row: Row) -> int | None:
     """Ascend pages by ascending numeric id, but sends ids as text."""
-    try:
-        return int(row["id"])
-    except (TypeError, ValueError):
-        raise Unavailable("a row whose id is no number") from None
+    row_id = readable_id(row.get("id"))
+    return int(row_id) if row_id is not None and row_id.isdecimal() else None

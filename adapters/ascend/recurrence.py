@@ -10,8 +10,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.ascend.wire import Row, linked_id
-from adapters.rows import blocks_for_closure, parse_instant
+from adapters.ascend.wire import linked_id
+from adapters.errors import Unreadable
+from adapters.rows import (
+    EARLIEST,
+    LATEST,
+    Row,
+    blocks_for_closure,
+    parse_instant,
+    parse_set_instant,
+    readable_instant,
+    required_id,
+)
 from domain.calendar import Block
 from domain.interval import Interval
 from domain.local_time import instant
@@ -24,8 +34,8 @@ MINUTES_PER_DAY = 24 * 60
 """Also the length of an event whose own length cannot be read."""
 MAX_NUMBER = 100 * 366 * MINUTES_PER_DAY
 """The minutes of a century. A larger number in a row counts as unreadable."""
-LATEST_END = datetime(3000, 1, 1, tzinfo=UTC)
-"""Later times are cut to this one, so that adding days to them does not overflow."""
+LONGEST_OCCURRENCE = timedelta(days=100)
+"""An event that recurs and is longer than this closes all the time from its first day on."""
 
 
 def recurrence_kind(row: Row) -> str:
@@ -33,25 +43,53 @@ def recurrence_kind(row: Row) -> str:
     return str(row.get("recurrenceType") or "").upper()
 
 
+def check(row: Row) -> None:
+    """Raises Unreadable if the event closes more than it should, or nothing, because a field is unreadable."""
+    required_id(row)
+    start = parse_set_instant(row, "start")
+    if row.get("end") and parse_set_instant(row, "end") < start:
+        raise Unreadable("end")
+    for field in ("operatory", "provider", "location"):
+        linked_id(row, field)
+
+
 def blocks(row: Row, around: Interval, tz: ZoneInfo) -> list[Block]:
-    """What an event closes within ``around``, on the location's clock. Raises Unreadable if its time is unreadable."""
+    """What an event closes within ``around``, on the location's clock. Where a field is unreadable, what it may close.
+
+    An event that names an unreadable operatory or provider may close any. An event that never says when it starts
+    lasts until its end, and if that is unreadable too, always.
+    """
     first = _first_occurrence(row, tz)
+    if recurrence_kind(row) not in ONCE and first.length > LONGEST_OCCURRENCE:
+        times = [Interval(start=first.start, end=LATEST)]
+    else:
+        times = list(_occurrences(row, first, around, tz))
+    return [block for time in times if time.overlaps(around) for block in _blocks_of(row, time)]
+
+
+def _blocks_of(row: Row, time: Interval) -> Iterator[Block]:
+    try:
+        yield from blocks_for_closure(time, linked_id(row, "operatory"), linked_id(row, "provider"))
+    except Unreadable:
+        yield Block(time=time)
+
+
+def _occurrences(row: Row, first: Interval, around: Interval, tz: ZoneInfo) -> Iterator[Interval]:
     begin, end = first.start.astimezone(tz), first.end.astimezone(tz)
     days_long = end.date() - begin.date()
-    closed_blocks: list[Block] = []
-    search_span = Interval(start=around.start - days_long - ONE_DAY, end=around.end)
+    search_span = Interval(start=max(EARLIEST, around.start - days_long - ONE_DAY), end=around.end)
     for day in _days_of_occurrence(row, begin.date(), search_span, tz):
         start = instant(day, begin.time(), tz)
         # When the clocks change, the length and the end by the clock differ: the later end counts.
-        time = Interval(start=start, end=max(start + first.length, instant(day + days_long, end.time(), tz)))
-        if time.overlaps(around):
-            closed_blocks += blocks_for_closure(time, linked_id(row, "operatory"), linked_id(row, "provider"))
-    return closed_blocks
+        yield Interval(start=start, end=max(start + first.length, instant(day + days_long, end.time(), tz)))
 
 
 def _first_occurrence(row: Row, tz: ZoneInfo) -> Interval:
-    start = _instant(row, "start", tz)
-    end = _instant(row, "end", tz) if row.get("end") else start + _duration(row)
+    try:
+        start = _instant(row, "start", tz)
+    except Unreadable:
+        return Interval(start=EARLIEST, end=readable_instant(row, "end") or LATEST)
+    end = _end(row, start, tz)
     if row.get("allDay"):
         # An end at midnight closes the day before. An end that is a bare date closes that date.
         last = end if _is_bare_date(row, "end") else end - timedelta(seconds=1)
@@ -60,8 +98,21 @@ def _first_occurrence(row: Row, tz: ZoneInfo) -> Interval:
     return Interval(start=start, end=max(start, end))
 
 
+def _end(row: Row, start: datetime, tz: ZoneInfo) -> datetime:
+    """The stated end. If that is before the start or unreadable, the end by the duration, or a day later."""
+    if row.get("end"):
+        try:
+            end = _instant(row, "end", tz)
+        except Unreadable:
+            end = EARLIEST
+        if end >= start:
+            return end
+        return start + (_duration(row) or ONE_DAY)
+    return start + _duration(row)
+
+
 def _duration(row: Row) -> timedelta:
-    return timedelta(minutes=_number(row.get("duration") or 0, default=MINUTES_PER_DAY))
+    return timedelta(minutes=max(0, _number(row.get("duration") or 0, default=MINUTES_PER_DAY)))
 
 
 def _days_of_occurrence(row: Row, first_day: date, around: Interval, tz: ZoneInfo) -> Iterator[date]:
@@ -115,23 +166,19 @@ def _number(value: Any, *, default: int) -> int:
     return number if abs(number) <= MAX_NUMBER else default
 
 
-def _capped_instant(row: Row, field: str) -> datetime:
-    return min(parse_instant(row, field), LATEST_END)
-
-
 def _is_bare_date(row: Row, field: str) -> bool:
     return len(str(row.get(field))) == len("2027-01-12")
 
 
 def _instant(row: Row, field: str, tz: ZoneInfo) -> datetime:
     """The instant in a field. A bare date means midnight on the location's clock."""
-    moment = _capped_instant(row, field)
+    moment = parse_instant(row, field)
     return instant(moment.date(), time(0), tz) if _is_bare_date(row, field) else moment
 
 
 def _last_day(row: Row, field: str, tz: ZoneInfo) -> date:
     """The last date of a recurrence: the later one of the location's date and the UTC date, to be safe."""
-    moment = _capped_instant(row, field)
+    moment = parse_instant(row, field)
     if _is_bare_date(row, field):
         return moment.date()
     return max(moment.astimezone(tz).date(), moment.astimezone(UTC).date())

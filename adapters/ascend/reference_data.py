@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.ascend import wire
 from adapters.ascend.paging import ALL_FIELDS, CollectionReader
-from adapters.errors import NotFound, Refused
+from adapters.errors import NotFound, Refused, Unreadable
 from adapters.practice_system import LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
+from adapters.rows import MAX_NAME_LENGTH, Row, optional_text, required_id
 from adapters.ttl_cache import StaleOkCache
+from adapters.unreadable_rows import UnreadableRows
 
 PROVIDER_FIELDS = ("firstName", "lastName", "active")
 """Not all fields: a provider also carries every insurance carrier there is."""
@@ -18,26 +20,29 @@ PROVIDER_FIELDS = ("firstName", "lastName", "active")
 class ReferenceReader:
     """Reads through a cache. A collection that cannot be read again stays as it was."""
 
-    def __init__(self, collections: CollectionReader, max_age: timedelta) -> None:
+    def __init__(self, collections: CollectionReader, max_age: timedelta, unreadable: UnreadableRows) -> None:
         self._collections = collections
         self._cache = StaleOkCache(max_age)
+        self._unreadable = unreadable
 
     async def reference_data(self) -> ReferenceData:
-        locations = await self._read("/v1/locations")
-        providers = await self._read("/v1/providers", PROVIDER_FIELDS)
-        operatories = await self._read("/v1/operatories")
+        locations = await self._read_identified("/v1/locations", "location")
+        providers = await self._read_identified("/v1/providers", "provider", PROVIDER_FIELDS)
+        operatories = await self._read_identified("/v1/operatories", "operatory")
         return ReferenceData(
-            locations={str(row["id"]): LocationRecord(zone=row.get("timeZone")) for row in locations},
-            providers={str(row["id"]): ProviderRecord(active=row.get("active") is not False) for row in providers},
+            locations={row_id: LocationRecord(zone=_zone_name(row)) for row_id, row in locations.items()},
+            providers={
+                row_id: ProviderRecord(active=row.get("active") is not False) for row_id, row in providers.items()
+            },
             operatories={
-                str(row["id"]): OperatoryRecord(
-                    active=row.get("active") is not False, location=wire.linked_id(row, "location")
+                row_id: OperatoryRecord(
+                    active=row.get("active") is not False, location=wire.readable_link(row, "location")
                 )
-                for row in operatories
+                for row_id, row in operatories.items()
             },
         )
 
-    async def templates(self) -> list[wire.Row]:
+    async def templates(self) -> list[Row]:
         """Weekly schedule templates; none if the account has no such collection.
 
         They matter only to services that are offered inside online-booking windows. Without templates, these
@@ -49,12 +54,32 @@ class ReferenceReader:
             return []
 
     async def zone(self, location: str) -> ZoneInfo:
-        """The location's time zone. Raises Refused for an unknown location."""
-        for row in await self._read("/v1/locations"):
-            if str(row["id"]) == location and row.get("timeZone"):
-                return ZoneInfo(row["timeZone"])
-        raise Refused(f"the practice system has no location {location}", code="unknown_location")
+        """The location's time zone. Raises Refused for an unknown location, and Unreadable."""
+        row = (await self._read_identified("/v1/locations", "location")).get(location)
+        if row is None or not row.get("timeZone"):
+            raise Refused(f"the practice system has no location {location}", code="unknown_location")
+        try:
+            return ZoneInfo(_zone_name(row) or "")
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise Unreadable("timeZone") from None
 
-    async def _read(self, path: str, fields: Sequence[str] = ALL_FIELDS) -> list[wire.Row]:
+    async def _read_identified(self, path: str, kind: str, fields: Sequence[str] = ALL_FIELDS) -> dict[str, Row]:
+        """The collection's rows by id, without those whose id is unreadable."""
+        rows: dict[str, Row] = {}
+        for row in await self._read(path, fields):
+            try:
+                rows[required_id(row)] = row
+            except Unreadable as error:
+                self._unreadable.record(kind, row, error, None)
+        return rows
+
+    async def _read(self, path: str, fields: Sequence[str] = ALL_FIELDS) -> list[Row]:
         rows = await self._cache.get(path, lambda: self._collections.rows(path, fields=fields))
-        return cast(list[wire.Row], rows)
+        return cast(list[Row], rows)
+
+
+def _zone_name(row: Row) -> str | None:
+    try:
+        return optional_text(row, "timeZone", MAX_NAME_LENGTH)
+    except Unreadable:
+        return None

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from adapters.ascend import recurrence, wire
 from adapters.ascend.blocked_time import BlockedTime
@@ -13,7 +14,7 @@ from adapters.ascend.edits import APPOINTMENTS, AppointmentEditor, ComputeBody, 
 from adapters.ascend.paging import ALL_FIELDS, CollectionReader, filter_text, instant_text
 from adapters.ascend.reference_data import ReferenceReader
 from adapters.ascend.transport import Transport
-from adapters.errors import NotFound, OutcomeUnknown, Refused, SlotTaken, Unavailable
+from adapters.errors import NotFound, OutcomeUnknown, Refused, SlotTaken, Unavailable, Unreadable
 from adapters.practice_system import (
     Capabilities,
     Hold,
@@ -22,10 +23,12 @@ from adapters.practice_system import (
     ReferenceData,
     ReleaseOutcome,
     SendPermit,
+    UnreadableRow,
 )
-from adapters.rows import check_still_ours
+from adapters.rows import check_ours_readable, check_still_ours, row_key
 from adapters.shared_reads import SharedReads
-from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
+from adapters.unreadable_rows import PATIENT, UnreadableRows
+from domain.calendar import Appointment, AppointmentStatus, Block, Calendar, Window
 from domain.interval import Interval
 from domain.names import is_same_last_name
 from domain.ownership import Owner, has_other_patient, owner_for_cancel, owner_for_release
@@ -56,8 +59,9 @@ class AscendSystem:
         self._collections = CollectionReader(self._transport, config.page_size)
         self._editor = AppointmentEditor(self._transport)
         self._blocked_time = BlockedTime(self._collections, config.blocks_max_age)
-        self._reference = ReferenceReader(self._collections, config.reference_data_max_age)
-        self._calendar_reads: SharedReads[list[Appointment]] = SharedReads()
+        self._unreadable = UnreadableRows()
+        self._reference = ReferenceReader(self._collections, config.reference_data_max_age, self._unreadable)
+        self._calendar_reads: SharedReads[list[wire.Row]] = SharedReads()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -77,18 +81,18 @@ class AscendSystem:
             # This account cannot filter by birth date: ask for the beginning of the last name instead.
             similar_name = filter_text(("lastName", "~=", query.last_name[:3]))
             rows = await self._collections.rows(PATIENTS, similar_name, fields=PATIENT_FIELDS)
-        charts = {str(row["id"]): wire.chart(row) for row in rows}
+        charts = [self._parse_chart(row, query.location) for row in rows]
         return await self._with_merge_targets(
-            [chart for chart in charts.values() if chart.date_of_birth in (None, query.date_of_birth)]
+            [chart for chart in charts if chart.date_of_birth in (None, query.date_of_birth)]
         )
 
     async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
         """The vendor does not say how Ascend compares names, so they are compared here once more."""
         similar_name = filter_text(("lastName", "~=", query.last_name))
         rows = await self._collections.rows(PATIENTS, similar_name, fields=PATIENT_FIELDS)
-        charts = [wire.chart(row) for row in rows]
+        charts = [self._parse_chart(row, query.location) for row in rows]
         return await self._with_merge_targets(
-            [chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)]
+            [chart for chart in charts if chart.unreadable or is_same_last_name(chart.last_name, query.last_name)]
         )
 
     async def read_chart(self, chart_id: str) -> Chart:
@@ -97,6 +101,12 @@ class AscendSystem:
             if not chart.duplicate_of:
                 break
             chart = wire.chart(await self._read_patient(chart.duplicate_of))
+        return chart
+
+    def _parse_chart(self, row: wire.Row, location: str) -> Chart:
+        chart = wire.chart(row)
+        if chart.unreadable:
+            self._unreadable.record(PATIENT, row, Unreadable(chart.unreadable), location)
         return chart
 
     async def _with_merge_targets(self, charts: list[Chart]) -> list[Chart]:
@@ -110,40 +120,48 @@ class AscendSystem:
         return list(charts_by_id.values())
 
     async def create_patient(self, new: NewChart, permit: SendPermit) -> Chart:
-        return wire.chart(await self._post(PATIENTS, wire.new_patient(new), permit))
+        chart = wire.chart(await self._post(PATIENTS, wire.new_patient(new), permit))
+        if chart.unreadable:
+            raise OutcomeUnknown(f"POST {PATIENTS}: an answer with an unreadable {chart.unreadable}")
+        return chart
 
     async def read_calendar(
         self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
     ) -> Calendar:
         zone = await self._reference.zone(location)
         read_span = span.widened(self._config.longest_appointment, timedelta(0))
-        appointments, events, templates = await asyncio.gather(
-            self._read_appointments(location, read_span),
+        rows, events, templates = await asyncio.gather(
+            self._read_rows(location, read_span),
             self._blocked_time.rows_for(location, self._config.blocks_max_age if allow_stale_blocks else timedelta(0)),
             self._templates(needed=include_windows),
         )
+        appointments, possible_blocks = self._parse_appointments(rows, location, read_span)
         overlapping_span = [a for a in appointments if a.time.overlaps(span)]
         # An appointment without provider and operatory may occupy any of them, so it closes the whole location.
         unassigned = [a for a in overlapping_span if wire.NO_ID == a.provider == a.operatory and a.status.occupies_time]
         windows = tuple(
             window
             for template in templates
-            if wire.linked_id(template, "location") == location
-            for window in wire.windows(template, span, zone)
+            if wire.readable_link(template, "location") == location
+            for window in self._windows(template, location, span, zone)
         )
         return Calendar(
             span=span,
             appointments=tuple(overlapping_span),
             blocks=(
-                *(block for row in events for block in recurrence.blocks(row, span, zone)),
+                *(block for row in events for block in self._blocks(row, location, span, zone)),
                 *(Block(time=a.time) for a in unassigned),
+                *(block for block in possible_blocks if block.time.overlaps(span)),
             ),
             windows=windows if include_windows else None,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
         nearby = Interval(start=around - REFERENCE_SEARCH_RADIUS, end=around + REFERENCE_SEARCH_RADIUS)
-        matches = [a for a in await self._read_appointments(location, nearby) if a.reference == reference]
+        rows = await self._read_rows(location, nearby)
+        check_ours_readable(rows, reference, wire.appointment)
+        appointments, _ = self._parse_appointments(rows, location, nearby)
+        matches = [a for a in appointments if a.reference == reference]
         return sorted((a for a in matches if a.status.occupies_time), key=Appointment.creation_order)
 
     async def find_by_patients(self, reference: str, location: str, patients: Collection[str]) -> list[Appointment]:
@@ -152,8 +170,9 @@ class AscendSystem:
                 APPOINTMENTS, filter_text(("patient.id", "==", patient)), fields=ALL_FIELDS
             )
 
-        rows = itertools.chain.from_iterable(await asyncio.gather(*map(read, dict.fromkeys(patients))))
-        ours = {str(row["id"]): row for row in rows if reference_in(row.get("note")) == reference}
+        rows = list(itertools.chain.from_iterable(await asyncio.gather(*map(read, dict.fromkeys(patients)))))
+        check_ours_readable(rows, reference, wire.appointment)
+        ours = {row_key(row): row for row in rows if reference_in(row.get("note")) == reference}
         return sorted(map(wire.appointment, ours.values()), key=Appointment.creation_order)
 
     async def get_appointment(self, appointment_id: str) -> Appointment:
@@ -189,7 +208,7 @@ class AscendSystem:
             )
             changes: wire.Row = {
                 "note": str(row.get("note") or "").replace(wire.TENTATIVE_NOTE, wire.CONFIRMED_NOTE),
-                "status": self._config.confirmed_status if is_unconfirmed else row["status"],
+                "status": self._config.confirmed_status if is_unconfirmed else row.get("status"),
                 "needsFollowup": False,
             }
             if not has_other_patient(appointment, our_patients, is_patient_uncertain=_shows_no_patient(row)):
@@ -247,8 +266,13 @@ class AscendSystem:
             return ["ASCEND_ORGANIZATION_ID: this client is not linked to it. Ask the practice to enable Holdfast"]
         return await self._blocked_time.problems()
 
-    async def _read_appointments(self, location: str, span: Interval) -> list[Appointment]:
-        async def read() -> list[Appointment]:
+    def take_unreadable_rows(self) -> list[UnreadableRow]:
+        return self._unreadable.take()
+
+    async def _read_rows(self, location: str, span: Interval) -> list[wire.Row]:
+        """The appointments that begin within the span."""
+
+        async def read() -> list[wire.Row]:
             criteria = filter_text(
                 ("location.id", "==", location),
                 ("start", ">=", instant_text(span.start)),
@@ -257,9 +281,38 @@ class AscendSystem:
             rows = await self._collections.rows(
                 APPOINTMENTS, criteria, fields=ALL_FIELDS, on_page=self._editor.fresh_rows.store
             )
-            return [wire.appointment(row) for row in rows if wire.linked_id(row, "location") in (None, location)]
+            return [row for row in rows if wire.is_at(row, location)]
 
         return await self._calendar_reads((location, span), read)
+
+    def _parse_appointments(
+        self, rows: list[wire.Row], location: str, read_span: Interval
+    ) -> tuple[list[Appointment], list[Block]]:
+        """The appointments, and what those may occupy that cannot be read."""
+        appointments: list[Appointment] = []
+        possible_blocks: list[Block] = []
+        for row in rows:
+            try:
+                appointments.append(wire.appointment(row))
+            except Unreadable as error:
+                self._unreadable.record("appointment", row, error, location)
+                possible_blocks += wire.possible_blocks(row, read_span, self._config.longest_appointment)
+        return appointments, possible_blocks
+
+    def _blocks(self, row: wire.Row, location: str, span: Interval, zone: ZoneInfo) -> list[Block]:
+        try:
+            recurrence.check(row)
+        except Unreadable as error:
+            self._unreadable.record("event", row, error, location)
+        return recurrence.blocks(row, span, zone)
+
+    def _windows(self, row: wire.Row, location: str, span: Interval, zone: ZoneInfo) -> list[Window]:
+        """An unreadable template opens nothing."""
+        try:
+            return wire.windows(row, span, zone)
+        except Unreadable as error:
+            self._unreadable.record("schedule template", row, error, location)
+            return []
 
     async def _templates(self, *, needed: bool) -> list[wire.Row]:
         return await self._reference.templates() if needed else []
@@ -285,6 +338,8 @@ class AscendSystem:
     ) -> Appointment:
         try:
             return wire.appointment(await self._editor.put(appointment_id, compute_body, just_read=just_read))
+        except Unreadable as unclear:
+            raise OutcomeUnknown(f"PUT {APPOINTMENTS}: {unclear}") from None
         except Refused as refusal:
             if refusal.code != "400":
                 raise
@@ -308,7 +363,7 @@ class AscendSystem:
 
 
 def _shows_no_patient(row: wire.Row) -> bool:
-    return wire.linked_id(row, "patient") is None
+    return wire.readable_link(row, "patient") is None
 
 
 def _broken_if_ours(row: wire.Row, owner: Owner, **changes: str) -> wire.Row | None:

@@ -4,18 +4,30 @@ Ascend may add fields at any time, so unknown ones are ignored.
 """
 
 from contextlib import suppress
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.ascend.paging import instant_text
 from adapters.errors import Unreadable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import parse_date, parse_instant
-from domain.calendar import Appointment, AppointmentStatus, Window
+from adapters.rows import (
+    MAX_EMAIL_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PHONE_LENGTH,
+    blocks_for_closure,
+    optional_text,
+    parse_date,
+    parse_set_instant,
+    possible_time,
+    readable_id,
+    readable_instant,
+    required_id,
+)
+from domain.calendar import Appointment, AppointmentStatus, Block, Window
 from domain.interval import Interval, span
 from domain.local_time import instant
-from domain.patient import Chart, ChartStatus
+from domain.patient import UNREADABLE_CHART, Chart, ChartStatus
 from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.slot import Slot
@@ -48,15 +60,38 @@ _CHART_STATUSES = {
 _READ_ONLY = ("id", "type", "url", "created", "lastModified", "end", "statusId", "location")
 _WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
+MAX_PHONES = 20
+
 Row = dict[str, Any]
 
 
 def linked_id(row: Row, field: str) -> str | None:
-    """The id of the record that a field refers to, whether it comes as an object, a string or a number."""
+    """The id of the record that a field refers to, whether it comes as an object, a string or a number.
+
+    ``None`` if it refers to none. Raises Unreadable.
+    """
     value = row.get(field)
     if isinstance(value, dict):
         value = value.get("id")
-    return None if value is None else str(value)
+    elif value is None:
+        return None
+    link = readable_id(value)
+    if link is None:
+        raise Unreadable(field)
+    return link
+
+
+def readable_link(row: Row, field: str) -> str | None:
+    """The same, but ``None`` if it is unreadable."""
+    try:
+        return linked_id(row, field)
+    except Unreadable:
+        return None
+
+
+def is_at(row: Row, location: str) -> bool:
+    """Whether the row concerns this location. One whose location is unreadable may concern any."""
+    return readable_link(row, "location") in (None, location)
 
 
 def is_status_known(row: Row) -> bool:
@@ -69,45 +104,108 @@ def _status_text(row: Row) -> str:
 
 
 def appointment(row: Row) -> Appointment:
-    """Raises Unreadable if the row's time cannot be read."""
+    """Raises Unreadable if id, time, provider or operatory cannot be read."""
     return Appointment(
-        id=str(row["id"]),
+        id=required_id(row),
         time=_time(row),
         provider=linked_id(row, "provider") or NO_ID,
         other_provider=linked_id(row, "otherProvider"),
         operatory=linked_id(row, "operatory") or NO_ID,
-        patient=linked_id(row, "patient") or "",
-        status=_STATUSES.get(_status_text(row), AppointmentStatus.TENTATIVE),
+        patient=readable_link(row, "patient") or "",
+        status=_status(row),
         reference=reference_in(row.get("note")),
     )
 
 
+def _status(row: Row) -> AppointmentStatus:
+    return _STATUSES.get(_status_text(row), AppointmentStatus.TENTATIVE)
+
+
 def _time(row: Row) -> Interval:
-    start, minutes = parse_instant(row, "start"), str(row.get("duration") or "")
+    start, minutes = parse_set_instant(row, "start"), str(row.get("duration") or "")
     if minutes.isdecimal():
         with suppress(ValueError, OverflowError):  # longer than any calendar
             return span(start, int(minutes))
-    end = parse_instant(row, "end")
+    end = parse_set_instant(row, "end")
     if end < start:
         raise Unreadable("end")
     return Interval(start=start, end=end)
 
 
+def possible_blocks(row: Row, read_span: Interval, longest: timedelta) -> list[Block]:
+    """What an unreadable appointment may occupy. Where its provider or operatory is unreadable, it may be any."""
+    if not _status(row).occupies_time:
+        return []
+    try:
+        time = _time(row)
+    except Unreadable:
+        time = possible_time(readable_instant(row, "start"), readable_instant(row, "end"), read_span, longest)
+    try:
+        operatory, provider, other = (linked_id(row, field) for field in ("operatory", "provider", "otherProvider"))
+    except Unreadable:
+        return [Block(time=time)]
+    other_closed = [] if other is None else [Block(time=time, provider=other)]
+    return [*blocks_for_closure(time, operatory, provider), *other_closed]
+
+
 def chart(row: Row) -> Chart:
-    phones = row.get("phones") or []
+    """A field that is unreadable counts as missing, and the chart as one that may be anybody's."""
+    fields = _ChartFields(row)
+    chart_id = readable_id(row.get("id"))
     return Chart(
-        id=str(row["id"]),
-        first_name=row.get("firstName") or "",
-        last_name=row.get("lastName") or "",
-        preferred_name=row.get("preferredName") or None,
-        name_suffix=row.get("nameSuffix") or row.get("suffix") or None,
-        date_of_birth=parse_date(row.get("dateOfBirth")),
-        email=row.get("emailAddress") or None,
-        phones=tuple(str(p["number"]) for p in phones if isinstance(p, dict) and p.get("number")),
+        id=chart_id or UNREADABLE_CHART,
+        first_name=fields.text("firstName") or "",
+        last_name=fields.text("lastName") or "",
+        preferred_name=fields.text("preferredName"),
+        name_suffix=fields.text("nameSuffix") or fields.text("suffix"),
+        date_of_birth=fields.date("dateOfBirth"),
+        email=fields.text("emailAddress", MAX_EMAIL_LENGTH),
+        phones=fields.phones(),
         status=_CHART_STATUSES.get(str(row.get("patientStatus", "ACTIVE")).upper(), ChartStatus.ACTIVE),
-        location=linked_id(row, "preferredLocation"),
-        duplicate_of=linked_id(row, "duplicateOfPatient"),
+        location=readable_link(row, "preferredLocation"),
+        duplicate_of=fields.link("duplicateOfPatient"),
+        unreadable=fields.unreadable if chart_id else "id",
     )
+
+
+class _ChartFields:
+    """Reads the fields of a patient's row, and remembers the last one that is unreadable."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self.unreadable: str | None = None
+
+    def text(self, field: str, max_length: int = MAX_NAME_LENGTH) -> str | None:
+        try:
+            return optional_text(self._row, field, max_length)
+        except Unreadable:
+            self.unreadable = field
+            return None
+
+    def date(self, field: str) -> date | None:
+        text = self.text(field)
+        value = parse_date(text)
+        if text is not None and value is None:
+            self.unreadable = field
+        return value
+
+    def link(self, field: str) -> str | None:
+        try:
+            return linked_id(self._row, field)
+        except Unreadable:
+            self.unreadable = field
+            return None
+
+    def phones(self) -> tuple[str, ...]:
+        rows = self._row.get("phones") or []
+        try:
+            if not isinstance(rows, list) or len(rows) > MAX_PHONES or not all(isinstance(each, dict) for each in rows):
+                raise Unreadable("phones")
+            numbers = [optional_text(each, "number", MAX_PHONE_LENGTH) for each in rows]
+        except Unreadable:
+            self.unreadable = "phones"
+            return ()
+        return tuple(number for number in numbers if number)
 
 
 def new_appointment(hold: Hold) -> Row:
@@ -199,37 +297,45 @@ def new_patient(new: NewChart) -> Row:
 
 
 def windows(row: Row, around: Interval, tz: ZoneInfo) -> list[Window]:
-    """The online-booking windows that a weekly schedule template opens within a span. An unreadable one opens none."""
-    operatory = linked_id(row, "operatory")
-    if not row.get("bookOnline") or operatory is None or row.get("dayOfWeek") not in _WEEKDAYS:
+    """The online-booking windows that a weekly schedule template opens within a span. Raises Unreadable."""
+    operatory, weekday = linked_id(row, "operatory"), row.get("dayOfWeek")
+    if not row.get("bookOnline") or operatory is None:
         return []
-    weekday = _WEEKDAYS.index(row["dayOfWeek"])
-    try:
-        begins, ends = _local_time(row["start"]), _local_time(row["end"])
-    except (KeyError, TypeError, ValueError):
-        return []
+    if weekday not in _WEEKDAYS:
+        raise Unreadable("dayOfWeek")
+    begins, ends = _local_time(row, "start"), _local_time(row, "end")
+    providers, reasons = _ids(row, "providers"), _ids(row, "reasons")
     opened: list[Window] = []
     day = around.start.astimezone(tz).date()
     while day <= around.end.astimezone(tz).date():
-        if day.weekday() == weekday:
+        if day.weekday() == _WEEKDAYS.index(weekday):
             last_day = day if ends > time(0) else day + timedelta(days=1)
             start = instant(day, begins, tz)
             opened.append(
                 Window(
                     time=Interval(start=start, end=max(start, instant(last_day, ends, tz))),
                     operatory=operatory,
-                    providers=tuple(_ids(row.get("providers"))),
-                    reasons=tuple(_ids(row.get("reasons"))),
+                    providers=providers,
+                    reasons=reasons,
                 )
             )
         day += timedelta(days=1)
     return opened
 
 
-def _local_time(text: Any) -> time:
+def _local_time(row: Row, field: str) -> time:
     """A time on the location's clock. A zone after it is ignored, and midnight is 00:00 at either end of the day."""
-    return time.fromisoformat(str(text).replace("24:00", "00:00")).replace(tzinfo=None)
+    try:
+        return time.fromisoformat(str(row.get(field)).replace("24:00", "00:00")).replace(tzinfo=None)
+    except ValueError:
+        raise Unreadable(field) from None
 
 
-def _ids(links: Any) -> list[str]:
-    return [str(link["id"] if isinstance(link, dict) else link) for link in links or []]
+def _ids(row: Row, field: str) -> tuple[str, ...]:
+    links = row.get(field) or []
+    if not isinstance(links, list):
+        raise Unreadable(field)
+    ids = [readable_id(link.get("id") if isinstance(link, dict) else link) for link in links]
+    if None in ids:  # without it, the window would be open to all
+        raise Unreadable(field)
+    return tuple(each for each in ids if each is not None)

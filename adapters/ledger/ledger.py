@@ -14,6 +14,7 @@ from adapters.ledger.events import EventLog
 from adapters.ledger.leases import Leases
 from adapters.ledger.links import Links
 from adapters.ledger.messages import MessageLedger, OptOuts
+from adapters.ledger.reports import ReportLog
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4711
@@ -30,6 +31,7 @@ class Ledger:
         self.opt_outs = OptOuts(self._database)
         self.events = EventLog(self._database)
         self.links = Links(self._database)
+        self.reports = ReportLog(self._database)
 
     async def migrate(self) -> None:
         """Upgrade the tables to this version. Several processes may call it at once. Raises LedgerUnavailable."""

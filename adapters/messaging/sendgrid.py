@@ -27,8 +27,9 @@ from sendgrid.helpers.mail import (
 )
 
 from adapters.errors import Misconfigured, OutcomeUnknown, OutsideError, RateLimited, Refused
-from adapters.http import HttpClient, delay_until_epoch, translated_failures
-from adapters.messenger import Channel, OutgoingMessage
+from adapters.http import HttpClient, delay_until_epoch, is_unclear, reading, translated_failures
+from adapters.messenger import MAX_MESSAGE_ID_LENGTH, Channel, OutgoingMessage
+from adapters.rows import readable_id
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ class SendGridMessenger:
     async def send(self, message: OutgoingMessage) -> str:
         mail = mail_body(self._config, message)
         response = await self._call("POST", "/v3/mail/send", content=mail, send_before=message.send_before)
-        return response.headers.get("X-Message-Id") or "accepted"
+        return readable_id(response.headers.get("X-Message-Id"), MAX_MESSAGE_ID_LENGTH) or "accepted"
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
         """Always empty: SendGrid has no call that lists what it sent."""
         return ()
 
     async def check(self) -> list[str]:
-        await self._call("GET", "/v3/scopes")
+        with reading():
+            await self._call("GET", "/v3/scopes")
         return []
 
     async def close(self) -> None:
@@ -103,7 +105,7 @@ def _error(call_name: str, response: httpx.Response) -> OutsideError:
         return RateLimited(reason, delay_until_epoch(response.headers.get("X-RateLimit-Reset", "")))
     if status in (401, 403):
         return Misconfigured(f"{reason}: SENDGRID_API_KEY is refused or lacks the scope", code=str(status))
-    if status == 408 or status >= 500:
+    if is_unclear(status):
         return OutcomeUnknown(reason)
     return Refused(reason, code=str(status))
 

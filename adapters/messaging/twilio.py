@@ -3,7 +3,6 @@
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -14,10 +13,21 @@ from adapters.errors import (
     OutsideError,
     RateLimited,
     Refused,
+    Unavailable,
     Undeliverable,
 )
-from adapters.http import HttpClient, retry_after, translated_failures
-from adapters.messenger import Channel, OutgoingMessage
+from adapters.http import (
+    HttpClient,
+    decoded_json,
+    http_date,
+    is_unclear,
+    reading,
+    retry_after,
+    translated_failures,
+)
+from adapters.json_text import UnreadableJson
+from adapters.messenger import MAX_MESSAGE_ID_LENGTH, Channel, OutgoingMessage
+from adapters.rows import as_row, readable_id
 
 UNDELIVERABLE_CODES = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635, 30004, 30005, 30006})
 """The number is bad, or its owner opted out (21610). Source: Twilio's error pages."""
@@ -28,6 +38,7 @@ RETRYABLE_CODES = frozenset({20429, 21611, 30001, 30022, 30023, 30610, 63038})
 MIN_VALIDITY_SECONDS = 6
 """Twilio wants more than 5."""
 MAX_VALIDITY_SECONDS = 36_000
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """How much Twilio's clock may be behind ours."""
 
@@ -70,23 +81,30 @@ class TwilioMessenger:
             seconds_left = int((message.deliver_before - datetime.now(UTC)).total_seconds())
             form["ValidityPeriod"] = str(min(max(seconds_left, MIN_VALIDITY_SECONDS), MAX_VALIDITY_SECONDS))
         body = await self._call("POST", self._messages_path, form=form, send_before=message.send_before)
-        sid = body.get("sid")
-        if not sid:
+        sid = readable_id(body.get("sid"), MAX_MESSAGE_ID_LENGTH)
+        if sid is None:
             raise OutcomeUnknown("POST Messages: an answer without sid")
-        return str(sid)
+        return sid
 
     async def find_sent(self, message: OutgoingMessage, since: datetime) -> tuple[str, ...]:
         """Ids of texts to this number. Twilio has discarded their content, so any of them may be this message."""
         day = since.astimezone(UTC).date().isoformat()
-        body = await self._call("GET", self._messages_path, params={"To": message.to, "DateSent>": day})
+        with reading():
+            body = await self._call("GET", self._messages_path, params={"To": message.to, "DateSent>": day})
+        listed = body.get("messages")
+        if not isinstance(listed, list):
+            raise Unavailable("GET Messages: an answer without messages")
         return tuple(
-            str(sent["sid"])
-            for sent in body.get("messages") or []
-            if _sent_at(sent) >= since - CLOCK_TOLERANCE and sent.get("body") in (None, "", message.text)
+            sid
+            for sent in map(as_row, listed)
+            if (sid := readable_id(sent.get("sid"), MAX_MESSAGE_ID_LENGTH)) is not None
+            and _sent_at(sent) >= since - CLOCK_TOLERANCE
+            and sent.get("body") in (None, "", message.text)
         )
 
     async def check(self) -> list[str]:
-        await self._call("GET", f"/2010-04-01/Accounts/{self._config.account_sid}.json")
+        with reading():
+            await self._call("GET", f"/2010-04-01/Accounts/{self._config.account_sid}.json")
         return []
 
     async def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
@@ -95,8 +113,8 @@ class TwilioMessenger:
         with translated_failures(call_name):
             response = await self._http.request(method, path, headers=self._headers, **request)
         try:
-            body = response.json()
-        except ValueError:
+            body = decoded_json(response.content)
+        except UnreadableJson:
             body = None
         if 200 <= response.status_code < 300 and isinstance(body, dict):
             return body
@@ -110,11 +128,11 @@ def _basic_auth(user: str, password: str) -> str:
 def _error(call_name: str, response: httpx.Response, body: Any) -> OutsideError:
     """Without Twilio's own message, which quotes the number."""
     status = response.status_code
-    code = body.get("code") if isinstance(body, dict) else None
+    code = body.get("code") if isinstance(body, dict) and isinstance(body.get("code"), int) else None
     reason = f"{call_name}: {status} code {code}"
     if status == 429 or code in RETRYABLE_CODES:
         return RateLimited(reason, retry_after(response))
-    if status >= 500 or status == 408 or 200 <= status < 300:
+    if is_unclear(status) or 200 <= status < 300:
         return OutcomeUnknown(reason)
     if code in UNDELIVERABLE_CODES:
         return Undeliverable(reason, code=str(code))
@@ -125,7 +143,4 @@ def _error(call_name: str, response: httpx.Response, body: Any) -> OutsideError:
 
 def _sent_at(message: dict[str, Any]) -> datetime:
     """The earliest possible time if Twilio's is unreadable."""
-    try:
-        return parsedate_to_datetime(str(message.get("date_sent") or message.get("date_created")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+    return http_date(str(message.get("date_sent") or message.get("date_created"))) or EARLIEST

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -61,6 +62,8 @@ def usable_seconds(token: str) -> float:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         lifetime = float(claims["exp"]) - float(claims["iat"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError, binascii.Error):
+        return MAX_TOKEN_SECONDS
+    if not math.isfinite(lifetime):
         return MAX_TOKEN_SECONDS
     return min(max(lifetime - TOKEN_RENEWAL_SECONDS, lifetime / 2), MAX_TOKEN_SECONDS)

@@ -8,7 +8,7 @@ on which it depends, or never.
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
+from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable, Unreadable
 from adapters.nexhealth import wire
 from adapters.nexhealth.refusals import NOT_LANDED_RETRY_AFTER
 from adapters.nexhealth.transport import Transport, written_row
@@ -93,7 +93,10 @@ class AppointmentEditor:
     async def _patch(self, appointment_id: str, changes: wire.Row, permit: SendPermit) -> Appointment:
         path = f"{APPOINTMENTS}/{appointment_id}"
         data = await self._transport.write("PATCH", path, {"appt": changes}, permit=permit)
-        return self.parse(written_row(data, "appt"))
+        try:
+            return self.parse(written_row(data, "appt"))
+        except Unreadable as unclear:
+            raise OutcomeUnknown(f"PATCH {APPOINTMENTS}: {unclear}") from None
 
 
 def bad_reference(missing: NotFound) -> Refused:

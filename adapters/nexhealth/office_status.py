@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from adapters.errors import OutsideError
-from adapters.nexhealth.transport import Transport
+from adapters.nexhealth.transport import Transport, rows_of
 from adapters.nexhealth.wire import Row
+from adapters.rows import as_row, readable_id
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class OfficeStatus:
         A location with several sources is offline only if all of them are: NexHealth shows "red" for those.
         """
         try:
-            sources: list[Row] = await self._transport.read(SYNC_STATUS) or []
+            sources = rows_of(await self._transport.read(SYNC_STATUS) or [], SYNC_STATUS)
         except OutsideError as error:
             log.warning("office_status_unreadable", error=type(error).__name__)
             return frozenset()
@@ -50,4 +51,6 @@ class OfficeStatus:
 
 def location_ids(source: Row) -> list[str]:
     """Locations whose calendars come from this source."""
-    return [str(location.get("id")) for location in source.get("locations") or []]
+    locations = source.get("locations")
+    ids = [readable_id(as_row(each).get("id")) for each in locations] if isinstance(locations, list) else []
+    return [location for location in ids if location is not None]

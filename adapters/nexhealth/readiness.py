@@ -7,8 +7,9 @@ from adapters.nexhealth import subscriptions
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.office_status import SYNC_STATUS, location_ids
 from adapters.nexhealth.profiles import PROFILES, Profile
-from adapters.nexhealth.transport import Transport
+from adapters.nexhealth.transport import Transport, rows_of
 from adapters.nexhealth.wire import Row
+from adapters.rows import as_row, readable_id, readable_instant
 
 
 async def problems(
@@ -21,7 +22,7 @@ async def problems(
         if location in locations
         for text in _setting_problems(locations[location])
     ]
-    texts += _sync_problems(config, profile, await transport.read(SYNC_STATUS) or [])
+    texts += _sync_problems(config, profile, rows_of(await transport.read(SYNC_STATUS) or [], SYNC_STATUS))
     if config.webhook_url:
         texts += await subscriptions.problems(transport, config.webhook_url)
     return texts
@@ -34,7 +35,7 @@ def _setting_problems(location: Row) -> list[str]:
     """
     if location.get("insert_appt_client") is False:
         return [
-            f"location {location['id']}: NexHealth does not write its appointments to the office "
+            f"location {readable_id(location.get('id'))}: NexHealth does not write its appointments to the office "
             "(insert_appt_client is off). Ask NexHealth to switch it on"
         ]
     return []
@@ -48,12 +49,12 @@ def _sync_problems(config: NexHealthConfig, profile: Profile, sources: list[Row]
         if not our_locations:
             continue
         names = ", ".join(our_locations)
-        reported_name = re.sub(r"[^a-z0-9]", "", str((source.get("emr") or {}).get("name") or "").lower())
+        reported_name = re.sub(r"[^a-z0-9]", "", str(as_row(source.get("emr")).get("name") or "")[:200].lower())
         known_names = {name for other in PROFILES.values() for name in other.reported_names}
         if reported_name in known_names - profile.reported_names:
             texts.append(f'location {names}: runs {reported_name}, not system = "{profile.system}"')
         for direction, effect in (("read", "reads nothing from"), ("write", "writes nothing to")):
             if source.get(f"{direction}_status") == "red":
-                since = source.get(f"{direction}_status_at") or "an unknown time"
+                since = readable_instant(source, f"{direction}_status_at") or "an unknown time"
                 texts.append(f"location {names}: NexHealth {effect} the office since {since}. Is its server running?")
     return texts

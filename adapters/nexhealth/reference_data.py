@@ -1,15 +1,18 @@
 """What seldom changes at a practice behind NexHealth: locations, providers, operatories and working hours."""
 
-from typing import cast
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from adapters.errors import Refused
+from adapters.errors import Refused, Unreadable
 from adapters.nexhealth import wire, working_hours
 from adapters.nexhealth.config import NexHealthConfig
-from adapters.nexhealth.transport import Params, Transport
+from adapters.nexhealth.transport import Params, Transport, rows_of
 from adapters.nexhealth.wire import Row
 from adapters.practice_system import LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
+from adapters.rows import MAX_NAME_LENGTH, as_row, optional_text, readable_id, required_id
 from adapters.ttl_cache import StaleOkCache
+from adapters.unreadable_rows import UnreadableRows
 from domain.calendar import Window
 from domain.interval import Interval
 
@@ -17,27 +20,35 @@ from domain.interval import Interval
 class ReferenceReader:
     """Reads through a cache. A collection that cannot be read again stays as it was."""
 
-    def __init__(self, transport: Transport, config: NexHealthConfig) -> None:
+    def __init__(self, transport: Transport, config: NexHealthConfig, unreadable: UnreadableRows) -> None:
         self._transport = transport
+        self._unreadable = unreadable
         self._our_locations = config.locations
         self._cache = StaleOkCache(config.reference_data_max_age)
 
     async def reference_data(self) -> ReferenceData:
         locations = await self.locations()
-        operatories = [row for location in self._our_locations for row in await self._operatories(location)]
-        providers = await self._cache.get("/providers", lambda: self._transport.rows("/providers"))
+        operatories = {
+            row_id: row
+            for location in self._our_locations
+            for row_id, row in self._identified(await self._operatories(location), "operatory", location).items()
+        }
+        provider_rows = await self._cache.get("/providers", lambda: self._transport.rows("/providers"))
         return ReferenceData(
             locations={
-                location: LocationRecord(zone=row.get("tz"))
+                location: LocationRecord(zone=_zone_name(row))
                 for location, row in locations.items()
                 if not row.get("inactive")
             },
-            providers={str(row["id"]): ProviderRecord(active=not row.get("inactive")) for row in providers},
+            providers={
+                row_id: ProviderRecord(active=not row.get("inactive"))
+                for row_id, row in self._identified(provider_rows, "provider", None).items()
+            },
             operatories={
-                str(row["id"]): OperatoryRecord(
-                    active=row.get("active") is not False, location=str(row.get("location_id"))
+                row_id: OperatoryRecord(
+                    active=row.get("active") is not False, location=readable_id(row.get("location_id"))
                 )
-                for row in operatories
+                for row_id, row in operatories.items()
             },
         )
 
@@ -45,12 +56,9 @@ class ReferenceReader:
         """NexHealth's rows by location id. It nests them in rows of institutions."""
 
         async def read() -> dict[str, Row]:
-            institutions = await self._transport.read("/locations")
-            return {
-                str(row["id"]): row
-                for institution in institutions
-                for row in institution.get("locations") or [institution]
-            }
+            institutions = rows_of(await self._transport.read("/locations"), "/locations")
+            rows = [as_row(entry) for institution in institutions for entry in _locations_of(institution)]
+            return self._identified(rows, "location", None)
 
         return cast(dict[str, Row], await self._cache.get("/locations", read))
 
@@ -64,10 +72,35 @@ class ReferenceReader:
     async def windows(self, location: str, span: Interval) -> tuple[Window, ...]:
         """The windows that the location's working hours open within a span."""
         hours: list[Row] = await self._cache.get(f"hours {location}", lambda: self._working_hours(location))
+        self._record_unreadable_hours(hours, location)
         needs_operatories = any(row.get("operatory_id") is None for row in hours)
-        operatories = await self._operatories(location) if needs_operatories else []
-        zone = ZoneInfo(str((await self.location(location)).get("tz")))
-        return tuple(working_hours.windows(hours, span, zone, [str(row["id"]) for row in operatories]))
+        rows = await self._operatories(location) if needs_operatories else []
+        operatories = list(self._identified(rows, "operatory", location))
+        return tuple(working_hours.windows(hours, span, await self._zone(location), operatories))
+
+    async def _zone(self, location: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(_zone_name(await self.location(location)) or "")
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise Unreadable("tz") from None
+
+    def _record_unreadable_hours(self, hours: list[Row], location: str) -> None:
+        """They open nothing."""
+        for row in hours:
+            try:
+                working_hours.check(row)
+            except Unreadable as error:
+                self._unreadable.record("working hours", row, error, location)
+
+    def _identified(self, rows: Iterable[Row], kind: str, location: str | None) -> dict[str, Row]:
+        """The rows by id, without those whose id is unreadable."""
+        rows_by_id: dict[str, Row] = {}
+        for row in rows:
+            try:
+                rows_by_id[required_id(row)] = row
+            except Unreadable as error:
+                self._unreadable.record(kind, row, error, location)
+        return rows_by_id
 
     async def _working_hours(self, location: str) -> list[Row]:
         params = [*at_location(location), ("source", "synced"), ("active", "true"), ("ignore_past_dates", "true")]
@@ -83,3 +116,16 @@ class ReferenceReader:
 def at_location(location: str) -> Params:
     """Query parameters for one location. Raises Misconfigured if its id is not a number."""
     return [("location_id", str(wire.numeric_id(location, "location")))]
+
+
+def _zone_name(row: Row) -> str | None:
+    try:
+        return optional_text(row, "tz", MAX_NAME_LENGTH)
+    except Unreadable:
+        return None
+
+
+def _locations_of(institution: Row) -> list[Any]:
+    """The locations nested in an institution. A row without any is a location itself."""
+    nested = institution.get("locations")
+    return nested if isinstance(nested, list) and nested else [institution]

@@ -9,6 +9,7 @@ from adapters.errors import Misconfigured, OutcomeUnknown
 from adapters.nexhealth.transport import Transport, rows_of
 from adapters.nexhealth.webhooks import SUBSCRIPTIONS
 from adapters.nexhealth.wire import Row
+from adapters.rows import readable_id
 from domain.base import Value
 
 ENDPOINTS = "/webhook_endpoints"
@@ -105,7 +106,7 @@ def _endpoints_at(url: str, endpoints: list[Row]) -> list[Row]:
 
 async def _create_endpoint(transport: Transport, url: str) -> Row:
     endpoint = await transport.write("POST", ENDPOINTS, {"target_url": url, "active": True}, scoped=False)
-    if not isinstance(endpoint, dict) or "id" not in endpoint:
+    if not isinstance(endpoint, dict) or not _with_ids([endpoint], "id"):
         raise OutcomeUnknown(f"POST {ENDPOINTS}: an answer without the row that was written")
     return endpoint
 
@@ -116,13 +117,19 @@ def _secret(endpoint: Row) -> str | None:
 
 
 async def _read_endpoints(transport: Transport) -> list[Row]:
-    return rows_of(await transport.read(ENDPOINTS, scoped=False), ENDPOINTS)
+    return _with_ids(rows_of(await transport.read(ENDPOINTS, scoped=False), ENDPOINTS), "id")
 
 
 async def _read_subscriptions(transport: Transport, endpoint: Row, *, all_institutions: bool = False) -> list[Row]:
     """The endpoint's subscriptions: those of our institution, or those of all."""
     path = _subscriptions_path(endpoint["id"])
-    return rows_of(await transport.read(path, scoped=not all_institutions), ENDPOINTS)
+    rows = rows_of(await transport.read(path, scoped=not all_institutions), ENDPOINTS)
+    return [row for row in _with_ids(rows, "id", "webhook_endpoint_id") if isinstance(row.get("event"), str)]
+
+
+def _with_ids(rows: list[Row], *fields: str) -> list[Row]:
+    """The rows in which all these fields are numbers. We could do nothing with the others."""
+    return [row for row in rows if all((readable_id(row.get(field)) or "").isdecimal() for field in fields)]
 
 
 def _subscriptions_path(endpoint_id: int) -> str:

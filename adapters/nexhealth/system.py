@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable
+from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable, Unreadable
 from adapters.nexhealth import subscriptions, wire
 from adapters.nexhealth.account import Account
 from adapters.nexhealth.config import NexHealthConfig
@@ -24,10 +24,12 @@ from adapters.practice_system import (
     ReferenceData,
     ReleaseOutcome,
     SendPermit,
+    UnreadableRow,
 )
-from adapters.rows import check_still_ours
+from adapters.rows import check_ours_readable, check_still_ours, readable_id
 from adapters.shared_reads import SharedReads
-from domain.calendar import Appointment, AppointmentStatus, Calendar, Window
+from adapters.unreadable_rows import PATIENT, UnreadableRows
+from domain.calendar import Appointment, AppointmentStatus, Block, Calendar, Window
 from domain.interval import Interval
 from domain.names import is_same_last_name, name_key
 from domain.ownership import Owner, owner_for_cancel, owner_for_release
@@ -50,7 +52,8 @@ class NexHealthSystem:
         self._profile = PROFILES[config.system]
         self._transport = Transport(config, account or Account())
         self._editor = AppointmentEditor(self._transport, reads_notes=self.capabilities.reads_notes)
-        self._reference = ReferenceReader(self._transport, config)
+        self._unreadable = UnreadableRows()
+        self._reference = ReferenceReader(self._transport, config, self._unreadable)
         self._office_status = OfficeStatus(self._transport, config.office_status_max_age)
         self._calendar_reads: SharedReads[list[wire.Row]] = SharedReads()
 
@@ -67,14 +70,20 @@ class NexHealthSystem:
         The dates are compared here once more: NexHealth may answer without applying a filter.
         """
         params = [*at_location(query.location), ("date_of_birth", query.date_of_birth.isoformat())]
-        charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
-        return [chart for chart in charts if chart.date_of_birth == query.date_of_birth]
+        charts = [self._parse_chart(row, query.location) for row in await self._transport.rows(PATIENTS, params)]
+        return [chart for chart in charts if chart.date_of_birth == query.date_of_birth or _may_be_anybody(chart)]
+
+    def _parse_chart(self, row: wire.Row, location: str) -> Chart:
+        chart = wire.chart(row)
+        if chart.unreadable:
+            self._unreadable.record(PATIENT, row, Unreadable(chart.unreadable), location)
+        return chart
 
     async def find_namesakes(self, query: PatientQuery) -> list[Chart]:
         """NexHealth's search for a name is fuzzy, so the names are compared here once more."""
         params = [*at_location(query.location), ("name", query.last_name)]
-        charts = [wire.chart(row) for row in await self._transport.rows(PATIENTS, params)]
-        return [chart for chart in charts if is_same_last_name(chart.last_name, query.last_name)]
+        charts = [self._parse_chart(row, query.location) for row in await self._transport.rows(PATIENTS, params)]
+        return [chart for chart in charts if chart.unreadable or is_same_last_name(chart.last_name, query.last_name)]
 
     async def read_chart(self, chart_id: str) -> Chart:
         """NexHealth does not say into which chart another one was merged."""
@@ -92,6 +101,8 @@ class NexHealthSystem:
         except DuplicatePatient as duplicate:
             row = await self._transport.read_item(PATIENTS, duplicate.existing_id)
         chart = wire.chart(row)
+        if chart.unreadable:
+            raise OutcomeUnknown(f"POST {PATIENTS}: an answer with an unreadable {chart.unreadable}")
         if not _is_same_person(chart, new.person):
             raise Refused("NexHealth answered with somebody else's chart", code="patient_mismatch")
         return chart
@@ -103,8 +114,7 @@ class NexHealthSystem:
         rows, opened = await asyncio.gather(
             self._read_rows(location, read_span), self._windows(location, span, needed=include_windows)
         )
-        appointments = [self._editor.parse(row) for row in rows if not wire.is_block(row)]
-        blocks = [block for row in rows if wire.is_block(row) for block in wire.blocks(row)]
+        appointments, blocks = self._parse_rows(rows, location, read_span)
         return Calendar(
             span=span,
             appointments=tuple(a for a in appointments if a.time.overlaps(span)),
@@ -115,7 +125,8 @@ class NexHealthSystem:
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
         nearby = Interval(start=around - REFERENCE_SEARCH_RADIUS, end=around + REFERENCE_SEARCH_RADIUS)
         rows = await self._read_rows(location, nearby)
-        appointments = [self._editor.parse(row) for row in rows if not wire.is_block(row)]
+        check_ours_readable(rows, reference, self._editor.parse)
+        appointments, _ = self._parse_rows(rows, location, nearby)
         matches = [a for a in appointments if a.reference == reference and a.status.occupies_time]
         return sorted(matches, key=Appointment.creation_order)
 
@@ -128,6 +139,7 @@ class NexHealthSystem:
             *(("patient_ids[]", str(wire.numeric_id(patient, "patient"))) for patient in dict.fromkeys(patients)),
         ]
         rows = await self._transport.rows(APPOINTMENTS, params)
+        check_ours_readable(rows, reference, self._editor.parse)
         ours = (self._editor.parse(row) for row in rows if self._editor.reference_of(row) == reference)
         return sorted(ours, key=Appointment.creation_order)
 
@@ -220,6 +232,9 @@ class NexHealthSystem:
     async def check(self) -> list[str]:
         return await problems(self._config, self._profile, self._transport, await self._reference.locations())
 
+    def take_unreadable_rows(self) -> list[UnreadableRow]:
+        return self._unreadable.take()
+
     async def subscribe(self) -> SubscriptionResult:
         """Have NexHealth send events to ``webhook_url``. Idempotent."""
         return await subscriptions.subscribe(self._transport, self._config.webhook_url)
@@ -240,8 +255,24 @@ class NexHealthSystem:
             ("end", wire.instant_text(span.end)),
         ]
         rows = await self._calendar_reads((location, span), lambda: self._transport.rows(APPOINTMENTS, params))
-        active_rows = [row for row in rows if not row.get("cancelled")]
-        return [row for row in active_rows if str(row.get("location_id") or location) == location]
+        return [row for row in rows if wire.is_at(row, location) and not wire.is_cancelled(row)]
+
+    def _parse_rows(
+        self, rows: list[wire.Row], location: str, read_span: Interval
+    ) -> tuple[list[Appointment], list[Block]]:
+        """The appointments, and the closed time. What rows that cannot be read may occupy counts as closed."""
+        appointments: list[Appointment] = []
+        blocks: list[Block] = []
+        for row in rows:
+            try:
+                if wire.is_block(row):
+                    blocks += wire.blocks(row)
+                else:
+                    appointments.append(self._editor.parse(row))
+            except Unreadable as error:
+                self._unreadable.record("appointment or block", row, error, location)
+                blocks += wire.possible_blocks(row, read_span, self._config.longest_appointment)
+        return appointments, blocks
 
     async def _windows(self, location: str, span: Interval, *, needed: bool) -> tuple[Window, ...] | None:
         if not needed or not self.capabilities.syncs_hours:
@@ -265,8 +296,11 @@ class NexHealthSystem:
             row = await self._transport.read_item(PATIENTS, chart)
         except NotFound:
             return None
-        office_id: str | None = row.get("foreign_id") or None
-        return office_id
+        return readable_id(row.get("foreign_id") or None)
+
+
+def _may_be_anybody(chart: Chart) -> bool:
+    return chart.unreadable is not None and chart.date_of_birth is None
 
 
 def _is_same_person(chart: Chart, person: Person) -> bool:

@@ -8,12 +8,26 @@ import httpx
 import structlog
 
 from adapters.errors import Misconfigured, NotAuthorized, OutcomeUnknown, RateLimited, Unavailable
-from adapters.http import HttpClient, NoAnswer, NotSent, retry_after, translated_failures, without_ids
+from adapters.http import (
+    HttpClient,
+    NoAnswer,
+    NotSent,
+    decoded_json,
+    is_unclear,
+    is_usable_token,
+    reading,
+    retry_after,
+    translated_failures,
+    without_ids,
+)
+from adapters.json_text import UnreadableJson
 from adapters.nexhealth.account import Account, rate_limiter
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.refusals import refusal
 from adapters.nexhealth.wire import Row, numeric_id
+from adapters.page_limits import PageLimits
 from adapters.practice_system import SendPermit
+from adapters.rows import as_row, readable_id
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +36,7 @@ Params = Sequence[tuple[str, str]]
 API_VERSION = "v3.0.0"
 USER_AGENT = "Holdfast/0.1"
 """NexHealth's edge refuses the default user agents of HTTP libraries."""
+MAX_CURSOR_LENGTH = 2_000
 IGNORED_PARAMETERS_TEXT = "parameters are ignored"
 """In the description of a successful response: NexHealth did not know these parameters."""
 
@@ -47,26 +62,26 @@ class Transport:
     async def read_item(self, path: str, item_id: str) -> Row:
         """The row of one item of a collection. Raises NotFound, and Misconfigured if the id is not a number."""
         data = await self.read(f"{path}/{numeric_id(item_id, 'id')}")
-        if not isinstance(data, dict) or "id" not in data:
+        if not isinstance(data, dict) or readable_id(data.get("id")) is None:
             raise Unavailable(f"GET {path}: an answer without the row")
         return data
 
     async def rows(self, path: str, params: Params = ()) -> list[Row]:
-        """Every row of a paged collection."""
-        rows_by_id: dict[int, Row] = {}
+        """Every row of a paged collection. A row that is shown twice is returned as it was shown last."""
+        rows_by_id: dict[str, Row] = {}
+        limits = PageLimits(path)
         cursor: str | None = None
         while True:
             paging = [("per_page", str(self._config.page_size)), *([("end_cursor", cursor)] if cursor else [])]
             body = await self._read(path, [*params, *paging], True)
-            rows_by_id.update((row["id"], row) for row in rows_of(body.get("data"), path))
-            page = body.get("page_info")
-            if not isinstance(page, dict):
-                raise Unavailable(f"GET {path}: a page that does not say whether it is the last")
-            if not page.get("has_next_page"):
+            rows = rows_of(body.get("data"), path)
+            limits.count_rows(len(rows))
+            for row in rows:
+                rows_by_id[readable_id(row.get("id")) or f"unreadable {len(rows_by_id)}"] = row
+            cursor = _next_cursor(body.get("page_info"), path)
+            if cursor is None:
                 return list(rows_by_id.values())
-            if page.get("end_cursor") in (None, "", cursor):
-                raise Unavailable(f"GET {path}: the same page again")
-            cursor = str(page["end_cursor"])
+            limits.count_cursor(cursor)
 
     async def write(
         self,
@@ -90,10 +105,8 @@ class Transport:
         return envelope.get("data")
 
     async def _read(self, path: str, params: Params, scoped: bool) -> Row:
-        try:
+        with reading():
             envelope = await self._call("GET", path, params, None, scoped)
-        except OutcomeUnknown as unclear:
-            raise Unavailable(str(unclear)) from None
         if ignored := _ignored_parameters(envelope):
             # Without the filter that it ignored, NexHealth returns other people's records.
             reason = f"GET {without_ids(path)}: the parameters {ignored} are ignored. This is a defect in Holdfast"
@@ -151,19 +164,31 @@ class Transport:
             raise Unavailable(f"{call_name}: {failure}") from None
         if response.status_code == 401:
             raise NotAuthorized(f"{call_name}: 401: NEXHEALTH_API_KEY is refused", code="401")
-        try:
-            return str(envelope_of(response, call_name)["data"]["token"])
-        except (KeyError, TypeError):
-            raise Unavailable(f"{call_name}: {response.status_code} without a token") from None
-        except OutcomeUnknown as unclear:
-            raise Unavailable(str(unclear)) from None
+        with reading():
+            data = envelope_of(response, call_name).get("data")
+        token = data.get("token") if isinstance(data, dict) else None
+        if not isinstance(token, str) or not is_usable_token(token):
+            raise Unavailable(f"{call_name}: {response.status_code} without a token")
+        return token
 
 
 def rows_of(data: Any, path: str) -> list[Row]:
-    """The data as rows with ids. Raises Unavailable if it is anything else."""
-    if not isinstance(data, list) or any(not isinstance(row, dict) or "id" not in row for row in data):
+    """The data as rows. An entry that is no row is returned as an empty one. Raises Unavailable if there is no list."""
+    if not isinstance(data, list):
         raise Unavailable(f"GET {without_ids(path)}: an answer without rows")
-    return data
+    return [as_row(entry) for entry in data]
+
+
+def _next_cursor(page_info: Any, path: str) -> str | None:
+    """The cursor of the next page, ``None`` after the last page."""
+    if not isinstance(page_info, dict):
+        raise Unavailable(f"GET {path}: a page that does not say whether it is the last")
+    if not page_info.get("has_next_page"):
+        return None
+    cursor = page_info.get("end_cursor")
+    if not isinstance(cursor, str | int) or not 0 < len(str(cursor)) <= MAX_CURSOR_LENGTH:
+        raise Unavailable(f"GET {path}: a page that does not say what comes next")
+    return str(cursor)
 
 
 def written_row(data: Any, wrapper: str) -> Row:
@@ -171,7 +196,7 @@ def written_row(data: Any, wrapper: str) -> Row:
     id: nothing is proven.
     """
     row = data.get(wrapper, data) if isinstance(data, dict) else None
-    if not isinstance(row, dict) or row.get("id") in (None, ""):
+    if not isinstance(row, dict) or readable_id(row.get("id")) is None:
         raise OutcomeUnknown("an answer without the row that was written")
     return row
 
@@ -196,11 +221,11 @@ def envelope_of(response: httpx.Response, call_name: str) -> Row:
         return {}
     if status == 429:
         raise RateLimited(f"{call_name}: 429", retry_after(response))
-    if status == 408 or status >= 500:
+    if is_unclear(status):
         raise OutcomeUnknown(f"{call_name}: {status}")
     try:
-        body = response.json()
-    except ValueError:
+        body = decoded_json(response.content)
+    except UnreadableJson:
         body = None
     if not isinstance(body, dict):
         if status == 403:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.json_text import parse_json
+from adapters.rows import readable_id
 from domain.calendar import CalendarEvent, EventKind, LandingState, OfficeOnline
 from domain.reference import reference_in
 
@@ -112,8 +113,9 @@ def _office_online(account: str, data: Any, raw: bytes) -> tuple[OfficeOnline, .
     online_sources = [row for row in sources if row.get("write_status") != "red"]
     if sources and not online_sources:
         return ()
-    locations = [str(location["id"]) for row in online_sources for location in row.get("locations") or ()]
-    return (OfficeOnline(account=account, locations=tuple(locations), key=hashlib.sha256(raw).hexdigest()),)
+    locations = [readable_id(location["id"]) for row in online_sources for location in row.get("locations") or ()]
+    known = tuple(location for location in locations if location is not None) if None not in locations else ()
+    return (OfficeOnline(account=account, locations=known, key=hashlib.sha256(raw).hexdigest()),)
 
 
 def _calendar_event(name: str, account: str, row: dict[str, Any], raw: bytes) -> CalendarEvent:

@@ -1,15 +1,27 @@
 """NexHealth's rows as our values, read tolerantly, and our values as the rows that NexHealth wants."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.errors import Misconfigured, Refused, Unreadable
 from adapters.practice_system import Hold, NewChart
-from adapters.rows import blocks_for_closure, parse_date, parse_instant
+from adapters.rows import (
+    MAX_EMAIL_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PHONE_LENGTH,
+    blocks_for_closure,
+    optional_text,
+    parse_date,
+    parse_set_instant,
+    possible_time,
+    readable_id,
+    readable_instant,
+    required_id,
+)
 from domain.calendar import Appointment, AppointmentStatus, Block, LandingState
 from domain.interval import Interval
-from domain.patient import Chart, ChartStatus
+from domain.patient import UNREADABLE_CHART, Chart, ChartStatus
 from domain.phone import north_american_digits
 from domain.reference import reference_in
 from domain.request import Person, Sex
@@ -39,13 +51,28 @@ def numeric_id(text: str, field: str) -> int:
 
 
 def optional_id(row: Row, field: str) -> str | None:
-    """The id in a field. NexHealth writes "none" as null or 0."""
+    """The id in a field. NexHealth writes "none" as null or 0. Raises Unreadable."""
     value = row.get(field)
-    return None if value in (None, 0, "") else str(value)
+    if value is None or value in ("", 0):
+        return None
+    link = readable_id(value)
+    if link is None:
+        raise Unreadable(field)
+    return link
+
+
+def is_at(row: Row, location: str) -> bool:
+    """Whether the row is of this location. One whose location is missing or unreadable may be."""
+    return readable_id(row.get("location_id") or None) in (None, location)
+
+
+def is_cancelled(row: Row) -> bool:
+    """Cancelled rows occupy nothing, so only what NexHealth documents counts."""
+    return row.get("cancelled") is True
 
 
 def _time(row: Row) -> Interval:
-    start, end = parse_instant(row, "start_time"), parse_instant(row, "end_time")
+    start, end = parse_set_instant(row, "start_time"), parse_set_instant(row, "end_time")
     if end < start:
         raise Unreadable("end_time")
     return Interval(start=start, end=end)
@@ -62,6 +89,7 @@ def is_block(row: Row) -> bool:
 
 
 def blocks(row: Row) -> Iterator[Block]:
+    """Raises Unreadable."""
     return blocks_for_closure(_time(row), optional_id(row, "operatory_id"), optional_id(row, "provider_id"))
 
 
@@ -74,30 +102,45 @@ def reference(row: Row, *, reads_notes: bool) -> str | None:
     return reference_in(row.get("note")) or (None if reads_notes else reference_in(row.get("referrer")))
 
 
-def appointment(row: Row, *, reads_notes: bool) -> Appointment:
-    """Raises Unreadable if the row's time cannot be read. The error carries our reference if the row has it."""
-    our_reference = reference(row, reads_notes=reads_notes)
+def possible_blocks(row: Row, read_span: Interval, longest: timedelta) -> list[Block]:
+    """What an unreadable row may occupy. Where its provider or operatory is unreadable, it may be any."""
+    if not _status(row).occupies_time:
+        return []
     try:
         time = _time(row)
+    except Unreadable:
+        time = possible_time(readable_instant(row, "start_time"), readable_instant(row, "end_time"), read_span, longest)
+    try:
+        return list(blocks_for_closure(time, optional_id(row, "operatory_id"), optional_id(row, "provider_id")))
+    except Unreadable:
+        return [Block(time=time)]
+
+
+def appointment(row: Row, *, reads_notes: bool) -> Appointment:
+    """Raises Unreadable if id, time, provider or operatory cannot be read. The error carries our reference if the row
+    has it. ``reads_notes``: as for ``reference``.
+    """
+    our_reference = reference(row, reads_notes=reads_notes)
+    try:
+        return Appointment(
+            id=required_id(row),
+            time=_time(row),
+            provider=optional_id(row, "provider_id") or NO_ID,
+            operatory=optional_id(row, "operatory_id") or NO_ID,
+            patient=readable_id(row.get("patient_id") or None) or "",
+            status=_status(row),
+            reference=our_reference,
+            landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
+        )
     except Unreadable as error:
         raise Unreadable(error.field, our_reference) from None
-    return Appointment(
-        id=str(row["id"]),
-        time=time,
-        provider=optional_id(row, "provider_id") or NO_ID,
-        operatory=optional_id(row, "operatory_id") or NO_ID,
-        patient=optional_id(row, "patient_id") or "",
-        status=_status(row),
-        reference=our_reference,
-        landing=LandingState.LANDED if row.get("foreign_id") else LandingState.ACCEPTED,
-    )
 
 
 def _status(row: Row) -> AppointmentStatus:
     """NexHealth has no status field. The last thing that happened to the appointment decides."""
-    if row.get("cancelled"):
+    if is_cancelled(row):
         return AppointmentStatus.BROKEN
-    if row.get("patient_missed"):
+    if row.get("patient_missed") is True:
         return AppointmentStatus.NO_SHOW
     if row.get("checked_out"):
         return AppointmentStatus.COMPLETED
@@ -108,16 +151,34 @@ def _status(row: Row) -> AppointmentStatus:
 
 
 def chart(row: Row) -> Chart:
-    bio = row.get("bio") or {}
-    phones = [bio.get(f"{kind}phone_number") for kind in ("", "cell_", "home_", "work_")]
+    """A field that is unreadable counts as missing, and the chart as one that may be anybody's."""
+    bio, chart_id = row.get("bio") or {}, readable_id(row.get("id"))
+    unreadable = None if chart_id else "id"
+    if not isinstance(bio, dict):
+        bio, unreadable = {}, "bio"
+
+    def text(source: Row, field: str, max_length: int = MAX_NAME_LENGTH) -> str | None:
+        nonlocal unreadable
+        try:
+            return optional_text(source, field, max_length)
+        except Unreadable:
+            unreadable = field
+            return None
+
+    phones = [text(bio, f"{kind}phone_number", MAX_PHONE_LENGTH) for kind in ("", "cell_", "home_", "work_")]
+    birth_date_text = text(bio, "date_of_birth")
+    date_of_birth = parse_date(birth_date_text)
+    if birth_date_text is not None and date_of_birth is None:
+        unreadable = "date_of_birth"
     return Chart(
-        id=str(row["id"]),
-        first_name=row.get("first_name") or "",
-        last_name=row.get("last_name") or "",
-        date_of_birth=parse_date(bio.get("date_of_birth")),
-        email=row.get("email") or None,
-        phones=tuple(dict.fromkeys(str(phone) for phone in phones if phone)),
+        id=chart_id or UNREADABLE_CHART,
+        first_name=text(row, "first_name") or "",
+        last_name=text(row, "last_name") or "",
+        date_of_birth=date_of_birth,
+        email=text(row, "email", MAX_EMAIL_LENGTH),
+        phones=tuple(dict.fromkeys(phone for phone in phones if phone)),
         status=_chart_status(row, bio),
+        unreadable=unreadable,  # last: the fields above set it
     )
 
 

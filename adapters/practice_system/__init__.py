@@ -18,6 +18,7 @@ from adapters.practice_system.values import (
     ReferenceData,
     ReleaseOutcome,
     SendPermit,
+    UnreadableRow,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "ReferenceData",
     "ReleaseOutcome",
     "SendPermit",
+    "UnreadableRow",
 ]

@@ -16,6 +16,7 @@ from adapters.practice_system.values import (
     ReferenceData,
     ReleaseOutcome,
     SendPermit,
+    UnreadableRow,
 )
 from domain.calendar import Appointment, Calendar
 from domain.interval import Interval
@@ -168,6 +169,10 @@ class Diagnostics(Protocol):
 
     async def check(self) -> list[str]:
         """Problems that the practice must fix before its first patient, in plain words. Empty when there are none."""
+        ...
+
+    def take_unreadable_rows(self) -> list[UnreadableRow]:
+        """Rows that this process could not read, and that were not taken before. The desk must hear of each once."""
         ...
 
 

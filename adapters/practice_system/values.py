@@ -128,3 +128,20 @@ class ReferenceData(Value):
     locations: dict[str, LocationRecord]
     providers: dict[str, ProviderRecord]
     operatories: dict[str, OperatoryRecord]
+
+
+class UnreadableRow(Value):
+    """A row of the practice system that cannot be read as it should. Until somebody repairs it, it keeps closed what
+    it may occupy.
+    """
+
+    kind: str
+    """For example ``appointment``; in the words of the desk."""
+    id: str | None
+    """The practice system's id, if that is readable."""
+    key: str
+    """Equal for every reading of the same version of the row."""
+    field: str
+    """The practice system's name of the field that is unreadable."""
+    location: str | None
+    """The practice system's id of the location, if it is known."""

@@ -2,6 +2,7 @@
 
 from domain.wording.compose import compose_message
 from domain.wording.dates import format_start
+from domain.wording.desk import write_unreadable_rows_email
 from domain.wording.messages import NEVER_SUPERSEDED, MessageFacts, MessageKind, MessageText
 from domain.wording.public import public_status
 from domain.wording.reasons import reason_sentence
@@ -15,4 +16,5 @@ __all__ = [
     "format_start",
     "public_status",
     "reason_sentence",
+    "write_unreadable_rows_email",
 ]

@@ -184,7 +184,7 @@ def redirecting_server() -> Iterator[str]:
 async def test_redirect_is_not_followed(redirecting_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     for call in (sendgrid(redirecting_server).send(EMAIL), twilio(redirecting_server).send(SMS)):
-        with pytest.raises(Refused):
+        with pytest.raises(OutcomeUnknown):  # the message may have been sent, whatever is at the other address
             await call
     assert "/elsewhere" not in RedirectHandler.requested_paths
 

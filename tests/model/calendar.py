@@ -15,6 +15,7 @@ from adapters.practice_system import (
     ReferenceData,
     ReleaseOutcome,
     SendPermit,
+    UnreadableRow,
 )
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar
 from domain.interval import Interval
@@ -295,6 +296,9 @@ class MemoryCalendar:
 
     async def reference_data(self) -> ReferenceData:
         raise NotImplementedError
+
+    def take_unreadable_rows(self) -> list[UnreadableRow]:
+        return []
 
     async def check(self) -> list[str]:
         raise NotImplementedError

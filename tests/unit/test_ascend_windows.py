@@ -1,4 +1,4 @@
-"""The windows that an Ascend schedule template opens. An unreadable one opens none, and raises nothing."""
+"""The windows that an Ascend schedule template opens. An unreadable one opens none."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adapters.ascend import wire
+from adapters.errors import Unreadable
 from domain.interval import Interval
 
 LA = ZoneInfo("America/Los_Angeles")
@@ -24,6 +25,21 @@ def test_midnight_is_the_end_of_the_day(end: str, hours: int) -> None:
     assert window.time.length == timedelta(hours=hours)
 
 
-@pytest.mark.parametrize("changes", [{"end": "late"}, {"start": None}, {"end": None}, {"dayOfWeek": "SOMEDAY"}])
-def test_unreadable_template_opens_nothing(changes: dict[str, Any]) -> None:
-    assert wire.windows(template(**changes), TUESDAY, LA) == []
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("end", "late"),
+        ("start", None),
+        ("end", None),
+        ("start", 5),
+        ("dayOfWeek", "SOMEDAY"),
+        ("dayOfWeek", ["TUESDAY"]),
+        ("operatory", {"name": "Op 1"}),
+        ("providers", 5),
+        ("providers", [{"name": "Lin"}]),
+        ("reasons", [[]]),
+    ],
+)
+def test_template_with_an_unreadable_field_is_unreadable(field: str, value: Any) -> None:
+    with pytest.raises(Unreadable, match=field):
+        wire.windows(template(**{field: value}), TUESDAY, LA)
