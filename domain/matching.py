@@ -178,12 +178,12 @@ def _merged_into(chart: Chart, charts_by_id: Mapping[str, Chart]) -> Chart:
 
 
 def _compare(person: Person, chart: Chart, practice_contacts: Collection[str]) -> _Comparison:
-    return _Comparison(
-        chart=chart,
-        birth_dates=_compare_birth_dates(person.date_of_birth, chart.date_of_birth),
-        names=_compare_names(person, chart),
-        contacts=_compare_contacts(person, chart, practice_contacts),
-    )
+    birth_dates = _compare_birth_dates(person.date_of_birth, chart.date_of_birth)
+    names = _compare_names(person, chart)
+    # Finding the numbers in a chart takes longer than all else, and for most charts nothing depends on them.
+    can_be_owner = any(verdict is not Verdict.NEW for verdict in TRUTH_TABLE[birth_dates, names])
+    contacts = _compare_contacts(person, chart, practice_contacts) if can_be_owner else Contacts.DIFFERENT
+    return _Comparison(chart, birth_dates, names, contacts)
 
 
 def _compare_names(person: Person, chart: Chart) -> Names:
