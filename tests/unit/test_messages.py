@@ -1,6 +1,11 @@
 """The texts of messages, reasons and statuses, and what they must not reveal."""
 
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -10,7 +15,7 @@ from domain.booking import Reason, Status
 from domain.policy import EmailContent
 from domain.wording import MessageFacts, MessageKind, compose_message, format_start, public_status, reason_sentence
 from domain.wording.languages import LANGUAGES
-from domain.wording.sms import GSM_ALPHABET, SMS_LENGTH, TWO_SEGMENTS_LENGTH
+from domain.wording.sms import GSM_ALPHABET, SMS_LENGTH, TWO_SEGMENTS_LENGTH, spell_for_sms
 
 START = datetime(2026, 12, 1, 17, tzinfo=UTC)
 LONGEST_START = datetime(2026, 12, 30, 20, 30, tzinfo=UTC)
@@ -37,10 +42,13 @@ def sms(kind: MessageKind, language: str, message_facts: MessageFacts) -> str:
 
 
 @given(st.text(max_size=80), st.sampled_from(PATIENT_KINDS), st.sampled_from(sorted(LANGUAGES)))
-def test_text_message_fits_one_segment_of_the_basic_alphabet(name: str, kind: MessageKind, language: str) -> None:
+def test_text_message_fits_one_segment_and_is_in_the_basic_alphabet_if_the_name_is(
+    name: str, kind: MessageKind, language: str
+) -> None:
     text = sms(kind, language, facts(name))
-    assert len(text) <= SMS_LENGTH == 160
-    assert set(text) <= GSM_ALPHABET
+    is_basic = set(text) <= GSM_ALPHABET
+    assert len(text.encode("utf-16-le")) // 2 <= SMS_LENGTH == 160
+    assert is_basic or not set(spell_for_sms(name)) <= GSM_ALPHABET
     assert "CANCEL" not in text
 
 
@@ -132,10 +140,46 @@ def test_every_language_has_all_texts_to_patients(texts: object) -> None:
         ("Cl\u00ednica Dental Garc\u00eda", "Clinica Dental Garcia"),
         ("Children\u2019s Dental", "Children's Dental"),
         ("Pe\u00f1a Dental \u2013 Oakland", "Pe\u00f1a Dental - Oakland"),
+        ("Đoàn & Weiß 1½ Smiles", "Doàn & Weiß 1 1/2 Smiles"),
+        ("Łukasz Żółty Dental", "Lukasz Zolty Dental"),
+        ("Kaʻahumanu Dental", "Ka'ahumanu Dental"),
+        ("Þórsson & Ŋaba", "Thorsson & Ngaba"),
+        ("½½ 3¼5 Dental", "1/2 1/2 3 1/4 5 Dental"),
+        ("١٢٣ Dental", "123 Dental"),
+        ("Studio Ⅷ 😀 Dental™", "Studio VIII DentalTM"),
+        ("仁愛牙科 Dental", "仁愛牙科 Dental"),
+        ("10² Dental", "10² Dental"),
+        ("हिन्दी Dental", "हिन्दी Dental"),
+        ("😀", "Dental office"),
     ],
 )
 def test_practice_name_keeps_all_its_letters_in_a_text_message(name: str, name_in_sms: str) -> None:
     assert sms(MessageKind.CONFIRMED, "es", facts(name)).startswith(f"{name_in_sms}: ")
+
+
+def test_every_letter_and_number_leaves_something_in_a_text_message() -> None:
+    kept = (chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] in "LN")
+    assert [character for character in kept if spell_for_sms("か" + character).strip() == "か"] == []
+
+
+@given(st.text(st.characters(categories=["Nd", "No"]), max_size=12), st.sampled_from(["", " ", "x"]))
+def test_numbers_keep_their_value_in_a_text_message(text: str, separator: str) -> None:
+    def values(spelled: str) -> list[Fraction | str]:
+        tokens = re.findall(r"[0-9]+/[0-9]*|[0-9]+|[^\sx]", spelled)
+        return [Fraction(each.rstrip("/")) if each[0] in "0123456789" else each for each in tokens]
+
+    def expected(source: str) -> Iterator[Fraction | str]:
+        for token in re.findall(r"\d+|[^\sx]", source):
+            is_fraction = "⁄" in unicodedata.normalize("NFKD", token)
+            if token.isdecimal():
+                yield Fraction(int(token))
+            elif is_fraction:
+                yield Fraction(unicodedata.numeric(token)).limit_denominator(10)
+            else:
+                yield token
+
+    source = separator.join(text)
+    assert values(spell_for_sms(source)) == list(expected(unicodedata.normalize("NFC", source)))
 
 
 def test_line_break_in_a_practice_name_does_not_reach_the_subject() -> None:
