@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from domain.matching import Verdict, match
+from domain.matching import Match, Verdict, match
 from domain.names import last_name
 from domain.patient import Chart
 from domain.request import Person
@@ -34,20 +34,25 @@ class Request(NamedTuple):
 
 
 class Charts:
-    """The charts of an office, found as ``PatientRecords.find_patients`` finds them."""
+    """The charts of an office, found as ``PatientActivities`` finds them."""
 
     def __init__(self, charts: Iterable[Chart]) -> None:
         self._by_trait: dict[object, list[Chart]] = defaultdict(list)
         self.by_id: dict[str, Chart] = {}
         for chart in charts:
             self.by_id[chart.id] = chart
-            for trait in {chart.date_of_birth, last_name(chart.last_name).key, *chart.phones}:
+            for trait in (chart.date_of_birth, last_name(chart.last_name).key):
                 self._by_trait[trait].append(chart)
 
-    def find(self, person: Person) -> list[Chart]:
-        """Charts with the birth date or none, with the last name, and with the mobile number."""
-        traits = (person.date_of_birth, None, last_name(person.last_name).key, person.mobile)
-        return list({chart.id: chart for trait in traits for chart in self._by_trait[trait]}.values())
+    def match(self, person: Person, excluded_chart: str | None) -> Match:
+        """Judge the charts with the birth date, and only if none of them can be the person's, their namesakes too."""
+        charts: list[Chart] = []
+        for trait in (person.date_of_birth, last_name(person.last_name).key):
+            charts += [chart for chart in self._by_trait[trait] if chart.id != excluded_chart]
+            result = match(person, None, charts)
+            if result.verdict is not Verdict.NEW:
+                break
+        return result
 
 
 class Figures(NamedTuple):
@@ -126,8 +131,7 @@ def measure(requests: Sequence[Request], charts: Charts, *, without_own_chart: b
     counts = dict.fromkeys(Figures._fields, 0)
     names = {Verdict.MATCHED: "matched", Verdict.ASK: "asked", Verdict.NEW: "new"}
     for person, own_chart in requests:
-        candidates = [each for each in charts.find(person) if not (without_own_chart and each.id == own_chart)]
-        result = match(person, None, candidates)
+        result = charts.match(person, own_chart if without_own_chart else None)
         is_wrong = result.verdict is Verdict.MATCHED and result.chart != own_chart
         counts["wrong" if is_wrong else names[result.verdict]] += 1
     return Figures(**counts)

@@ -123,7 +123,9 @@ def match(
     of patients who have none, so they say nothing about the patient.
     """
     charts_by_id = {chart.id: chart for chart in charts}
-    comparisons = sorted((_compare(person, chart, practice_contacts) for chart in charts), key=lambda each: each.rank)
+    comparisons = sorted(
+        (_compare(person, chart, practice_contacts) for chart in charts_by_id.values()), key=lambda each: each.rank
+    )
     merge_targets = {
         _merged_into(each.chart, charts_by_id).id for each in comparisons if each.verdict is not Verdict.NEW
     }

@@ -230,6 +230,10 @@ def test_junior_and_senior_are_two_people() -> None:
     assert match(person(last="García-López Jr"), None, [senior]).verdict is not Verdict.MATCHED
 
 
+def test_chart_that_two_searches_find_is_one_chart() -> None:
+    assert match(person(), None, [chart(), chart()]).chart == "1"
+
+
 def test_merge_target_is_chosen_over_the_duplicate() -> None:
     merged = chart(2, status=ChartStatus.DUPLICATE, duplicate_of="1")
     assert match(person(), None, [merged, chart(1)]).chart == "1"
