@@ -10,6 +10,7 @@ from activities.patients import MatchPatientInput, PatientActivities
 from adapters.errors import NotFound
 from adapters.ledger import Ledger
 from adapters.practice_system import PatientQuery
+from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict
 from domain.patient import ChartStatus
@@ -101,3 +102,11 @@ async def test_known_patient_is_found_with_one_call(practice: PracticeUnderTest,
     calls = practice.sandbox.calls(practice.sandbox_system)
     assert (await match_person(practice, fable, ledger)).verdict is Verdict.MATCHED
     assert practice.sandbox.calls(practice.sandbox_system) == calls + 1
+
+
+async def test_practice_phone_in_a_chart_is_no_evidence(
+    practice: PracticeUnderTest, ledger: Ledger, fable: Person
+) -> None:
+    chart = practice.chart("Fable", "Mistyper", "1988-02-04", email="other@patients.example", phone="5105550100")
+    match = await match_person(practice, fable.model_copy(update={"mobile": "+15105550100"}), ledger)
+    assert (match.reason, match.candidates) == (Reason.CONTACT_MISMATCH, (chart,))
