@@ -26,9 +26,10 @@ from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
 from runtime.http_server import AddressUnavailable, serve
-from runtime.keys import link_keyring, payload_keyring
+from runtime.keys import create_development_keys, link_keyring, payload_keyring
 from runtime.ops import ops_app
 from runtime.process import run_until_stopped
+from runtime.shared_profile import publish_profile
 from settings import Settings
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import ALL
@@ -113,8 +114,10 @@ def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> l
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then finish what is running."""
     practice = read_practice(settings.practice_file)
+    create_development_keys(settings)
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
+        await publish_profile(settings, practice, ledger)
         connections = Connections(practice=practice, systems=systems, ledger=ledger)
         client = await connect(settings, runtime=_runtime_with_metrics(settings))
         await ensure_search_attributes(client, ALL)

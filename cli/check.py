@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from temporalio.client import Client
+from rich.console import Console
 from temporalio.service import RPCError
 
 from adapters.errors import OutsideError
@@ -11,12 +11,13 @@ from adapters.messenger import Channel, Messenger
 from adapters.nexhealth import Account
 from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import Capabilities, PracticeSystem, ReferenceData
+from cli.keys import count_key_usage, key_reports
 from domain.practice import Connection, Location, Practice
 from runtime.build import create_practice_system, open_ledger, open_messengers
-from runtime.client import connect
-from runtime.codec import DecryptionError
+from runtime.keys import payload_keyring
 from runtime.logs import configure_logging
 from runtime.required_settings import webhook_secret_problems
+from runtime.shared_profile import connect_checked
 from settings import ConfigurationError, Settings, load_settings, missing_variables
 
 
@@ -54,7 +55,7 @@ async def run_checks() -> list[Finding]:
         *_check_webhooks(settings, practice),
         *await _check_connections(settings, practice),
         *await _check_channels(settings, practice),
-        await _check_temporal(settings),
+        *await _check_temporal(settings, practice),
     ]
 
 
@@ -183,24 +184,20 @@ async def _channel_problems(messenger: Messenger) -> list[str]:
         return [str(error)]
 
 
-async def _check_temporal(settings: Settings) -> Finding:
+async def _check_temporal(settings: Settings, practice: Practice) -> list[Finding]:
+    """Also whether this process has the workers' keys and practice file, and the keys of every booking."""
     try:
-        problem = await _encryption_problem(await connect(settings))
-    except ConnectionError as error:
-        return Finding("Temporal", False, str(error))
+        client = await connect_checked(settings, practice)
+        usage = await count_key_usage(client, Console(stderr=True))
+    except ConfigurationError as error:
+        return [Finding("the workers' keys and practice file", False, problem) for problem in error.problems]
+    except (ConnectionError, OutsideError) as error:
+        return [Finding("Temporal", False, str(error))]
     except RPCError as error:
-        return Finding("Temporal", False, f"Temporal does not list bookings: {error.message}")
-    return Finding("Temporal", not problem, problem)
-
-
-async def _encryption_problem(client: Client) -> str:
-    """Whether this process has the keys with which the latest booking was encrypted. Empty when it has."""
-    async for execution in client.list_workflows("WorkflowType = 'BookingWorkflow'", limit=1):
-        try:
-            await execution.memo()
-        except DecryptionError as error:
-            return f"PAYLOAD_KEYS: {execution.id} was encrypted with other keys: {error}"
-    return ""
+        return [Finding("Temporal", False, f"Temporal does not list bookings: {error.message}")]
+    reports = key_reports(payload_keyring(settings), usage)
+    findings = [Finding(f"payload key {r.key_id}", not r.is_missing, r.advice) for r in reports]
+    return [Finding("Temporal", True), *findings]
 
 
 def _findings(what: str, problems: list[str]) -> list[Finding]:

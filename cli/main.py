@@ -48,6 +48,8 @@ app.command()(desk.resolve)
 app.command()(bookings.cancel)
 app.command()(bookings.reschedule)
 app.command()(operations.check)
+app.command()(operations.keys)
+app.command()(operations.publish)
 app.command()(operations.subscribe)
 app.command("revoke-links")(operations.revoke_links)
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from adapters.nexhealth.subscriptions import SubscriptionResult
 from cli.check import Finding
+from cli.keys import KeyReport
 from client import BookingList
 from domain.booking import BookingView, Contacts, Status
 from domain.request import Person
@@ -107,6 +108,15 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
         console.print(mark, Text(finding.what), highlight=False)
         if finding.remedy:
             console.print(f"    {finding.remedy}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_keys(console: Console, reports: Sequence[KeyReport], bookings: int, not_encrypted: int) -> None:
+    for report in reports:
+        mark = "[red]✗[/]" if report.is_missing else "[green]✓[/]"
+        console.print(mark, Text(f"{report.key_id}: {report.advice}"), highlight=False, soft_wrap=True)
+    if not_encrypted:
+        console.print(f"{not_encrypted} bookings have payloads that are not encrypted", style="red", highlight=False)
+    console.print(f"{bookings} bookings read", style="dim", highlight=False)
 
 
 def print_subscription(console: Console, subscription: SubscriptionResult) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from adapters.practice_file import read_practice
 from client import DeskClient
 from domain.practice import Practice
-from runtime.client import connect as connect_temporal
 from runtime.logs import configure_logging
+from runtime.shared_profile import connect_checked
 from settings import Settings, load_settings
 
 
@@ -27,7 +27,7 @@ class Session:
 
 @asynccontextmanager
 async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
-    """Raises ConfigurationError, PracticeFileError, or ConnectionError when Temporal is unreachable."""
+    """Raises ConfigurationError, PracticeFileError, LedgerUnavailable, or ConnectionError when Temporal is away."""
     settings = load_settings()
     configure_logging(settings.log_format, "WARNING")
     practice = read_practice(settings.practice_file)
@@ -35,4 +35,4 @@ async def open_session(*, connect: bool = True) -> AsyncIterator[Session]:
 
 
 async def _connect(settings: Settings, practice: Practice) -> DeskClient:
-    return DeskClient(await connect_temporal(settings), practice, settings.booking_task_queue)
+    return DeskClient(await connect_checked(settings, practice), practice, settings.booking_task_queue)

@@ -137,6 +137,8 @@ class DevStack:
                 lambda: is_answering(f"{sandbox_url}/_control/state"),
             ),
         ]
+        # The worker first: it makes the keys, and publishes what the others compare with.
+        self.processes.append(worker_process("worker", worker))
         if self.with_webhooks:
             self.processes.append(
                 DevProcess(
@@ -146,7 +148,6 @@ class DevStack:
                     before_first_start=self._subscribe_to_webhooks,
                 )
             )
-        self.processes.append(worker_process("worker", worker))
 
     def _subscribe_to_webhooks(self) -> None:
         """Have the sandbox's NexHealth send webhooks to this run's address, and keep the secret that signs them."""

@@ -11,7 +11,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from adapters.errors import Misconfigured, OutsideError, RateLimited, Refused, Unavailable
+from activities.error_types import NOT_IN_PRACTICE_FILE
+from adapters.errors import OutsideError, RateLimited, Refused, Unavailable
 from domain.practice import UnknownName
 
 log = structlog.get_logger("activity")
@@ -43,11 +44,17 @@ class _ActivityInterceptor(ActivityInboundInterceptor):
 def to_temporal_failure(error: Exception) -> Exception:
     """An adapter's error as an ApplicationError, so that Temporal retries it the right way.
 
-    Refusals are never retried. Other errors are retried after the delay they name, or else by the retry policy. The
+    Refusals are never retried. A name that is not in this worker's practice file is: the next attempt may run on a
+    worker that has it. Other errors are retried after the delay they name, or else by the retry policy. The
     failure's type is the name of the class in ``adapters.errors``, also for an adapter's own subclass of it.
     """
     if isinstance(error, UnknownName):
-        return ApplicationError(str(error), type=Misconfigured.__name__, non_retryable=True)
+        # Not a refusal: this worker's practice file may be older than the booking. The retry policy bounds the delay.
+        return ApplicationError(
+            f"this worker's practice file does not have it: {error}",
+            type=NOT_IN_PRACTICE_FILE,
+            category=ApplicationErrorCategory.BENIGN,
+        )
     if not isinstance(error, OutsideError):
         return error
     type_name = next(base.__name__ for base in type(error).__mro__ if base.__module__ == OutsideError.__module__)

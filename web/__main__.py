@@ -22,6 +22,7 @@ from runtime.http_server import http_app, serve
 from runtime.keys import link_keyring
 from runtime.process import run_until_stopped
 from runtime.required_settings import webhook_secret_problems
+from runtime.shared_profile import check_profile
 from settings import ConfigurationError, Settings
 from web.status.app import StatusPages, status_app
 from web.webhooks import booking_signals
@@ -39,6 +40,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         raise ConfigurationError(problems)
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
+        await check_profile(settings, practice, ledger, signs_links=True)
         temporal = await connect(settings)
         nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)

@@ -6,6 +6,7 @@ from adapters.ledger.leases import Leases, new_holder
 from adapters.ledger.ledger import Ledger
 from adapters.ledger.links import Link, Links
 from adapters.ledger.messages import OPT_OUT_SOURCE_PROVIDER, Action, Attempt, MessageId, MessageLedger, OptOuts
+from adapters.ledger.shared_profile import KeyPurpose, PublishedFile, SharedKey
 
 __all__ = [
     "OPT_OUT_SOURCE_PROVIDER",
@@ -15,6 +16,7 @@ __all__ = [
     "ClaimLost",
     "Claims",
     "Grant",
+    "KeyPurpose",
     "Leases",
     "Ledger",
     "LedgerUnavailable",
@@ -23,7 +25,9 @@ __all__ = [
     "MessageId",
     "MessageLedger",
     "OptOuts",
+    "PublishedFile",
     "Renewal",
+    "SharedKey",
     "SlotClaimed",
     "TooManyClaims",
     "new_holder",

@@ -15,6 +15,7 @@ from adapters.ledger.leases import Leases
 from adapters.ledger.links import Links
 from adapters.ledger.messages import MessageLedger, OptOuts
 from adapters.ledger.reports import ReportLog
+from adapters.ledger.shared_profile import SharedProfile
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4711
@@ -32,6 +33,7 @@ class Ledger:
         self.events = EventLog(self._database)
         self.links = Links(self._database)
         self.reports = ReportLog(self._database)
+        self.shared_profile = SharedProfile(self._database)
 
     async def migrate(self) -> None:
         """Upgrade the tables to this version. Several processes may call it at once. Raises LedgerUnavailable."""

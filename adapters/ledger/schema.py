@@ -8,9 +8,11 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -105,4 +107,32 @@ links = Table(
     Column("language", String(8), nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
     Column("revoked", Boolean, nullable=False),
+)
+
+shared_keys = Table(
+    "shared_keys",
+    metadata,
+    Column("purpose", String(10), primary_key=True),
+    Column("key_id", String(80), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("sealed_probe", LargeBinary, nullable=False),
+    Column("first_seen", Float, nullable=False),
+    Column("in_use_since", Float),
+)
+
+practice_files = Table(
+    "practice_files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("published_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
 )

@@ -8,13 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 import adapters.http
 from activities.hold_contracts import WriteHoldInput
 from adapters.ascend.transport import TokenRefused
-from adapters.errors import NotFound, RateLimited, Unavailable
+from adapters.errors import REFUSAL_TYPES, NotFound, RateLimited, Unavailable
 from adapters.practice_system import Hold, NewChart, PatientQuery
 from devstack import ROOT
+from domain.practice import UnknownName
 from domain.request import Person
 from runtime.interceptors import to_temporal_failure
 
@@ -66,6 +68,14 @@ def test_person_is_not_shown_in_representations_of_practice_system_inputs() -> N
         assert "1990" not in repr(value)
 
 
+def test_name_that_this_worker_does_not_know_is_retried_and_is_no_refusal() -> None:
+    """Another worker may have a newer practice file."""
+    failure = to_temporal_failure(UnknownName("location", "boston", ["oakland"]))
+    assert isinstance(failure, ApplicationError)
+    assert not failure.non_retryable
+    assert failure.type not in REFUSAL_TYPES
+
+
 def test_refusal_is_not_retried_and_rate_limit_sets_the_retry_delay() -> None:
     refusal = to_temporal_failure(NotFound("GET x: 404"))
     assert getattr(refusal, "non_retryable", None) is True
@@ -107,12 +117,12 @@ def test_process_cannot_write_a_core_dump(tmp_path: Path, program: str) -> None:
 
 CREATE_STATE_FILES = """
 from runtime.build import open_ledger
-from runtime.keys import payload_keyring
+from runtime.keys import create_development_keys
 from runtime.process import run_until_stopped
 
 async def run(settings, stop):
     async with open_ledger(settings):
-        payload_keyring(settings)
+        create_development_keys(settings)
 
 run_until_stopped(run)
 """

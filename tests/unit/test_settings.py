@@ -13,7 +13,6 @@ from adapters.practice_file import read_practice
 from devstack import ROOT, sandbox_settings
 from domain.practice import Practice
 from runtime.build import open_connections
-from runtime.keys import payload_keyring
 from settings import ConfigurationError, Settings, load_settings
 from web.__main__ import run
 
@@ -52,13 +51,6 @@ def refusal() -> str:
     with pytest.raises(ConfigurationError) as refused:
         load_settings()
     return str(refused.value)
-
-
-def test_development_creates_its_own_key_readable_by_this_user_only(tmp_path: Path) -> None:
-    settings = load_settings()
-    assert payload_keyring(settings).secrets == payload_keyring(settings).secrets
-    assert (tmp_path / "state/payload.keys").stat().st_mode & 0o777 == 0o600
-    assert "hush" not in repr(settings)
 
 
 def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
