@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.connections import Connections
@@ -25,11 +24,13 @@ from domain.keyed_hash import KeyedHash
 from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
-from runtime.http_server import AddressUnavailable, serve
+from runtime.http_server import serve
 from runtime.keys import create_development_keys, link_keyring, payload_keyring
 from runtime.ops import ops_app
 from runtime.process import run_until_stopped
+from runtime.readiness import watching
 from runtime.shared_profile import publish_profile
+from runtime.telemetry import create_runtime
 from settings import Settings
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import ALL
@@ -119,13 +120,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
         await publish_profile(settings, practice, ledger)
         connections = Connections(practice=practice, systems=systems, ledger=ledger)
-        client = await connect(settings, runtime=_runtime_with_metrics(settings))
+        client = await connect(settings, runtime=create_runtime(settings.metrics_address))
         await ensure_search_attributes(client, ALL)
         workers = await stack.enter_async_context(running_workers(client, connections, settings))
+        readiness = await stack.enter_async_context(watching(settings, client, ledger))
+
+        def is_ready() -> bool:
+            return not stop.is_set() and all(worker.is_running for worker in workers) and readiness.is_ready
+
         if settings.worker_http_address:
             app = ops_app(
                 EncryptionCodec(payload_keyring(settings), settings.temporal_namespace),
-                is_ready=lambda: not stop.is_set() and all(worker.is_running for worker in workers),
+                is_ready,
                 origin=settings.codec_origin,
                 token=settings.codec_token.get_secret_value(),
             )
@@ -133,22 +139,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         log.info("worker_ready", locations=len(practice.locations), connections=len(systems))
         await stop.wait()
         log.info("worker_stopping")
-
-
-def _runtime_with_metrics(settings: Settings) -> Runtime | None:
-    """The SDK's runtime with Prometheus metrics; ``None`` when they are off. Raises AddressUnavailable."""
-    if not settings.metrics_address:
-        return None
-    metrics = PrometheusConfig(
-        bind_address=settings.metrics_address,
-        counters_total_suffix=True,
-        unit_suffix=True,
-        durations_as_seconds=True,
-    )
-    try:
-        return Runtime(telemetry=TelemetryConfig(metrics=metrics))
-    except ValueError as error:
-        raise AddressUnavailable(f"METRICS_ADDRESS: cannot listen on {settings.metrics_address}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -31,10 +31,6 @@ def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str
     async def live(_: Request) -> JSONResponse:
         return JSONResponse({"live": True})
 
-    async def ready(_: Request) -> JSONResponse:
-        ok = is_ready()
-        return JSONResponse({"ready": ok}, status_code=200 if ok else 503)
-
     cors = Middleware(
         CORSMiddleware,
         allow_origins=[origin],
@@ -44,7 +40,7 @@ def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str
     )
     routes = [
         Route("/live", live),
-        Route("/ready", ready),
+        ready_route(is_ready),
         Route(
             "/codec/decode",
             _codec_endpoint(codec.decode, partial(log.info, "payloads_decoded"), token),
@@ -57,6 +53,16 @@ def ops_app(codec: EncryptionCodec, is_ready: Callable[[], bool], *, origin: str
         ),
     ]
     return http_app(routes, [cors])
+
+
+def ready_route(is_ready: Callable[[], bool]) -> Route:
+    """``GET /ready``: 200 or 503. It only reads what is known, so it may be asked as often as somebody likes."""
+
+    async def ready(_: Request) -> JSONResponse:
+        ok = is_ready()
+        return JSONResponse({"ready": ok}, status_code=200 if ok else 503)
+
+    return Route("/ready", ready)
 
 
 def _codec_endpoint(

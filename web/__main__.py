@@ -20,9 +20,12 @@ from runtime.build import open_connections
 from runtime.client import connect
 from runtime.http_server import http_app, serve
 from runtime.keys import link_keyring
+from runtime.ops import ready_route
 from runtime.process import run_until_stopped
+from runtime.readiness import watching
 from runtime.required_settings import webhook_secret_problems
 from runtime.shared_profile import check_profile
+from runtime.telemetry import create_runtime
 from settings import ConfigurationError, Settings
 from web.status.app import StatusPages, status_app
 from web.webhooks import booking_signals
@@ -41,13 +44,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
         await check_profile(settings, practice, ledger, signs_links=True)
-        temporal = await connect(settings)
+        temporal = await connect(settings, runtime=create_runtime(metrics_address=""))
+        readiness = await stack.enter_async_context(watching(settings, temporal, ledger))
         nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
         bookings = BookingClient(temporal, practice, settings.booking_task_queue)
         pages = StatusPages(ledger.links, link_keyring(settings).secrets, bookings, practice)
         webhooks = webhooks_app(router, settings.nexhealth_webhook_secrets)
-        app = http_app([Mount(STATUS_PATH, status_app(pages)), Mount("/", webhooks)])
+        ready = ready_route(lambda: not stop.is_set() and readiness.is_ready)
+        app = http_app([ready, Mount(STATUS_PATH, status_app(pages)), Mount("/", webhooks)])
         await stack.enter_async_context(serve(app, settings.web_address, "WEB_ADDRESS"))
         log.info("web_ready", address=settings.web_address)
         await stop.wait()

@@ -14,6 +14,7 @@ from adapters.ledger.events import EventLog
 from adapters.ledger.leases import Leases
 from adapters.ledger.links import Links
 from adapters.ledger.messages import MessageLedger, OptOuts
+from adapters.ledger.probe import check_file, write_row
 from adapters.ledger.reports import ReportLog
 from adapters.ledger.shared_profile import SharedProfile
 
@@ -51,6 +52,12 @@ class Ledger:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    async def probe(self) -> None:
+        """Write to the ledger, and see that the write is where others read. Raises LedgerUnavailable."""
+        written_at = await self._database.run(write_row)
+        if self._database.is_sqlite:
+            await asyncio.to_thread(check_file, Path(self._database.engine.url.database or ""), written_at)
 
     async def close(self) -> None:
         await self._database.close()

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -15,12 +16,12 @@ from structlog.testing import capture_logs
 from temporalio.api.common.v1 import Payload, Payloads
 
 import adapters.http
-import worker
-from devstack import free_port
+from devstack import ROOT, free_port
 from runtime.codec import EncryptionCodec
 from runtime.http_server import SHUTDOWN_TIMEOUT, AddressUnavailable, serve
 from runtime.keys import Keyring
 from runtime.ops import MAX_BODY_BYTES, ops_app
+from runtime.telemetry import create_runtime
 
 CODEC = EncryptionCodec(Keyring({"k": b"k" * 32}), "default")
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
@@ -134,6 +135,27 @@ async def test_serving_does_not_enable_silenced_loggers() -> None:
 
 def test_metrics_address_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        settings: Any = SimpleNamespace(metrics_address=f"127.0.0.1:{listener.getsockname()[1]}")
-        with pytest.raises(AddressUnavailable, match=f"METRICS_ADDRESS: .* {settings.metrics_address}: .* in use"):
-            worker._runtime_with_metrics(settings)
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(AddressUnavailable, match=f"METRICS_ADDRESS: .* {address}: .* in use"):
+            create_runtime(address)
+
+
+CORE_LINES = """
+import logging
+from types import SimpleNamespace
+from runtime.logs import configure_logging
+from runtime.telemetry import CORE_LOGGER, RETRY_TARGET, create_runtime
+
+configure_logging("json", "INFO")
+create_runtime("")
+logger = logging.getLogger(CORE_LOGGER)
+for target, text in ((RETRY_TARGET, "retried"), ("temporalio_sdk_core::worker", "said")):
+    extra = {"temporal_log": SimpleNamespace(target=target)}
+    logger.handle(logger.makeRecord(logger.name, 30, "", 0, text, (), None, None, extra))
+"""
+
+
+def test_line_of_the_sdks_core_is_in_our_format_and_its_retries_are_left_out() -> None:
+    result = subprocess.run([sys.executable, "-c", CORE_LINES], cwd=ROOT, capture_output=True, text=True, check=True)
+    (line,) = result.stderr.splitlines()
+    assert json.loads(line) == {"event": "said", "level": "warning", "timestamp": json.loads(line)["timestamp"]}
