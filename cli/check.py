@@ -11,6 +11,7 @@ from adapters.messenger import Channel, Messenger
 from adapters.nexhealth import Account
 from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import Capabilities, PracticeSystem, ReferenceData
+from adapters.rate_limits import wait_out_rate_limit
 from cli.keys import count_key_usage, key_reports
 from domain.practice import Connection, Location, Practice
 from runtime.build import create_practice_system, open_ledger, open_messengers
@@ -102,8 +103,8 @@ async def _connection_problems(
         return list(error.problems)
     try:
         return [
-            *await system.check(),
-            *await _unknown_ids(connection.name, system, practice),
+            *await wait_out_rate_limit(system.check),
+            *await wait_out_rate_limit(lambda: _unknown_ids(connection.name, system, practice)),
             *unsupported_rules(connection.name, system.capabilities, practice),
         ]
     except OutsideError as error:

@@ -7,6 +7,7 @@ from typing import Self
 
 from activities.connections import Connections
 from activities.slots import openings_facts
+from adapters.rate_limits import wait_out_rate_limit
 from domain.local_time import local_day
 from domain.practice import Practice
 from domain.schedule import openings
@@ -38,7 +39,6 @@ class OpeningsFinder:
         site = self._connections.site(location)
         first = first_day or site.today()
         last = first + timedelta(days=days - 1)
-        facts = await openings_facts(
-            self._connections, site, rule, local_day(first, rule.tz).start, local_day(last, rule.tz).end
-        )
+        begin, end = local_day(first, rule.tz).start, local_day(last, rule.tz).end
+        facts = await wait_out_rate_limit(lambda: openings_facts(self._connections, site, rule, begin, end))
         return [slot.in_zone(rule.tz) for slot in openings(facts, first, days)]

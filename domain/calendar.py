@@ -128,6 +128,8 @@ class CalendarEvent(Value):
     appointment_id: str
     reference: str | None = None
     """Our marker, if the event includes the note."""
+    is_foreign: bool = False
+    """The event shows both places where we put our marker, and neither has one: another program wrote it."""
     landing: LandingState | None = None
     key: str
     """Equal for every delivery of the same event."""

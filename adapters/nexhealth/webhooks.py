@@ -123,11 +123,14 @@ def _calendar_event(name: str, account: str, row: dict[str, Any], raw: bytes) ->
     kind, landing = _EVENT_KINDS[name]
     appointment_id = _row_id(row)
     version = str(row.get("updated_at") or hashlib.sha256(raw).hexdigest())
+    note, referrer = row.get("note"), row.get("referrer")
+    reference = reference_in(note) or reference_in(referrer)
     return CalendarEvent(
         kind=kind,
         account=account,
         appointment_id=appointment_id,
-        reference=reference_in(row.get("note")) or reference_in(row.get("referrer")),
+        reference=reference,
+        is_foreign=reference is None and all(isinstance(mark, str) and mark for mark in (note, referrer)),
         landing=landing,
         key=hashlib.sha256(f"{name}|{appointment_id}|{version}".encode()).hexdigest(),
     )

@@ -84,3 +84,8 @@ async def test_openings_are_in_the_locations_time_zone_and_in_the_asked_days(
 async def test_unknown_service_is_refused(finder: OpeningsFinder) -> None:
     with pytest.raises(UnknownName, match="service"):
         await finder.find("oakland", "surgery", None, 7)
+
+
+async def test_one_refusal_for_too_many_calls_is_waited_out(sandbox: SandboxControl, finder: OpeningsFinder) -> None:
+    sandbox.fault(system="ascend", path="/v1/appointments", kind="rate_limited", retry_after=1, times=1)
+    assert await finder.find("oakland", "cleaning", None, 7)

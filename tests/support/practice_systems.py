@@ -120,10 +120,9 @@ class PracticeUnderTest:
 
 
 def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
-    fields = {"read_timeout": 30.0, "requests_per_second": 100, **changes}
+    fields = {"base_url": sandbox.url, "read_timeout": 30.0, "requests_per_second": 100, **changes}
     return AscendSystem(
         AscendConfig(
-            base_url=sandbox.url,
             client_id="sandbox-client",
             client_secret="sandbox-secret",
             organization_id="5f0000000000000000000001",
@@ -134,6 +133,7 @@ def ascend_at(sandbox: SandboxControl, **changes: Any) -> AscendSystem:
 
 def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) -> NexHealthSystem:
     fields = {
+        "base_url": sandbox.url,
         "subdomain": "bright-harbor",
         "read_timeout": 30.0,
         "requests_per_second": 100,
@@ -142,7 +142,6 @@ def nexhealth(sandbox: SandboxControl, system: str = "dentrix", **changes: Any) 
     }
     return NexHealthSystem(
         NexHealthConfig(
-            base_url=sandbox.url,
             api_key="sandbox-nexhealth-key",
             system=system,
             **fields,
