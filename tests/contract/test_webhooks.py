@@ -249,3 +249,19 @@ async def test_note_that_is_not_text_does_not_keep_an_event_from_its_booking(
             assert await webhook.deliver(delivery("appointment_insertion.failed", {"appointment": row})) == 200
             assert webhook.signaled == [("booking-ours", "7")]
         await practice.system.close()
+
+
+@pytest.mark.parametrize(("referrer", "calls"), [("https://other.example", 0), ("", 1), (None, 1), ({"a": 1}, 1)])
+async def test_booking_of_another_program_costs_no_call(
+    sandbox: SandboxControl, ledger: Ledger, referrer: Any, calls: int
+) -> None:
+    """Only an event that shows both places of our mark, and has it in neither, is known to be none of ours."""
+    with practice_under_test(sandbox, "nexhealth dentrix") as practice:
+        placed = await practice.system.write_hold(practice.hold(), unlimited_permit)
+        before = sandbox.calls("nexhealth")
+        async with open_webhook(ledger, portland=practice.system) as webhook:
+            row = {"id": int(placed.id), "note": "Booked elsewhere", "referrer": referrer}
+            assert await webhook.deliver(delivery("appointment_insertion.complete", {"appointment": row})) == 200
+            assert webhook.signaled == []
+        assert sandbox.calls("nexhealth") - before == calls
+        await practice.system.close()

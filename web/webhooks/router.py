@@ -60,7 +60,11 @@ class EventRouter:
         if event.reference is not None:
             return await self._events.find_booking_by_reference(event.reference)
         workflow_id = await self._events.find_booking_by_appointment(list(self._systems), event.appointment_id)
-        if workflow_id is not None or event.is_foreign or event.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED):
+        if (
+            workflow_id is not None
+            or event.is_foreign
+            or event.kind not in (EventKind.LANDING, EventKind.CHANGE_FAILED)
+        ):
             return workflow_id
         reference = await self._read_reference(event.appointment_id)
         return await self._events.find_booking_by_reference(reference) if reference is not None else None
