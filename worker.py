@@ -21,6 +21,7 @@ from activities.status_links import StatusLinks
 from activities.unreadable_rows import UnreadableRowReporter
 from adapters.practice_file import read_practice
 from domain.keyed_hash import KeyedHash
+from runtime import time_zone_data
 from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
 from runtime.codec import EncryptionCodec
@@ -136,7 +137,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 token=settings.codec_token.get_secret_value(),
             )
             await stack.enter_async_context(serve(app, settings.worker_http_address, "WORKER_HTTP_ADDRESS"))
-        log.info("worker_ready", locations=len(practice.locations), connections=len(systems))
+        log.info(
+            "worker_ready",
+            locations=len(practice.locations),
+            connections=len(systems),
+            time_zone_data=time_zone_data.VERSION,
+        )
         await stop.wait()
         log.info("worker_stopping")
 

@@ -1,6 +1,7 @@
 """Check a practice's set-up, so that problems are found before its first patient."""
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from adapters.practice_system import Capabilities, PracticeSystem, ReferenceData
 from adapters.rate_limits import wait_out_rate_limit
 from cli.keys import count_key_usage, key_reports
 from domain.practice import Connection, Location, Practice
+from runtime import time_zone_data
 from runtime.build import create_practice_system, open_ledger, open_messengers
 from runtime.keys import payload_keyring
 from runtime.logs import configure_logging
@@ -51,6 +53,7 @@ async def run_checks() -> list[Finding]:
     return [
         Finding("settings", True),
         Finding(f"{settings.practice_file}: {len(practice.locations)} locations", True),
+        _check_time_zones(),
         await _check_ledger(settings),
         *_check_desks(practice),
         *_check_webhooks(settings, practice),
@@ -58,6 +61,13 @@ async def run_checks() -> list[Finding]:
         *await _check_channels(settings, practice),
         *await _check_temporal(settings, practice),
     ]
+
+
+def _check_time_zones() -> Finding:
+    problem = time_zone_data.problem_of(
+        time_zone_data.VERSION, time_zone_data.machines_version(), datetime.now(UTC).date()
+    )
+    return Finding(f"time zones: {time_zone_data.VERSION}", not problem, problem)
 
 
 async def _check_ledger(settings: Settings) -> Finding:

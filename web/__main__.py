@@ -16,6 +16,7 @@ from adapters.practice_file import read_practice
 from adapters.practice_system import PracticeSystem
 from client import BookingClient
 from domain.practice import Practice
+from runtime import time_zone_data
 from runtime.build import open_connections
 from runtime.client import connect
 from runtime.http_server import http_app, serve
@@ -54,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ready = ready_route(lambda: not stop.is_set() and readiness.is_ready)
         app = http_app([ready, Mount(STATUS_PATH, status_app(pages)), Mount("/", webhooks)])
         await stack.enter_async_context(serve(app, settings.web_address, "WEB_ADDRESS"))
-        log.info("web_ready", address=settings.web_address)
+        log.info("web_ready", address=settings.web_address, time_zone_data=time_zone_data.VERSION)
         await stop.wait()
 
 
