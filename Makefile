@@ -36,8 +36,8 @@ lint: setup-dev
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
 
-$(VENV)/.runtime: requirements.lock
-	@scripts/setup $(PYTHON) $(VENV) requirements.lock
+$(VENV)/.runtime: requirements-demo.lock
+	@scripts/setup $(PYTHON) $(VENV) requirements-demo.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock
@@ -48,6 +48,7 @@ $(VENV)/.dev: requirements-dev.lock
 LOCK := uv pip compile -q pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
 	$(LOCK) -o requirements.lock
+	$(LOCK) --group demo -o requirements-demo.lock
 	$(LOCK) --group dev -o requirements-dev.lock
 
 clean:

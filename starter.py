@@ -17,7 +17,12 @@ def demo(
     as_json: JsonOutput = False,
 ) -> None:
     """Start the dev stack and play a practice's morning."""
-    from demo.command import run_demo
+    try:
+        from demo.command import run_demo
+    except ModuleNotFoundError as error:
+        if error.name != "demo":
+            raise
+        raise typer.BadParameter("an image for production has no demo; run `make demo` in a clone") from None
 
     raise typer.Exit(run_demo(once=once, fresh=fresh, as_json=as_json))
 

@@ -17,18 +17,19 @@ from settings import Settings, missing_variables
 
 @asynccontextmanager
 async def open_connections(
-    settings: Settings, practice: Practice
+    settings: Settings, practice: Practice, kind: str | None = None
 ) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
     """Every practice system by connection name, and the ledger with its tables up to date.
 
-    Raises ConfigurationError and LedgerUnavailable.
+    ``kind``: only those that are reached in this way. Raises ConfigurationError and LedgerUnavailable.
     """
-    check_connection_settings(settings, practice.connections)
+    connections = [connection for connection in practice.connections if kind in (None, connection.kind)]
+    check_connection_settings(settings, connections)
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(open_ledger(settings))
         systems: dict[str, PracticeSystem] = {}
         account = Account(settings.nexhealth_processes)
-        for connection in practice.connections:
+        for connection in connections:
             system = create_practice_system(connection, practice, settings, account)
             stack.push_async_callback(system.close)
             systems[connection.name] = system

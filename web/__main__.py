@@ -1,7 +1,7 @@
 """``python -m web``: receives webhooks and serves status pages on WEB_ADDRESS until it is told to stop."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 
 import structlog
@@ -43,11 +43,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     if settings.is_production and (problems := webhook_secret_problems(settings, practice)):
         raise ConfigurationError(problems)
     async with AsyncExitStack() as stack:
-        systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
+        # Only NexHealth sends webhooks, so this process needs the credentials of no other system.
+        nexhealth, ledger = await stack.enter_async_context(open_connections(settings, practice, "nexhealth"))
         await check_profile(settings, practice, ledger, signs_links=True)
         temporal = await connect(settings, runtime=create_runtime(metrics_address=""))
         readiness = await stack.enter_async_context(watching(settings, temporal, ledger))
-        nexhealth = {c.name: systems[c.name] for c in practice.connections if c.kind == "nexhealth"}
         router = _event_router(settings.nexhealth_subdomain, nexhealth, practice, ledger, temporal)
         bookings = BookingClient(temporal, practice, settings.booking_task_queue)
         pages = StatusPages(ledger.links, link_keyring(settings).secrets, bookings, practice)
@@ -60,7 +60,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _event_router(
-    account: str, systems: dict[str, PracticeSystem], practice: Practice, ledger: Ledger, temporal: Client
+    account: str, systems: Mapping[str, PracticeSystem], practice: Practice, ledger: Ledger, temporal: Client
 ) -> EventRouter:
     """A router whose signals go to Temporal. It raises Unavailable when Temporal does not answer."""
 

@@ -46,7 +46,7 @@ def test_pyproject_allows_the_verified_minor_version_only() -> None:
     assert f"temporalio[pydantic]>={VERIFIED_MINOR},<{major}.{int(minor) + 1}" in dependencies
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-demo.lock", "requirements-dev.lock"])
 def test_locked_sdk_is_the_verified_minor_version(lock: str) -> None:
     match = re.search(r"^temporalio==(\d+\.\d+)\.", (ROOT / lock).read_text(), re.MULTILINE)
     assert match is not None
