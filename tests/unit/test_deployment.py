@@ -208,8 +208,9 @@ def test_databases_and_their_users_are_made_and_made_again(postgres: str) -> Non
         for user in ("temporal", "ledger"):
             for database in ("temporal", "temporal_visibility", "holdfast"):
                 url = f"postgresql://{user}@{postgres.partition('@')[2].rpartition('/')[0]}/{database}"
-                can_connect = run(url, "--command=CREATE TABLE probe (id int)").returncode == 0
-                assert can_connect == ((user, database) in allowed), (user, database)
+                is_allowed = (user, database) in allowed
+                assert (run(url, "--command=SELECT 1").returncode == 0) == is_allowed, (user, database)
+                assert (run(url, "--command=CREATE TABLE probe (id int)").returncode == 0) == is_allowed
                 assert run(url, "--command=CREATE ROLE probe").returncode != 0
     finally:
         for name in ("temporal", "temporal_visibility", "holdfast"):
