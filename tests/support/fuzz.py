@@ -68,7 +68,8 @@ def mutate_bytes(raw: bytes, rng: Random) -> bytes:
     """A copy with a few bytes cut, doubled, changed or inserted. Sometimes nested deeply, or in another encoding."""
     kind = rng.random()
     if kind < 0.03:
-        return rng.choice((b"[", b'{"a":', b"a=[", b"a={b=")) * rng.choice((10, 500, 5000))
+        begin, repeated = rng.choice(((b"", b"["), (b"", b'{"a":'), (b"a = ", b"["), (b"a = ", b"{b = ")))
+        return begin + repeated * rng.choice((10, 500, 5000))
     if kind < 0.06:
         return raw.decode(errors="replace").encode(rng.choice(("utf-16", "utf-32", "latin-1")), errors="replace")
     changed = bytearray(raw)
