@@ -67,10 +67,10 @@ def mutate(content: Any, rng: Random) -> Any:
 def mutate_bytes(raw: bytes, rng: Random) -> bytes:
     """A copy with a few bytes cut, doubled, changed or inserted. Sometimes nested deeply, or in another encoding."""
     kind = rng.random()
-    if kind < 0.03:
-        begin, repeated = rng.choice(((b"", b"["), (b"", b'{"a":'), (b"a = ", b"["), (b"a = ", b"{b = ")))
-        return begin + repeated * rng.choice((10, 500, 5000))
-    if kind < 0.06:
+    if kind < 0.08:
+        prefix, repeated = rng.choice(((b"", b"["), (b"", b'{"a":'), (b"a = ", b"["), (b"a = ", b"{b = ")))
+        return prefix + repeated * rng.choice((1000, 5000))
+    if kind < 0.12:
         return raw.decode(errors="replace").encode(rng.choice(("utf-16", "utf-32", "latin-1")), errors="replace")
     changed = bytearray(raw)
     for _ in range(rng.randint(1, 4)):
