@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """Where ``python -m web`` listens. A TLS proxy stands in front of it."""
     worker_http_address: str = "127.0.0.1:8081"
     metrics_address: str = ""
+    plain_decisions: Literal["", "accept", "refuse"] = ""
+    """Whether a signal in clear may decide a booking. Empty: accepted in development, refused in production."""
     codec_token: SecretStr = SecretStr("")
     codec_origin: str = "http://127.0.0.1:8233"
     log_format: Literal["json", "console"] = "console"
@@ -130,6 +132,10 @@ class Settings(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def accepts_plain_decisions(self) -> bool:
+        return self.plain_decisions == "accept" or (not self.plain_decisions and not self.is_production)
 
     @property
     def effective_ledger_url(self) -> str:

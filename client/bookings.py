@@ -38,6 +38,9 @@ from workflows.booking.contracts import (
     ANSWER_GRACE,
     ANSWER_TIMEOUT,
     NOT_ALLOWED,
+    OTHER_BOOKING,
+    SUBMIT_UPDATE_ID,
+    WAIT_UPDATE_ID,
     Answer,
     BookingInput,
     RequestedTime,
@@ -49,6 +52,7 @@ from workflows.booking.contracts import (
 from workflows.booking.workflow import BookingWorkflow
 
 RPC_TIMEOUT = ANSWER_TIMEOUT + ANSWER_GRACE
+ANSWER_SECONDS = ANSWER_TIMEOUT.total_seconds()
 MAX_UPDATE_WAIT = timedelta(seconds=8)
 """How long ``wait`` holds one update open. It must be short, because a booking has room for ten updates at once."""
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = timedelta(seconds=1), timedelta(seconds=30)
@@ -90,6 +94,8 @@ class DeskClient:
     async def submit(self, request: BookingRequest) -> BookingView:
         """Start the booking, or attach to the one with this request id. Returns the decision, or ``received``.
 
+        A request that was submitted before uses up no room in Temporal, however often it is submitted again.
+
         The request is durable once the server has it. A late or lost answer changes nothing, and the same request may
         be submitted again. Raises BadRequest when the request is wrong, or when its id was used for a request with
         other content. Raises RPCError when the request did not reach the server, or that is not known.
@@ -97,6 +103,9 @@ class DeskClient:
         booking = prepare_booking(request, self._practice, datetime.now(UTC))
         try:
             answer = await self._start_and_wait(booking)
+            if answer.view.reference != booking.reference and answer.digest == booking.digest:
+                # Somebody submitted this request before, and this is the answer of that time.
+                answer = answer.model_copy(update={"view": await self.wait(request.request_id, ANSWER_SECONDS)})
         except WorkflowAlreadyStartedError:
             answer = await self._answer_of_closed(booking)
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -116,7 +125,8 @@ class DeskClient:
         view = await self._try_query(request_id, deadline)
         if view is None or (view.status is Status.RECEIVED and view.reason is None):
             max_wait = min(MAX_UPDATE_WAIT, deadline - datetime.now(UTC))
-            view = await self._wait_with_update(request_id, max_wait) or view
+            await self._wait_with_update(request_id, max_wait)
+            view = await self._try_query(request_id, deadline) or view
         while view is None or view.status is Status.RECEIVED:
             remaining = deadline - datetime.now(UTC)
             if remaining <= timedelta(0):
@@ -176,12 +186,20 @@ class DeskClient:
         return BookingList(sorted(views, key=lambda view: view.start), len(executions))
 
     async def resolve(self, request_id: str, resolution: Resolution) -> BookingView:
-        """The desk's answer to an open exception. Raises NotPossible, NoSuchBooking, NoAnswer."""
-        return await self._update(request_id, BookingWorkflow.resolve_exception, resolution)
+        """The desk's answer to an open exception. Raises NotPossible, NoSuchBooking, NoAnswer.
+
+        A resolution without ``exception_number`` answers the exception that is open now.
+        """
+        number = resolution.exception_number
+        if number is None:
+            number = (await self.show(request_id)).exception_number
+        names = {"request_id": request_id_of(request_id), "exception_number": number}
+        return await self._update(request_id, BookingWorkflow.resolve_exception, resolution.model_copy(update=names))
 
     async def reschedule(self, request_id: str, time: RequestedTime) -> BookingView:
         """The patient picks another time because the first was not available. Raises as ``resolve`` does."""
-        return await self._update(request_id, BookingWorkflow.reschedule, time)
+        bound = time.model_copy(update={"request_id": request_id_of(request_id)})
+        return await self._update(request_id, BookingWorkflow.reschedule, bound)
 
     async def cancel(self, request_id: str) -> BookingView:
         """The patient cancels the request or the visit. Raises as ``resolve`` does."""
@@ -193,7 +211,7 @@ class DeskClient:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.wait_for_decision,
                 start_workflow_operation=start,
-                id=uuid4().hex,
+                id=SUBMIT_UPDATE_ID,
                 rpc_timeout=RPC_TIMEOUT,
             )
         except BaseException:
@@ -261,23 +279,25 @@ class DeskClient:
             raise _translate_error(error, request_id) from error
         return await view_from_visibility(execution, self._practice)
 
-    async def _wait_with_update(self, request_id: str, max_wait: timedelta) -> BookingView | None:
-        """The booking once it is decided, or as it is after ``max_wait``. ``None`` when the update got no answer."""
+    async def _wait_with_update(self, request_id: str, max_wait: timedelta) -> None:
+        """Return when the booking is decided, at the latest after ``max_wait``, or at once if that is not possible.
+
+        All callers of all times share one update. Whoever comes after its end is not made to wait, and its answer may
+        be an old one. So the caller asks for the view.
+        """
         if max_wait <= timedelta(0):
-            return None
+            return
         try:
-            answer = await self._handle(request_id).execute_update(
+            await self._handle(request_id).execute_update(
                 BookingWorkflow.wait_until_decided,
                 WaitOptions(timeout=max_wait),
-                id=uuid4().hex,
+                id=WAIT_UPDATE_ID,
                 rpc_timeout=max_wait + ANSWER_GRACE,
             )
-            return answer.view
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             _raise_if_cancelled(error)
-        except RPCError:
+        except (RPCError, WorkflowUpdateFailedError):
             pass
-        return None
 
     async def _query_or_listed(
         self, execution: WorkflowExecution, slots: asyncio.Semaphore, deadline: datetime
@@ -304,7 +324,7 @@ class DeskClient:
                 _raise_if_cancelled(error)
             except WorkflowUpdateFailedError as error:
                 cause = error.cause
-                if isinstance(cause, ApplicationError) and cause.type == NOT_ALLOWED:
+                if isinstance(cause, ApplicationError) and cause.type in (NOT_ALLOWED, OTHER_BOOKING):
                     raise NotPossible(cause.message) from None
                 raise
             except RPCError as error:

@@ -16,12 +16,11 @@ from domain.practice import Location, Practice, UnknownName
 from domain.reference import new_reference
 from domain.request import BookingRequest
 from domain.text import printable_key
-from workflows.booking.contracts import BookingInput
+from workflows.booking.contracts import MAX_YEARS_AHEAD, BookingInput
 
 Value = TypeVar("Value")
 
 MAX_REQUEST_BYTES = 64 * 1024
-MAX_YEARS_AHEAD = 5
 MAX_PATIENT_AGE = 130
 """Years."""
 

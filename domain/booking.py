@@ -85,6 +85,8 @@ class Reason(StrEnum):
     """The service is for new patients, and the patient has a chart."""
     NOT_CONFIRMED = "not_confirmed"
     """Approved and in the calendar, but the office system was offline too long to mark it as confirmed."""
+    MESSAGE_SET_ASIDE = "message_set_aside"
+    """Somebody sent the booking something through Temporal that it could not read or accept. Nothing was changed."""
     # Nobody needs to act.
     AWAITING_OFFICE = "awaiting_office"
     """Accepted by the partner, and not in the office system yet."""
@@ -111,6 +113,27 @@ SLOT_REASONS = frozenset(
 """The requested time cannot be had, but another one may be."""
 
 
+class SetAsideCause(StrEnum):
+    """Why a signal was set aside instead of being carried out."""
+
+    UNREADABLE = "unreadable"
+    """It cannot be decrypted: its key is unknown, or it was altered."""
+    NOT_ENCRYPTED = "not_encrypted"
+    """It is not encrypted, and that is not accepted here."""
+    WRONG_SHAPE = "wrong_shape"
+    """It has no argument, too many, or one that does not say what it must say."""
+    TOO_LARGE = "too_large"
+    """It is larger than any honest message."""
+    UNKNOWN_NAME = "unknown_name"
+    """No signal has this name."""
+    NOT_BOUND = "not_bound"
+    """It does not name the booking and the exception that it decides."""
+    OTHER_BOOKING = "other_booking"
+    """It decides another booking."""
+    NOT_ALLOWED = "not_allowed"
+    """The booking's state does not allow it: the exception is answered, has changed, or cannot be answered so."""
+
+
 class Contacts(Value):
     """The people of a booking. Only for the practice's staff."""
 
@@ -128,6 +151,17 @@ class MessageState(Value):
     state: str
     not_before: AwareDatetime | None = None
     """Set if the message is postponed: the instant of the first attempt."""
+
+
+class ResolutionRecord(Value):
+    """A resolution that the booking accepted."""
+
+    kind: str
+    by: str
+    """Who decided: an account name, never a patient's name."""
+    at: AwareDatetime
+    is_plain: bool = False
+    """It came without encryption, so nothing proves who sent it."""
 
 
 class BookingView(Value):
@@ -161,6 +195,11 @@ class BookingView(Value):
     language: str = "en"
     """The language of the request."""
     messages: tuple[MessageState, ...] = ()
+    last_resolution: ResolutionRecord | None = None
+    set_aside: int = 0
+    """How many signals the booking set aside because it could not read or accept them."""
+    set_aside_detail: str | None = None
+    """Why the latest one was set aside, and what to do instead: a plain sentence for the desk."""
     note: str = Field(default="", repr=False)
     """The patient's whole note. The office system may have room only for its beginning."""
     updated_at: datetime

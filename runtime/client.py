@@ -27,7 +27,12 @@ async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Clie
     Raises ConnectionError, which names the address or the namespace.
     """
     namespace = settings.temporal_namespace
-    plugin = holdfast_plugin(payload_keyring(settings), namespace, require_encrypted=settings.is_production)
+    plugin = holdfast_plugin(
+        payload_keyring(settings),
+        namespace,
+        require_encrypted=settings.is_production,
+        accept_plain_decisions=settings.accepts_plain_decisions,
+    )
     config = settings.temporal_config
     config.setdefault("target_host", DEFAULT_TEMPORAL_ADDRESS)
     config["namespace"] = namespace

@@ -1,4 +1,4 @@
-"""What every activity gets: logging without patient data, heartbeats, and failures that Temporal can classify."""
+"""What every workflow gets: a setting. What every activity gets: heartbeats, logs, and failures for Temporal."""
 
 import asyncio
 import time
@@ -9,11 +9,18 @@ from typing import Any
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 
 from activities.error_types import NOT_IN_PRACTICE_FILE
 from adapters.errors import OutsideError, RateLimited, Refused, Unavailable
 from domain.practice import UnknownName
+from workflows.shared.inbound import PLAIN_DECISIONS_FUNCTION
 
 log = structlog.get_logger("activity")
 
@@ -21,6 +28,16 @@ MAX_FAILURE_MESSAGE_LENGTH = 500
 
 
 class HoldfastInterceptor(Interceptor):
+    def __init__(self, *, accept_plain_decisions: bool) -> None:
+        self._accept_plain_decisions = accept_plain_decisions
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor] | None:
+        """Intercepts nothing: it only tells the workflows a setting of this worker."""
+        input.unsafe_extern_functions[PLAIN_DECISIONS_FUNCTION] = lambda: self._accept_plain_decisions
+        return None
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _ActivityInterceptor(next)
 

@@ -6,7 +6,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from runtime.codec import EncryptionCodec
+from runtime.codec import MarkingCodec
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
 from runtime.keys import Keyring
@@ -26,13 +26,24 @@ PASSTHROUGH_MODULES = (
 """Modules without side effects. The sandbox shares them between workflows instead of importing them for each."""
 
 
-def holdfast_plugin(keyring: Keyring, namespace: str, *, require_encrypted: bool = False) -> SimplePlugin:
-    """``require_encrypted``: refuse payloads that are not encrypted, as production does."""
-    codec = EncryptionCodec(keyring, namespace, require_encrypted=require_encrypted)
+def holdfast_plugin(
+    keyring: Keyring,
+    namespace: str,
+    *,
+    require_encrypted: bool = False,
+    accept_plain_decisions: bool | None = None,
+) -> SimplePlugin:
+    """``require_encrypted``: refuse payloads that are not encrypted, as production does.
+
+    ``accept_plain_decisions``: accept the desk's decision as a signal in clear; by default where nothing has to be
+    encrypted.
+    """
+    if accept_plain_decisions is None:
+        accept_plain_decisions = not require_encrypted
     return SimplePlugin(
         "holdfast",
-        data_converter=data_converter(codec),
-        interceptors=[HoldfastInterceptor(), QueryRetryInterceptor()],
+        data_converter=data_converter(MarkingCodec(keyring, namespace, require_encrypted=require_encrypted)),
+        interceptors=[HoldfastInterceptor(accept_plain_decisions=accept_plain_decisions), QueryRetryInterceptor()],
         workflow_runner=_guarded_runner,
     )
 

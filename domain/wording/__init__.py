@@ -5,7 +5,7 @@ from domain.wording.dates import format_start
 from domain.wording.desk import write_unreadable_rows_email
 from domain.wording.messages import NEVER_SUPERSEDED, MessageFacts, MessageKind, MessageText
 from domain.wording.public import public_status
-from domain.wording.reasons import reason_sentence
+from domain.wording.reasons import reason_sentence, set_aside_sentence
 
 __all__ = [
     "NEVER_SUPERSEDED",
@@ -16,5 +16,6 @@ __all__ = [
     "format_start",
     "public_status",
     "reason_sentence",
+    "set_aside_sentence",
     "write_unreadable_rows_email",
 ]

@@ -10,6 +10,7 @@ _SUBJECTS = {
     MessageKind.DESK_EXCEPTION: "A booking needs a decision",
     MessageKind.DESK_ESCALATION: "A booking is still waiting for a decision",
     MessageKind.DESK_EXPIRED: "A booking ended without a decision",
+    MessageKind.DESK_SET_ASIDE: "A booking did not accept a decision or message",
 }
 
 UNREADABLE_ROWS_SUBJECT = "Entries in the calendar need a correction"

@@ -32,6 +32,8 @@ class MessageKind(StrEnum):
     """An exception is still unresolved."""
     DESK_EXPIRED = "desk_expired"
     """A booking ended because nobody resolved its exception in time."""
+    DESK_SET_ASIDE = "desk_set_aside"
+    """A booking could not read or accept what somebody sent it through Temporal."""
 
 
 NEVER_SUPERSEDED = frozenset({MessageKind.DESK_EXPIRED})

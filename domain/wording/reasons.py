@@ -1,11 +1,16 @@
 """One plain sentence or two for each reason, as the desk reads it: what happened, and what to do."""
 
-from domain.booking import Reason
+from domain.booking import Reason, SetAsideCause
 
 
 def reason_sentence(reason: Reason) -> str:
     """What the desk reads about a reason. It has no patient data."""
     return _SENTENCES[reason]
+
+
+def set_aside_sentence(cause: SetAsideCause) -> str:
+    """What the desk reads about a signal that was set aside: why, and what to do instead."""
+    return f"{_SET_ASIDE[cause]} Nothing was changed. {_SET_ASIDE_REMEDY}"
 
 
 _SENTENCES = {
@@ -46,6 +51,9 @@ _SENTENCES = {
     "exception, or decline it.",
     Reason.NOT_CONFIRMED: "The appointment is approved and in the calendar, but the office system was offline too "
     "long to mark it as confirmed. Mark it there, then approve once more so that we know.",
+    Reason.MESSAGE_SET_ASIDE: "Somebody sent this booking a decision or a message through Temporal, and the booking "
+    "could not read or accept it. Nothing was changed. If you decided something there, look at the booking and decide "
+    "again with starter.py resolve.",
     Reason.AWAITING_OFFICE: "The appointment is on its way to the office system. Nothing to do now.",
     Reason.OFFICE_OFFLINE: "The office system is offline. The appointment will arrive there when the system is back "
     "online. Nothing to do now.",
@@ -57,3 +65,14 @@ _SENTENCES = {
     Reason.CANCELLED_BY_PATIENT: "The patient cancelled the request.",
     Reason.EXPIRED: "Nobody decided before the visit was due to start. Call the patient to offer another time.",
 }
+_SET_ASIDE = {
+    SetAsideCause.UNREADABLE: "A message to this booking could not be decrypted.",
+    SetAsideCause.NOT_ENCRYPTED: "A message to this booking was not encrypted, and that is not allowed here.",
+    SetAsideCause.WRONG_SHAPE: "A message to this booking was incomplete or had fields that do not belong there.",
+    SetAsideCause.TOO_LARGE: "A message to this booking was too large.",
+    SetAsideCause.UNKNOWN_NAME: "A message to this booking had a name that the booking does not know.",
+    SetAsideCause.NOT_BOUND: "A decision did not say which booking and which exception it is about.",
+    SetAsideCause.OTHER_BOOKING: "A decision about another booking was sent to this one.",
+    SetAsideCause.NOT_ALLOWED: "A decision came too late, or it was not one of those that are possible now.",
+}
+_SET_ASIDE_REMEDY = "If you sent it, look at the booking and decide again with starter.py resolve."

@@ -9,8 +9,7 @@ from domain.policy import LandingPolicy
 from domain.rules import Confirmation
 from tests.support.workflow_handles import BookingHandle
 from tests.support.workflow_harness import WorkflowHarness
-from workflows.booking.contracts import AppointmentEvent
-from workflows.booking.workflow import BookingWorkflow
+from workflows.booking.contracts import AppointmentEvent, SignalName
 
 FREQUENT_CHECKS = LandingPolicy(check_after=(timedelta(seconds=0.3),))
 RARE_CHECKS = LandingPolicy(check_after=(timedelta(minutes=30),))
@@ -43,4 +42,4 @@ async def signal_event(
 ) -> None:
     """Send the booking an event about one of its appointments."""
     event = AppointmentEvent(kind=kind, appointment_id=appointment_id, landing=landing)
-    await handle.signal(BookingWorkflow.schedule_changed, event)
+    await handle.signal(SignalName.SCHEDULE_CHANGED, event)

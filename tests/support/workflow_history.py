@@ -13,6 +13,15 @@ async def event_types(handle: WorkflowHandle[Any, Any]) -> list[int]:
     return [event.event_type async for event in handle.fetch_history_events()]
 
 
+async def workflow_task_failures(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """What every failed workflow task said."""
+    return [
+        event.workflow_task_failed_event_attributes.failure.message
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+
+
 async def wait_for_event(handle: WorkflowHandle[Any, Any], event_type: int) -> None:
     while event_type not in await event_types(handle):
         await asyncio.sleep(POLL_INTERVAL_SECONDS)

@@ -8,7 +8,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 
 from runtime.codec import DecryptionError, EncryptionCodec
-from runtime.converter import data_converter
+from runtime.converter import UnreadablePayload, data_converter
 from runtime.keys import Keyring
 
 OLD_KEY, NEW_KEY = {"old": b"o" * 32}, {"new": b"n" * 32}
@@ -73,6 +73,6 @@ async def test_messages_and_stack_traces_of_failures_are_encrypted() -> None:
 
 async def test_value_that_cannot_be_read_is_not_quoted() -> None:
     (payload,) = await data_converter(EncryptionCodec(Keyring(NEW_KEY), "default")).encode(["Canary"])
-    with pytest.raises(ApplicationError) as refused:
+    with pytest.raises(UnreadablePayload) as refused:
         await data_converter(EncryptionCodec(Keyring(NEW_KEY), "default")).decode([payload], [int])
     assert "anary" not in f"{refused.value} {refused.value!r} {refused.value.__cause__!r}"

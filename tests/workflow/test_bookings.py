@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
@@ -49,6 +50,22 @@ async def test_concurrent_repeats_of_one_request_make_one_chart_and_one_appointm
     assert len({view.reference for view in [await wait_for_decision(bookings, view) for view in views]}) == 1
     assert len(appointments_of(control, await bookings.show(request.request_id))) == 1
     assert sum(row["lastName"] == "Newcomer" for row in control.state()["patients"]) == 1
+
+
+async def test_repeated_submits_use_up_one_update_and_return_what_is_known_now(
+    bookings: DeskClient, client: Client, control: SandboxControl
+) -> None:
+    request = build_request(at(next_free_day(), 9), NOVA, service="exam")
+    assert (await submit_and_wait(bookings, request)).status is Status.HELD
+    for _ in range(20):
+        assert (await bookings.submit(request)).status is Status.HELD
+    await bookings.cancel(request.request_id)
+    assert (await bookings.submit(request)).status is Status.CANCELLED
+    events = [
+        event async for event in client.get_workflow_handle(workflow_id(request.request_id)).fetch_history_events()
+    ]
+    accepted = [e for e in events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED]
+    assert len(accepted) <= 3  # the submit, one wait, the cancel
 
 
 async def test_booking_a_charted_patient_takes_six_ascend_calls(bookings: DeskClient, control: SandboxControl) -> None:

@@ -25,7 +25,7 @@ from tests.support.workflow_handles import (
     wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness, wait_despite_cancellation
-from workflows.booking.contracts import AppointmentEvent, RequestedTime, Resolution, ResolutionKind
+from workflows.booking.contracts import AppointmentEvent, RequestedTime, Resolution, ResolutionKind, SignalName
 from workflows.booking.workflow import BookingWorkflow
 
 
@@ -113,7 +113,7 @@ async def test_desk_hears_at_once_of_an_exception_that_waits_behind_another(harn
     harness.responses["read_appointment"] = lambda _: harness.appointment(status=AppointmentStatus.TENTATIVE)
     harness.responses["confirm_hold"] = NotAuthorized("not authorized")
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
-    await handle.signal(BookingWorkflow.schedule_changed, change_failed)
+    await handle.signal(SignalName.SCHEDULE_CHANGED, change_failed)
     await wait_until(lambda: Reason.REFUSED_BY_SYSTEM in [call.reason for call in harness.calls_to("route_exception")])
     await resolve(handle, APPROVE)
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
@@ -134,7 +134,7 @@ async def test_notice_of_a_waiting_exception_and_escalations_do_not_delay_each_o
     harness.responses["confirm_hold"] = NotAuthorized("not authorized")
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     try:
-        await handle.signal(BookingWorkflow.schedule_changed, change_failed)
+        await handle.signal(SignalName.SCHEDULE_CHANGED, change_failed)
         await wait_until(
             lambda: Reason.REFUSED_BY_SYSTEM in [call.reason for call in harness.calls_to("route_exception")]
         )

@@ -27,8 +27,7 @@ from tests.support.polling import wait_until
 from tests.support.sandbox import SandboxControl
 from tests.support.views import wait_for_view
 from tests.support.workflow_handles import APPROVE
-from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind, workflow_id
-from workflows.booking.workflow import BookingWorkflow
+from workflows.booking.contracts import RequestedTime, Resolution, ResolutionKind, SignalName, workflow_id
 
 
 async def test_second_resolution_of_an_exception_is_refused_with_the_reason(
@@ -44,12 +43,12 @@ async def test_second_resolution_of_an_exception_is_refused_with_the_reason(
 async def test_exception_can_be_resolved_by_signal(
     bookings: DeskClient, control: SandboxControl, client: Client
 ) -> None:
-    """A resolution that is not allowed is ignored."""
+    """A resolution that is not allowed is set aside."""
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
     handle = client.get_workflow_handle(workflow_id(view.request_id))
-    await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.PATIENT, patient="1"))
+    await handle.signal(SignalName.RESOLVE, Resolution(kind=ResolutionKind.PATIENT, patient="1"))
     assert (await bookings.show(view.request_id)).status is Status.HELD
-    await handle.signal(BookingWorkflow.resolve, Resolution(kind=ResolutionKind.DECLINE))
+    await handle.signal(SignalName.RESOLVE, Resolution(kind=ResolutionKind.DECLINE))
     view = await wait_for_view(
         bookings, view, lambda view: view.status is Status.DECLINED and not appointments_of(control, view)
     )

@@ -19,7 +19,7 @@ from domain.rules import Confirmation
 from tests.support.polling import wait_until
 from tests.support.workflow_handles import APPROVE, RETRY, BookingHandle, wait_for_confirmed, wait_for_view
 from tests.support.workflow_harness import WorkflowHarness, running_harness
-from workflows.booking.contracts import AppointmentEvent
+from workflows.booking.contracts import AppointmentEvent, SignalName
 from workflows.booking.workflow import BookingWorkflow
 
 SHORT_WAIT = timedelta(seconds=0.2)
@@ -69,7 +69,7 @@ async def test_approved_hold_waits_for_the_office_and_does_not_expire(
     await asyncio.sleep(2 * HOLD_EXPIRY.total_seconds())
     assert (harness.calls_to("release_everything"), harness.patient_messages()) == (earlier_releases, ["held"])
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     await wait_for_confirmed(booking)
     assert [call.check_online_first for call in harness.calls_to("confirm_hold")] == [False, False]
     await harness.wait_for_patient_messages("held", "confirmed")
@@ -88,7 +88,7 @@ async def test_confirmation_is_retried_from_time_to_time_and_checks_the_office_f
 async def test_another_event_retries_the_confirmation_only_once(harness: WorkflowHarness, bookings: DeskClient) -> None:
     booking = await start_approved(harness, bookings)
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
-    await booking.signal(BookingWorkflow.schedule_changed, change_failed)
+    await booking.signal(SignalName.SCHEDULE_CHANGED, change_failed)
     await wait_until(lambda: len(harness.calls_to("confirm_hold")) > 1)
     await asyncio.sleep(1)
     assert len(harness.calls_to("confirm_hold")) == 2
@@ -119,7 +119,7 @@ async def test_exception_closes_when_the_office_comes_online(harness: WorkflowHa
     earlier_releases = harness.calls_to("release_everything")
     await asyncio.sleep(2 * HOLD_EXPIRY.total_seconds())
     harness.responses["confirm_hold"] = lambda _: ConfirmHoldResult(appointment=harness.appointment())
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     await wait_for_confirmed(booking)
     assert harness.calls_to("release_everything") == earlier_releases
 

@@ -17,7 +17,7 @@ from tests.support.queued_writes import unlanded_appointment
 from tests.support.workflow_handles import wait_for_confirmed, wait_for_view
 from tests.support.workflow_harness import WorkflowHarness, running_harness
 from tests.support.workflow_history import wait_for_event, wait_until_idle
-from workflows.booking.workflow import BookingWorkflow
+from workflows.booking.contracts import SignalName
 
 SHORT_WAIT = timedelta(seconds=0.2)
 LONG_LEAD_TIME = timedelta(days=30)
@@ -68,7 +68,7 @@ async def test_landing_is_checked_again_when_the_office_comes_online(harness: Wo
     await wait_for_view(booking, lambda view: view.reason is Reason.OFFICE_OFFLINE)
     await harness.wait_for_patient_messages("requested")
     harness.responses["settle_landing"] = confirmed_result(harness)
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     await wait_for_confirmed(booking)
     first, second = harness.calls_to("settle_landing")
     assert (first.online_since, second.online_since is not None) == (None, True)
@@ -92,7 +92,7 @@ async def test_online_signal_during_a_check_outlives_the_result_of_that_check(ha
     harness.responses["settle_landing"] = check_slowly
     booking = await harness.start_booking(landing=landing_policy())
     await wait_until(lambda: harness.calls_to("settle_landing"))
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     harness.responses["settle_landing"] = confirmed_result(harness)
     await wait_for_event(booking, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
     may_finish.set()
@@ -106,7 +106,7 @@ async def test_maximum_wait_begins_when_the_office_comes_online(harness: Workflo
     await asyncio.sleep(5)
     harness.responses["settle_landing"] = unlanded_result(harness)
     online_at = datetime.now(UTC)
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     view = await wait_for_view(booking, lambda view: view.status is Status.NEEDS_STAFF)
     assert view.reason is Reason.NOT_LANDED
     assert view.updated_at >= online_at + max_wait
@@ -129,7 +129,7 @@ async def test_exception_closes_when_the_office_comes_online_and_the_hold_lands(
         await asyncio.sleep(0.05)
     await wait_until_idle(booking)  # the booking knows that the office is offline
     harness.responses["settle_landing"] = confirmed_result(harness)
-    await booking.signal(BookingWorkflow.office_came_online)
+    await booking.signal(SignalName.OFFICE_CAME_ONLINE)
     await wait_for_confirmed(booking)
 
 

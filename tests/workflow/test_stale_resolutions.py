@@ -18,8 +18,7 @@ from tests.support.queued_writes import FREQUENT_CHECKS, unlanded_appointment
 from tests.support.workflow_handles import APPROVE, DECLINE, cancel, resolve, wait_for_exception
 from tests.support.workflow_harness import WorkflowHarness
 from tests.support.workflow_history import wait_until_update_validated
-from workflows.booking.contracts import Resolution, ResolutionKind
-from workflows.booking.workflow import BookingWorkflow
+from workflows.booking.contracts import Resolution, ResolutionKind, SignalName
 
 
 async def test_resolution_of_a_closed_exception_is_refused(harness: WorkflowHarness) -> None:
@@ -32,9 +31,7 @@ async def test_resolution_of_a_closed_exception_is_refused(harness: WorkflowHarn
     with pytest.raises(WorkflowUpdateFailedError) as error:
         await resolve(handle, APPROVE.model_copy(update={"exception_number": approval.exception_number}))
     assert "The open exception has changed" in str(error.value.cause)
-    await handle.signal(
-        BookingWorkflow.resolve, APPROVE.model_copy(update={"exception_number": approval.exception_number})
-    )
+    await handle.signal(SignalName.RESOLVE, APPROVE.model_copy(update={"exception_number": approval.exception_number}))
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)).exception_number == refusal.exception_number
     await resolve(handle, APPROVE.model_copy(update={"exception_number": refusal.exception_number}))
     assert (await handle.result()).exception_number is None
@@ -65,7 +62,7 @@ async def test_approving_the_chart_does_not_approve_an_unclear_landing(
     await wait_until(lambda: harness.calls_to("settle_landing"))
     resolution = Resolution(kind=ResolutionKind.APPROVE, exception_number=view.exception_number)
     if by == "signal":
-        await handle.signal(BookingWorkflow.resolve, resolution)
+        await handle.signal(SignalName.RESOLVE, resolution)
         check_may_finish.set()
         await wait_until(lambda: "resolution_discarded" in caplog.text)
     else:

@@ -24,7 +24,7 @@ from tests.support.workflow_handles import (
 )
 from tests.support.workflow_harness import WorkflowHarness
 from tests.support.workflow_history import wait_until_idle
-from workflows.booking.contracts import AppointmentEvent, RequestedTime
+from workflows.booking.contracts import AppointmentEvent, RequestedTime, SignalName
 from workflows.booking.workflow import BookingWorkflow
 from workflows.shared.search_attributes import APPOINTMENT_START, EXCEPTION_REASON
 
@@ -117,7 +117,7 @@ async def test_patient_cannot_reschedule_a_confirmed_visit_that_the_office_refus
     await resolve(handle, APPROVE)
     await wait_for_confirmed(handle)
     refusal = AppointmentEvent(kind=EventKind.LANDING, appointment_id="11", landing=LandingState.REFUSED)
-    await handle.signal(BookingWorkflow.schedule_changed, refusal)
+    await handle.signal(SignalName.SCHEDULE_CHANGED, refusal)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)
     with pytest.raises(NotPossible, match="the booking is confirmed"):
         await bookings.reschedule(view.request_id, RequestedTime(start=harness.slot.time.start + timedelta(hours=2)))
@@ -144,7 +144,7 @@ async def test_repeated_confirmation_does_not_forget_that_the_desk_moved_the_vis
     handle = await harness.start_booking()
     await wait_for_confirmed(handle)
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id=visit.id)
-    await handle.signal(BookingWorkflow.schedule_changed, change_failed)
+    await handle.signal(SignalName.SCHEDULE_CHANGED, change_failed)
     await wait_for_view(handle, lambda view: view.start == moved_start)
     may_answer.set()
     await wait_until_idle(handle)

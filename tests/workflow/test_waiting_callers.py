@@ -46,6 +46,18 @@ async def test_long_wait_sends_one_update_and_then_polls(
     assert (await waiting_caller).status is Status.CONFIRMED
 
 
+async def test_repeated_waits_share_one_update(
+    undecided: WorkflowHarness, bookings: DeskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal accepts 2,000 updates of a booking. Those of the desk and the patient need room."""
+    monkeypatch.setattr("client.bookings.MAX_UPDATE_WAIT", SECOND)
+    handle = await undecided.start_booking()
+    view = await handle.query(BookingWorkflow.view)
+    for _ in range(3):
+        await bookings.wait(view.request_id, 2)
+    assert await count_updates(handle) == 1
+
+
 async def test_wait_for_a_landing_sends_no_update(harness: WorkflowHarness, bookings: DeskClient) -> None:
     harness.responses["write_hold"] = HoldResult(appointment=harness.appointment(landing=LandingState.ACCEPTED))
     handle = await harness.start_booking()

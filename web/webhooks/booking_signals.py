@@ -5,7 +5,7 @@ from collections.abc import Collection
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.booking.contracts import ANSWER_GRACE, ANSWER_TIMEOUT, AppointmentEvent
+from workflows.booking.contracts import ANSWER_GRACE, ANSWER_TIMEOUT, AppointmentEvent, SignalName
 from workflows.booking.workflow import BookingWorkflow
 
 RPC_TIMEOUT = ANSWER_TIMEOUT + ANSWER_GRACE
@@ -15,7 +15,7 @@ async def signal_appointment_event(client: Client, workflow_id: str, event: Appo
     """Returns whether the booking is still open. Raises RPCError when the server does not take the signal."""
     handle = client.get_workflow_handle_for(BookingWorkflow.run, workflow_id)
     try:
-        await handle.signal(BookingWorkflow.schedule_changed, event, rpc_timeout=RPC_TIMEOUT)
+        await handle.signal(SignalName.SCHEDULE_CHANGED, event, rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False
@@ -38,7 +38,7 @@ async def signal_office_online(client: Client, locations: Collection[str]) -> in
     for execution in sorted(executions, key=lambda execution: execution.start_time):
         handle = client.get_workflow_handle_for(BookingWorkflow.run, execution.id)
         try:
-            await handle.signal(BookingWorkflow.office_came_online, rpc_timeout=RPC_TIMEOUT)
+            await handle.signal(SignalName.OFFICE_CAME_ONLINE, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

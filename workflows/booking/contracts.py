@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from domain.base import Value
 from domain.booking import BookingView
@@ -21,6 +21,18 @@ BY_PATIENT = "patient"
 """``Resolution.by`` when the patient picked another time."""
 NOT_ALLOWED = "NotAllowed"
 """Error type of an update that the booking's state does not allow."""
+OTHER_BOOKING = "OtherBooking"
+"""Error type of an update that is about another booking."""
+
+MAX_WAIT = timedelta(seconds=30)
+"""The longest time that one update may wait for the decision."""
+MAX_WAITS = 200
+"""How many updates may wait for one booking's decision, all together. Temporal accepts 2,000 updates of a workflow, and
+those of the desk and of the patient must never be refused for want of room. Queries have no limit."""
+MAX_YEARS_AHEAD = 5
+"""A visit is at most so many years ahead."""
+SUBMIT_UPDATE_ID, WAIT_UPDATE_ID = "submit", "wait"
+"""The ids of the updates that wait. Callers who repeat a call attach to the same update."""
 
 _PREFIX = "booking-"
 
@@ -32,6 +44,18 @@ def workflow_id(request_id: str) -> str:
 def request_id_of(booking_id: str) -> str:
     """The request id in a workflow id. A request id is returned as it is."""
     return booking_id.removeprefix(_PREFIX)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")]
+"""An account name or an id, without blanks, so that nobody writes a sentence about a person into it."""
+
+
+class SignalName(StrEnum):
+    """The signals that a booking knows."""
+
+    RESOLVE = "resolve"
+    SCHEDULE_CHANGED = "schedule_changed"
+    OFFICE_CAME_ONLINE = "office_came_online"
 
 
 class BookingInput(Value):
@@ -82,6 +106,8 @@ class Resolution(Value):
     kind: ResolutionKind
     exception_number: int | None = None
     """The exception it answers, as the booking view shows it. If another one is open by now, it is refused."""
+    request_id: str = ""
+    """The booking it is about. Copied to another booking, it is refused."""
     by: str = "staff"
     """Who decided: an account name, never a patient's name."""
     patient: str | None = None
@@ -102,9 +128,38 @@ class Resolution(Value):
         return self
 
 
+class PlainResolution(Value):
+    """A resolution as somebody types it into Temporal's UI, without encryption.
+
+    Temporal stores it in clear, so it has no field for free text, and it must say who sent it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: ResolutionKind
+    by: Id
+    """The account name of whoever decides."""
+    exception_number: int | None = None
+    request_id: Id | None = None
+    patient: Id | None = None
+    start: Instant | None = None
+    provider: Id | None = None
+    operatory: Id | None = None
+
+    def as_resolution(self) -> Resolution:
+        return Resolution.model_validate(self.model_dump(exclude_none=True))
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        self.as_resolution()
+        return self
+
+
 class RequestedTime(Value):
     """A time for the visit."""
 
     start: Instant
     provider: str | None = None
     operatory: str | None = None
+    request_id: str = ""
+    """The booking it is for. Copied to another booking, it is refused."""

@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from domain.booking import BookingView
-from domain.wording import reason_sentence
+from domain.wording import reason_sentence, set_aside_sentence
 from workflows.booking.contracts import workflow_id
 from workflows.booking.resolutions import PATIENT_REASONS, allowed_resolutions
 from workflows.booking.state.booking_state import BookingState
@@ -12,6 +12,7 @@ from workflows.booking.state.booking_state import BookingState
 def build_view(state: BookingState) -> BookingView:
     """Where the booking stands, with its times in the location's zone."""
     appointment, exception, lifecycle = state.reservation.appointment, state.exception, state.lifecycle
+    cause = state.inbox.last_cause
     request, policy = state.booking.request, state.booking.policy
     current = appointment or state.reservation.slot
     start, zone = state.reservation.start, ZoneInfo(policy.zone)
@@ -38,6 +39,9 @@ def build_view(state: BookingState) -> BookingView:
         held_until=held_until.astimezone(zone) if (held_until := state.hold_expires_at) else None,
         language=request.language,
         messages=tuple(state.messages),
+        last_resolution=exception.last_resolution,
+        set_aside=state.inbox.set_aside,
+        set_aside_detail=set_aside_sentence(cause) if cause is not None else None,
         note=request.note,
         updated_at=lifecycle.updated_at,
     )

@@ -6,7 +6,7 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.booking import BookingView, Reason, Status
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.booking.background import BackgroundRunner
     from workflows.booking.cleanup import Cleanup
     from workflows.booking.compensation import Compensation
-    from workflows.booking.contracts import BookingInput
+    from workflows.booking.contracts import OTHER_BOOKING, BookingInput, workflow_id
     from workflows.booking.desk import Desk
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.handlers import BookingHandlers
@@ -41,9 +41,8 @@ class BookingWorkflow(BookingHandlers):
     def __init__(self, booking: BookingInput) -> None:
         state = BookingState(booking, started_at=workflow.info().workflow_start_time, now=workflow.now())
         runner = ActivityRunner(booking.policy.connection, booking.policy.location)
-        super().__init__(state, runner)
+        super().__init__(state, runner, Notifications(state))
         self._status_publisher = StatusPublisher(state)
-        self._notifications = Notifications(state)
         self._queue = DeskQueue(state, self._notifications, self._status_publisher)
         background = BackgroundRunner(runner, self._queue)
         compensation = Compensation(state, background)
@@ -70,6 +69,9 @@ class BookingWorkflow(BookingHandlers):
 
     @workflow.run
     async def run(self, booking: BookingInput) -> BookingView:
+        if workflow.info().workflow_id != workflow_id(booking.request.request_id):
+            # A sealed request can be copied to another workflow by somebody without keys.
+            raise ApplicationError("The request is another booking's.", type=OTHER_BOOKING, non_retryable=True)
         try:
             await self._go_through_phases(Phase.RESERVING)
             await self._finish()

@@ -1,1 +1,1 @@
-"""What a booking knows, in six parts. Each field is written only by the part that holds it."""
+"""What a booking knows, in seven parts. Each field is written only by the part that holds it."""

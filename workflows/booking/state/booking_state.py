@@ -1,4 +1,4 @@
-"""The whole state of a booking: its six parts, and what changes several of them at once."""
+"""The whole state of a booking: its seven parts, and what changes several of them at once."""
 
 from datetime import datetime
 
@@ -7,6 +7,7 @@ from domain.calendar import Appointment
 from domain.rules import Confirmation
 from workflows.booking.contracts import AppointmentEvent, BookingInput, RequestedTime
 from workflows.booking.state.desk_exception import DeskException
+from workflows.booking.state.inbox import Inbox
 from workflows.booking.state.leftovers import Leftovers
 from workflows.booking.state.lifecycle import Lifecycle
 from workflows.booking.state.office import OfficeState, is_about_our_write
@@ -26,6 +27,7 @@ class BookingState:
         self.leftovers = Leftovers()
         self.office = OfficeState()
         self.exception = DeskException()
+        self.inbox = Inbox()
         self.messages: list[MessageState] = []
 
     # What the parts say together.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.booking import Reason
+from domain.booking import Reason, ResolutionRecord
 from domain.slot import Slot
 from workflows.booking.contracts import Resolution
 from workflows.shared.outcomes import NeedsStaff
@@ -19,6 +19,8 @@ class DeskException:
     """How many exceptions this booking has opened: the number of the latest one."""
     resolution: Resolution | None = None
     """The desk's answer, not applied yet."""
+    last_resolution: ResolutionRecord | None = None
+    """The latest answer that was accepted, and who gave it."""
     discarded_resolution: Resolution | None = None
     """The latest answer that was not applied, because another exception was open by then."""
     next_action_at: datetime | None = None
@@ -45,8 +47,10 @@ class DeskException:
         self.number += 1
         self.approval_was_asked |= problem.reason in NEEDS_APPROVAL
 
-    def answer(self, resolution: Resolution) -> None:
+    def answer(self, resolution: Resolution, now: datetime, *, is_plain: bool = False) -> None:
+        """``is_plain``: it came without encryption."""
         self.resolution = resolution
+        self.last_resolution = ResolutionRecord(kind=resolution.kind, by=resolution.by, at=now, is_plain=is_plain)
 
     def take_resolution(self) -> Resolution:
         """The answer, which is applied now."""
