@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     plain_decisions: Literal["", "accept", "refuse"] = ""
     """Whether a signal in clear may decide a booking. Empty: accepted in development, refused in production."""
     codec_token: SecretStr = SecretStr("")
+    codec_host: str = ""
+    """The host name by which Temporal's UI reaches the codec, besides that of ``worker_http_address``."""
     codec_origin: str = "http://127.0.0.1:8233"
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -296,7 +298,14 @@ def _listen_address_problems(settings: Settings) -> list[str]:
             f"CODEC_TOKEN: must have {MIN_CODEC_TOKEN_LENGTH} characters or more when WORKER_HTTP_ADDRESS is not "
             "a loopback address"
         )
+    if not _is_origin(settings.codec_origin):
+        problems.append("CODEC_ORIGIN: must be one origin, such as https://temporal.example.com")
     return problems
+
+
+def _is_origin(text: str) -> bool:
+    """A scheme, a host and perhaps a port. A star would let every web page use the codec."""
+    return _is_url(text) and re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text) is not None
 
 
 def _sender_problems(settings: Settings) -> list[str]:

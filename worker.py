@@ -24,12 +24,13 @@ from domain.keyed_hash import KeyedHash
 from runtime import time_zone_data
 from runtime.build import open_connections, open_messengers
 from runtime.client import connect, ensure_search_attributes
-from runtime.codec import EncryptionCodec
+from runtime.codec_process import CodecProcess
 from runtime.http_server import serve
 from runtime.keys import create_development_keys, link_keyring, payload_keyring
 from runtime.ops import ops_app
 from runtime.process import run_until_stopped
 from runtime.readiness import watching
+from runtime.required_settings import check_codec_settings
 from runtime.shared_profile import publish_profile
 from runtime.telemetry import create_runtime
 from settings import Settings
@@ -115,6 +116,7 @@ def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> l
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then finish what is running."""
+    check_codec_settings(settings)
     practice = read_practice(settings.practice_file)
     create_development_keys(settings)
     async with AsyncExitStack() as stack:
@@ -131,10 +133,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
         if settings.worker_http_address:
             app = ops_app(
-                EncryptionCodec(payload_keyring(settings), settings.temporal_namespace),
+                CodecProcess(payload_keyring(settings).keys, settings.temporal_namespace),
                 is_ready,
                 origin=settings.codec_origin,
                 token=settings.codec_token.get_secret_value(),
+                hosts=[name for name in (settings.codec_host, settings.worker_http_address.rpartition(":")[0]) if name],
             )
             await stack.enter_async_context(serve(app, settings.worker_http_address, "WORKER_HTTP_ADDRESS"))
         log.info(

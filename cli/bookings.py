@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import render
 from cli.options import BookingId, JsonOutput, Limit, LocationFilter, parse_instant
-from cli.runner import print_booking_of, print_bookings_of, print_json, refusals_reported, run_in_session
+from cli.runner import print_booking_of, print_bookings_of, refusals_reported, run_in_session
 from cli.session import Session
+from cli.terminal import SafeConsole, print_json
 from client import DEFAULT_LIST_LIMIT, BookingList, parse_request
 from domain.booking import BookingView, Contacts, Status
 from workflows.booking.contracts import RequestedTime
@@ -55,7 +55,7 @@ def show(
     if as_json:
         print_json(view.model_dump(mode="json") | ({"contacts": contacts.model_dump(mode="json")} if contacts else {}))
     else:
-        render.print_booking(Console(), view, contacts)
+        render.print_booking(SafeConsole(), view, contacts)
 
 
 def list_bookings(

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from temporalio.service import RPCError
 
 from adapters.errors import OutsideError
@@ -14,6 +13,7 @@ from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import Capabilities, PracticeSystem, ReferenceData
 from adapters.rate_limits import wait_out_rate_limit
 from cli.keys import count_key_usage, key_reports
+from cli.terminal import SafeConsole
 from domain.practice import Connection, Location, Practice
 from runtime import time_zone_data
 from runtime.build import create_practice_system, open_ledger, open_messengers
@@ -199,7 +199,7 @@ async def _check_temporal(settings: Settings, practice: Practice) -> list[Findin
     """Also whether this process has the workers' keys and practice file, and the keys of every booking."""
     try:
         client = await connect_checked(settings, practice)
-        usage = await count_key_usage(client, Console(stderr=True))
+        usage = await count_key_usage(client, SafeConsole(stderr=True))
     except ConfigurationError as error:
         return [Finding("the workers' keys and practice file", False, problem) for problem in error.problems]
     except (ConnectionError, OutsideError) as error:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import render
 from cli.options import JsonOutput
-from cli.runner import print_json, run_in_session
+from cli.runner import run_in_session
 from cli.session import Session
+from cli.terminal import SafeConsole, print_json
 from client import OpeningsFinder
 from domain.slot import Slot
 
@@ -34,4 +34,4 @@ def openings(
     if as_json:
         print_json({"openings": [slot.model_dump(mode="json") for slot in slots]})
     else:
-        render.print_openings(Console(), slots, location, service)
+        render.print_openings(SafeConsole(), slots, location, service)

@@ -4,14 +4,14 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import render, subscriptions
 from cli.check import run_checks
 from cli.keys import count_key_usage, count_plain, key_reports
 from cli.options import BookingId, JsonOutput
-from cli.runner import print_json, run_in_session
+from cli.runner import run_in_session
 from cli.session import Session
+from cli.terminal import SafeConsole, print_json
 from runtime.build import open_ledger
 from runtime.key_usage import KeyUsage
 from runtime.keys import payload_keyring
@@ -29,7 +29,7 @@ def check(as_json: JsonOutput = False) -> None:
     if as_json:
         print_json({"ok": all(f.ok for f in findings), "findings": [f.as_dict() for f in findings]})
     else:
-        render.print_findings(Console(), findings)
+        render.print_findings(SafeConsole(), findings)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -42,7 +42,7 @@ def keys(as_json: JsonOutput = False) -> None:
 
     async def work(session: Session) -> KeyUsage:
         client = await connect_checked(session.settings, session.practice)
-        return await count_key_usage(client, Console(stderr=True))
+        return await count_key_usage(client, SafeConsole(stderr=True))
 
     usage = run_in_session(work, as_json, needs_temporal=False)
     reports = key_reports(payload_keyring(load_settings()), usage)
@@ -50,7 +50,7 @@ def keys(as_json: JsonOutput = False) -> None:
         content = {"bookings": usage.bookings, "not_encrypted": count_plain(usage)}
         print_json(content | {"keys": [report.as_dict() for report in reports]})
     else:
-        render.print_keys(Console(), reports, usage.bookings, count_plain(usage))
+        render.print_keys(SafeConsole(), reports, usage.bookings, count_plain(usage))
     if any(report.is_missing for report in reports):
         raise typer.Exit(1)
 
@@ -91,7 +91,7 @@ def subscribe(
     if as_json:
         print_json(subscription.model_dump(mode="json"))
     else:
-        render.print_subscription(Console(), subscription)
+        render.print_subscription(SafeConsole(), subscription)
 
 
 def revoke_links(booking: BookingId, as_json: JsonOutput = False) -> None:
@@ -108,4 +108,4 @@ def revoke_links(booking: BookingId, as_json: JsonOutput = False) -> None:
     if as_json:
         print_json({"revoked": count})
     else:
-        Console().print(f"{count} links revoked." if count != 1 else "1 link revoked.")
+        SafeConsole().print(f"{count} links revoked." if count != 1 else "1 link revoked.")

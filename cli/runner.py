@@ -1,13 +1,11 @@
 """Run a command's work in a session, and print its result or the reason why it was refused."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import typer
-from rich.console import Console
 from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
@@ -15,6 +13,7 @@ from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError
 from cli import render
 from cli.session import Session, open_session
+from cli.terminal import SafeConsole, print_json
 from client import NO_ANSWER_STATUSES, BadRequest, BookingList, NoSuchBooking, NotPossible
 from domain.booking import BookingView
 from domain.practice import UnknownName
@@ -22,7 +21,7 @@ from runtime.codec import DecryptionError
 from settings import ConfigurationError
 
 Result = TypeVar("Result")
-error_console = Console(stderr=True)
+error_console = SafeConsole(stderr=True)
 
 
 def run_in_session(
@@ -43,7 +42,7 @@ def print_booking_of(work: Callable[[Session], Awaitable[BookingView]], as_json:
     if as_json:
         print_json(view.model_dump(mode="json"))
     else:
-        render.print_booking(Console(), view)
+        render.print_booking(SafeConsole(), view)
 
 
 def print_bookings_of(work: Callable[[Session], Awaitable[BookingList]], as_json: bool, title: str) -> None:
@@ -51,11 +50,7 @@ def print_bookings_of(work: Callable[[Session], Awaitable[BookingList]], as_json
     if as_json:
         print_json({"bookings": [view.model_dump(mode="json") for view in bookings.views], "total": bookings.total})
     else:
-        render.print_bookings(Console(), bookings, title)
-
-
-def print_json(content: Any) -> None:
-    print(json.dumps(content, ensure_ascii=False))
+        render.print_bookings(SafeConsole(), bookings, title)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli import render
 from cli.session import open_session
+from cli.terminal import SafeConsole
 from client import BookingList, DeskClient
 from demo.calendar_table import print_calendars
 from demo.morning import Morning, status_text
@@ -28,7 +28,7 @@ MAX_BOOKINGS = 1000
 
 def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
     """Returns the exit code: 0 if everything ended as expected."""
-    console = Console(stderr=as_json)
+    console = SafeConsole(stderr=as_json)
     state_dir = Settings().state_dir.absolute()
     try:
         if problems := make_state_dir(state_dir):
@@ -44,7 +44,7 @@ def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
         return 1
 
 
-async def _play(stack: DevStack, console: Console, plan: MorningPlan, once: bool, as_json: bool) -> int:
+async def _play(stack: DevStack, console: SafeConsole, plan: MorningPlan, once: bool, as_json: bool) -> int:
     async with open_session() as session:
         morning = Morning(stack.sandbox_url, session.bookings, stack.announce, plan.seed, plan.day)
         played_scenarios = await morning.play()
@@ -66,7 +66,7 @@ async def _references_with_appointment(bookings: DeskClient) -> set[str]:
 
 
 def _print_results(
-    console: Console,
+    console: SafeConsole,
     played_scenarios: Sequence[PlayedScenario],
     report: dict[str, Any],
     snapshot: Snapshot,
@@ -100,7 +100,7 @@ def _outcome_table(played_scenarios: Sequence[PlayedScenario], outcomes: Sequenc
     return table
 
 
-def _print_addresses(console: Console, stack: DevStack, day: date) -> None:
+def _print_addresses(console: SafeConsole, stack: DevStack, day: date) -> None:
     console.print(f"\nTemporal UI             {stack.temporal_ui_url}/namespaces/default/workflows")
     console.print(f"Calendars and messages  {stack.sandbox_url}/?date={day}")
     console.print(

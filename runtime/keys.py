@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
@@ -36,6 +37,11 @@ class Keyring:
         self.primary_id = self.ids[0]
         self.secrets = tuple(keys.values())
         """All keys, the primary one first."""
+
+    @property
+    def keys(self) -> Mapping[str, bytes]:
+        """By id, the primary one first. For a process that has no settings."""
+        return MappingProxyType(self._keys)
 
     def key(self, key_id: str) -> bytes:
         return self._keys[key_id]

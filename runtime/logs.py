@@ -6,6 +6,8 @@ import sys
 import structlog
 from temporalio import activity, workflow
 
+from runtime.exception_text import ExceptionTextFilter, hide_exception_text, log_unhandled_exceptions
+
 SILENCED_LOGGERS = (
     *("python_http_client.client", "aiohttp.client", "httpx", "httpcore"),
     *("uvicorn.access", "sqlalchemy.engine", "alembic", "temporalio.activity"),
@@ -21,9 +23,7 @@ def configure_logging(style: str, level: str) -> None:
         structlog.stdlib.ExtraAdder(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -32,11 +32,10 @@ def configure_logging(style: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    # Tracebacks have no local variables, because these may hold patient data.
-    tracebacks: list[structlog.typing.Processor] = [structlog.processors.format_exc_info] if style == "json" else []
+    handler.addFilter(ExceptionTextFilter())
     final_processors: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        *tracebacks,
+        hide_exception_text,
         renderer,
     ]
     handler.setFormatter(
@@ -47,5 +46,6 @@ def configure_logging(style: str, level: str) -> None:
     root.setLevel(level)
     for name in SILENCED_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    log_unhandled_exceptions()
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False

@@ -1,9 +1,9 @@
-"""Which settings the connections of a practice file need."""
+"""Which settings a process needs for what it serves, and for the connections of its practice file."""
 
 from collections.abc import Sequence
 
 from domain.practice import Connection, Practice
-from settings import ConfigurationError, Settings, missing_variables
+from settings import MIN_CODEC_TOKEN_LENGTH, ConfigurationError, Settings, missing_variables
 
 
 def check_connection_settings(settings: Settings, connections: Sequence[Connection]) -> None:
@@ -29,3 +29,15 @@ def webhook_secret_problems(settings: Settings, practice: Practice) -> list[str]
         "NEXHEALTH_WEBHOOK_SECRET: is missing; NexHealth's webhooks are refused, and every landing costs calls; "
         f"`starter.py subscribe {names[0]}` prints it"
     ]
+
+
+def check_codec_settings(settings: Settings) -> None:
+    """In production the codec always has a token, also for callers on the same machine. Raises ConfigurationError."""
+    is_served = bool(settings.worker_http_address)
+    if settings.is_production and is_served and len(settings.codec_token.get_secret_value()) < MIN_CODEC_TOKEN_LENGTH:
+        raise ConfigurationError(
+            [
+                f"CODEC_TOKEN: must have {MIN_CODEC_TOKEN_LENGTH} characters or more; in production the worker's codec "
+                "needs it"
+            ]
+        )

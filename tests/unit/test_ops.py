@@ -7,17 +7,20 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
+from starlette.applications import Starlette
 from structlog.testing import capture_logs
 from temporalio.api.common.v1 import Payload, Payloads
 
 import adapters.http
 from devstack import ROOT, free_port
 from runtime.codec import EncryptionCodec
+from runtime.codec_process import MAX_PAYLOADS, CodecProcess, Direction
 from runtime.http_server import SHUTDOWN_TIMEOUT, AddressUnavailable, serve
 from runtime.keys import Keyring
 from runtime.ops import MAX_BODY_BYTES, ops_app
@@ -28,9 +31,12 @@ PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"canary"')
 ORIGIN = "http://127.0.0.1:8233"
 
 
+def new_app(token: str = "", ready: bool = True) -> Starlette:
+    return ops_app(CodecProcess({"k": b"k" * 32}, "default"), lambda: ready, origin=ORIGIN, token=token)
+
+
 def codec_client(token: str = "", ready: bool = True) -> httpx.AsyncClient:
-    app = ops_app(CODEC, lambda: ready, origin=ORIGIN, token=token)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://worker")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=new_app(token, ready)), base_url="http://localhost")
 
 
 async def encrypted_body() -> dict[str, object]:
@@ -94,6 +100,43 @@ async def test_reading_stops_when_a_body_is_too_large() -> None:
     assert sum(map(len, sent_chunks)) < 2 * MAX_BODY_BYTES
 
 
+async def test_codec_is_not_reached_under_a_foreign_host_name() -> None:
+    """A web page may let its own name point to this machine."""
+    async with codec_client() as client:
+        for path in ("/codec/decode", "/codec/encode"):
+            rebound = await client.post(path, json=await encrypted_body(), headers={"Host": "evil.example:8081"})
+            assert rebound.status_code == 421
+        assert (await client.get("/live", headers={"Host": "10.0.0.7:8081"})).status_code == 200
+
+
+@pytest.mark.parametrize("direction", Direction)
+async def test_health_is_answered_while_the_codec_is_flooded(direction: Direction) -> None:
+    flood = b'{"payloads": [' + b"{}," * 150_000 + b"{}]}"
+    async with codec_client() as client:
+        await client.post(f"/codec/{direction}", json={"payloads": []})  # starts its process
+        flooding = [asyncio.create_task(client.post(f"/codec/{direction}", content=flood)) for _ in range(5)]
+        slowest = 0.0
+        while not all(task.done() for task in flooding):
+            started_at = time.monotonic()
+            assert (await client.get("/live")).status_code == 200
+            slowest = max(slowest, time.monotonic() - started_at)
+            await asyncio.sleep(0.01)
+        assert slowest < 0.5
+        for answer in [await task for task in flooding]:
+            assert (answer.status_code, answer.json()) == (
+                400,
+                {"error": f"At most {MAX_PAYLOADS} payloads are allowed."},
+            )
+
+
+async def test_call_that_takes_too_long_ends_and_the_next_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with codec_client() as client:
+        monkeypatch.setattr("runtime.codec_process.MAX_SECONDS", 0)
+        assert (await client.post("/codec/decode", json=await encrypted_body())).status_code == 503
+        monkeypatch.setattr("runtime.codec_process.MAX_SECONDS", 20)
+        assert (await client.post("/codec/decode", json=await encrypted_body())).status_code == 200
+
+
 async def test_readiness_follows_the_workers() -> None:
     async with codec_client(ready=False) as client:
         assert (await client.get("/ready")).status_code == 503
@@ -104,7 +147,7 @@ async def test_request_that_never_ends_does_not_block_shutdown() -> None:
     port, stop = free_port(0), asyncio.Event()
 
     async def serve_until_stopped() -> None:
-        async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{port}", "TEST"):
+        async with serve(new_app(), f"127.0.0.1:{port}", "TEST"):
             await stop.wait()
 
     running = asyncio.create_task(serve_until_stopped())
@@ -129,7 +172,7 @@ async def connect(port: int) -> asyncio.StreamWriter:
 
 async def test_serving_does_not_enable_silenced_loggers() -> None:
     assert adapters.http
-    async with serve(ops_app(CODEC, lambda: True, origin=ORIGIN, token=""), f"127.0.0.1:{free_port(0)}", "TEST"):
+    async with serve(new_app(), f"127.0.0.1:{free_port(0)}", "TEST"):
         assert all(logging.getLogger(name).disabled for name in ("aiohttp.client", "aiohttp.internal"))
 
 

@@ -134,3 +134,66 @@ def test_state_files_are_readable_by_their_user_only(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", CREATE_STATE_FILES], cwd=ROOT, env=environment, check=True, umask=0o022)
     assert {"ledger.db", "payload.keys"} <= {path.name for path in state.iterdir()}
     assert [path.name for path in (state, *state.iterdir()) if path.stat().st_mode & 0o077] == []
+
+
+UNFORESEEN = """
+import asyncio, logging, sys, threading
+import structlog
+from runtime.logs import configure_logging
+
+configure_logging(sys.argv[1], "DEBUG")
+
+def fail(quoted):
+    try:
+        raise KeyError(quoted)
+    except KeyError as cause:
+        raise ValueError(f"cannot read {quoted}") from cause
+
+def failure():
+    try:
+        fail("Canary")
+    except ValueError as error:
+        return error
+
+error = failure()
+structlog.get_logger("ours").error("ours_failed", exc_info=error, cause=error)
+try:
+    fail("Canary")
+except ValueError as problem:
+    structlog.get_logger("ours").exception("ours_failed")
+    logging.getLogger("temporalio.worker").exception("Failed handling activation")
+    logging.getLogger("temporalio.worker").warning("it failed: %s %r", problem, problem)
+
+async def lose_a_task():
+    async def lost():
+        fail("Canary")
+    task = asyncio.ensure_future(lost())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(fail, "Canary")
+    await asyncio.sleep(0.01)
+    del task
+
+asyncio.run(lose_a_task())
+thread = threading.Thread(target=fail, args=("Canary",))
+thread.start()
+thread.join()
+
+class Unraisable:
+    def __del__(self):
+        fail("Canary")
+
+Unraisable()
+fail("Canary")
+"""
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_exception_that_nobody_foresaw_is_logged_by_type_and_place_only(style: str) -> None:
+    result = subprocess.run([sys.executable, "-c", UNFORESEEN, style], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "anary" not in result.stderr + result.stdout
+    assert "Failed handling activation" in result.stderr
+    assert result.stderr.count("unhandled_exception") == 5
+    assert result.stderr.count("builtins.ValueError at") >= 8
+    assert " fail" in result.stderr
+    assert "builtins.KeyError at" in result.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import worker
 from adapters.practice_file import read_practice
 from devstack import ROOT, sandbox_settings
 from domain.practice import Practice
@@ -176,6 +177,25 @@ def test_codec_beyond_loopback_needs_a_long_token(monkeypatch: pytest.MonkeyPatc
     assert "CODEC_TOKEN:" in refusal()
     monkeypatch.setenv("CODEC_TOKEN", "t" * 32)
     load_settings()
+
+
+@pytest.mark.parametrize("token", ["", "t" * 31])
+async def test_worker_does_not_start_in_production_without_a_codec_token(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """Also when it listens on this machine only: every program here could read every booking."""
+    monkeypatch.setenv("CODEC_TOKEN", token)
+    settings = load_settings().model_copy(update={"app_env": "production"})
+    with pytest.raises(ConfigurationError, match="CODEC_TOKEN: must have 32 characters"):
+        await worker.run(settings, asyncio.Event())
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "", "https://*", "null", "https://ui.example/path", "https://a.example,https://b"]
+)
+def test_codec_has_one_origin(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("CODEC_ORIGIN", origin)
+    assert "CODEC_ORIGIN: must be one origin" in refusal()
 
 
 def test_namespace_comes_from_the_variable_or_else_from_the_profile(
