@@ -54,11 +54,12 @@ async def running_workers(client: Client, connections: Connections, settings: Se
     link_secrets = link_keyring(settings).secrets
     contact_hash = KeyedHash(*link_secrets)
     status_links = StatusLinks(connections.ledger, link_secrets[0], settings.public_base_url)
-    practice_activities = _practice_activities(connections, contact_hash)
+    slots = SlotActivities(connections, contact_hash)
+    practice_activities = _practice_activities(connections, slots, contact_hash)
     async with AsyncExitStack() as stack:
         messengers = await stack.enter_async_context(open_messengers(settings, connections.practice.name))
         notifications = NotificationActivities(connections, messengers, contact_hash, status_links)
-        workers = [_booking_worker(client, settings.booking_task_queue, notifications)]
+        workers = [_booking_worker(client, settings.booking_task_queue, notifications, slots)]
         for connection in connections.practice.connections:
             workers.append(
                 Worker(
@@ -81,7 +82,9 @@ async def running_workers(client: Client, connections: Connections, settings: Se
             await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
-def _booking_worker(client: Client, task_queue: str, notifications: NotificationActivities) -> Worker:
+def _booking_worker(
+    client: Client, task_queue: str, notifications: NotificationActivities, slots: SlotActivities
+) -> Worker:
     return Worker(
         client,
         task_queue=task_queue,
@@ -89,16 +92,18 @@ def _booking_worker(client: Client, task_queue: str, notifications: Notification
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         max_concurrent_workflow_tasks=MAX_CONCURRENT_WORKFLOW_TASKS,
         # On the workflows' own queue, because the server hands such activities to this worker without queueing them.
-        activities=[notifications.notify, notifications.route_exception],
+        activities=[notifications.notify, notifications.route_exception, slots.claim_slot],
         max_concurrent_activities=MAX_CONCURRENT_NOTIFICATIONS,
         graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
     )
 
 
-def _practice_activities(connections: Connections, contact_hash: KeyedHash) -> list[Callable[..., Any]]:
+def _practice_activities(
+    connections: Connections, slots: SlotActivities, contact_hash: KeyedHash
+) -> list[Callable[..., Any]]:
     """The activities that call a practice system or the ledger."""
-    patients, slots = PatientActivities(connections, contact_hash), SlotActivities(connections, contact_hash)
-    holds, release = HoldActivities(connections), ReleaseActivities(connections)
+    patients = PatientActivities(connections, contact_hash)
+    holds, release = HoldActivities(connections, contact_hash), ReleaseActivities(connections)
     return [
         patients.match_patient,
         patients.create_chart,

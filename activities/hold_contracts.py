@@ -4,8 +4,11 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, Field
 
+from activities.visitors import VisitorInput
 from domain.base import Value
+from domain.booking import Reason
 from domain.calendar import Appointment, LandingState
+from domain.policy import VisitLimits
 from domain.request import Person
 from domain.slot import Conflict, Slot
 
@@ -37,6 +40,10 @@ class WriteHoldInput(Value):
     """Every write that this booking has begun so far, including this one."""
     lost_ids: tuple[str, ...] = ()
     """Holds of this booking that are gone, as it knows. If one stands again, it is the hold again."""
+    visitor: VisitorInput | None = None
+    """Whose visit it is."""
+    limits: VisitLimits | None = None
+    """How many open visits the patient's chart may have. ``None``: the desk has decided that."""
     supersedes: str | None = None
     """The hold at an earlier time. It stays until this hold has its slot."""
 
@@ -83,6 +90,8 @@ class HoldResult(Value):
     """The patient of the hold, where the slot was lost."""
     removed_ids: tuple[str, ...] = ()
     """The hold was written, and somebody has broken it since."""
+    refused_for: Reason | None = None
+    """Nothing was written: the patient's chart has other open visits, so the desk must see it first."""
     office_offline: bool = False
     """Nothing was checked, because the office system is offline."""
 

@@ -23,10 +23,12 @@ from activities.read_back import (
     with_reference,
     yield_to_conflicts,
 )
+from activities.visitors import chart_keys
 from adapters.errors import NotFound, OfficeOffline, OutsideError, RateLimited, Refused, SlotTaken, Unavailable
-from adapters.ledger import Claim, ClaimLost, Renewal
+from adapters.ledger import Claim, ClaimLost, Renewal, Visitor, VisitRefused
 from adapters.practice_system import Hold, ReleaseOutcome
 from domain.calendar import Appointment, AppointmentStatus, LandingState
+from domain.keyed_hash import KeyedHash
 from domain.rules import ServiceRule
 from domain.slot import Cause, Conflict
 
@@ -47,8 +49,9 @@ class HoldRemoved(Exception):
 
 
 class HoldActivities:
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, keyed_hash: KeyedHash) -> None:
         self._connections = connections
+        self._keyed_hash = keyed_hash
 
     @activity.defn
     async def write_hold(self, request: WriteHoldInput) -> HoldResult:
@@ -65,7 +68,11 @@ class HoldActivities:
         A result without an appointment and without conflicts means that somebody removed the hold.
         """
         site = self._connections.site(request.location)
-        renewal = await self._renew_claim(site, request.reference)
+        try:
+            renewal = await self._renew_claim(site, request)
+        except VisitRefused as refusal:
+            await self._connections.ledger.claims.release(request.reference)
+            return HoldResult(refused_for=refusal.reason)
         fence = renewal.fence if renewal is not None else None
         try:
             return await self._find_or_write(site, request, renewal, fence)
@@ -212,9 +219,15 @@ class HoldActivities:
             local_day=site.day_of(confirmed.time.start),
             slot=confirmed.slot,
             expires_at=site.clock.now() + 4 * site.consistency_delay,
+            visitor=self._visitor(request),
         )
         await self._connections.ledger.claims.mark_landed(claim)
         return confirmed
+
+    def _visitor(self, request: WriteHoldInput) -> Visitor | None:
+        if request.visitor is None:
+            return None
+        return request.visitor.hashed(self._keyed_hash, self._connections.practice.contacts)
 
     def _to_hold(self, site: Site, request: WriteHoldInput) -> Hold:
         rule = self._rule(request)
@@ -234,10 +247,17 @@ class HoldActivities:
     def _rule(self, request: WriteHoldInput) -> ServiceRule:
         return self._connections.practice.rule(request.location, request.service)
 
-    async def _renew_claim(self, site: Site, reference: str) -> Renewal | None:
-        """``None`` when the claim is lost. What was written under it must be searched for all the same."""
+    async def _renew_claim(self, site: Site, request: WriteHoldInput) -> Renewal | None:
+        """``None`` when the claim is lost. What was written under it must be searched for all the same.
+
+        Raises VisitRefused. A chart that is not the patient's own says nothing about their visits.
+        """
+        is_own_chart = request.dependent is None and request.patient != site.location.placeholder_patient
+        chart = chart_keys(self._keyed_hash, site.location.connection, request.patient) if is_own_chart else ()
         try:
-            return await self._connections.ledger.claims.renew(reference, site.clock.now())
+            return await self._connections.ledger.claims.renew(
+                request.reference, site.clock.now(), chart, request.limits
+            )
         except ClaimLost:
             return None
 

@@ -7,12 +7,16 @@ from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.connections import Connections, Site
-from adapters.ledger import Claim, Grant, SlotClaimed, TooManyClaims
+from activities.shared_calendars import SharedCalendars
+from activities.visitors import VisitorInput
+from adapters.ledger import Claim, Grant, SlotClaimed, Visitor, VisitRefused
 from domain.base import Value
+from domain.booking import Reason
 from domain.calendar import Calendar
-from domain.contacts import contact_key
 from domain.interval import Interval
 from domain.keyed_hash import KeyedHash
+from domain.local_time import local_day
+from domain.policy import VisitLimits
 from domain.rules import ServiceRule
 from domain.schedule import Facts, alternatives, candidate_slots, conflicts
 from domain.slot import Cause, Conflict, Slot
@@ -29,8 +33,10 @@ class SlotRequest(Value):
     provider: str | None = None
     """Practice-system id, or ``None`` for any provider."""
     operatory: str | None = None
-    contact: str | None = None
-    """Phone or email, by which the number of live claims is limited."""
+    visitor: VisitorInput | None = None
+    """Whose visit it is."""
+    limits: VisitLimits | None = None
+    """How many open visits the visitor may have. ``None``: the desk has decided that."""
     claim_expires_at: AwareDatetime
     asked_at: AwareDatetime | None = None
     """When the patient asked. The notice period is judged at this instant, however late we are."""
@@ -43,14 +49,36 @@ class SlotCheck(Value):
     """The slot, claimed and free. ``None``: it is not available, for the reasons in ``conflicts``."""
     conflicts: tuple[Conflict, ...] = ()
     alternatives: tuple[Slot, ...] = ()
-    too_many_open: bool = False
-    """This contact already has the maximum number of open requests."""
+    refused_for: Reason | None = None
+    """Why the desk must see it first, whatever is free: the visitor has other open visits."""
 
 
 class SlotActivities:
     def __init__(self, connections: Connections, keyed_hash: KeyedHash) -> None:
         self._connections = connections
         self._keyed_hash = keyed_hash
+        self._shared_calendars = SharedCalendars()
+
+    @activity.defn
+    async def claim_slot(self, request: SlotRequest) -> bool:
+        """Claim the slot before anything is read. Asks only the ledger, so it may run as a local activity.
+
+        Returns whether it is claimed. ``recheck_slot`` claims it too: whoever loses the claim here need not look the
+        patient up meanwhile.
+        """
+        site = self._connections.site(request.location)
+        rule = self._connections.practice.rule(request.location, request.service)
+        candidates = candidate_slots(request.start, rule, request.provider, request.operatory)
+        options, _ = _filter_by_rules(candidates, rule, request, site.clock.now())
+        for slot in options:
+            try:
+                await self._acquire_claim(site, request, slot)
+            except SlotClaimed:
+                continue
+            except VisitRefused:
+                return False
+            return True
+        return False
 
     @activity.defn
     async def recheck_slot(self, request: SlotRequest) -> SlotCheck:
@@ -72,8 +100,8 @@ class SlotActivities:
             except SlotClaimed:
                 conflicts_by_option.append((Conflict(cause=Cause.CLAIM, time=slot.time),))
                 continue
-            except TooManyClaims:
-                return SlotCheck(too_many_open=True)
+            except VisitRefused as refusal:
+                return SlotCheck(refused_for=refusal.reason)
             # The claim must come before this reading: see above.
             facts = await self._slot_facts(site, rule, slot, grant, request)
             checked = [(o, conflicts(o, facts, ignoring_reference=request.reference)) for o in (slot, *options)]
@@ -110,9 +138,14 @@ class SlotActivities:
             local_day=site.day_of(slot.time.start),
             slot=slot,
             expires_at=request.claim_expires_at,
-            contact=self._keyed_hash("contact", contact_key(request.contact)) if request.contact else None,
+            visitor=self._visitor(request),
         )
-        return await self._connections.ledger.claims.acquire(claim, now)
+        return await self._connections.ledger.claims.acquire(claim, now, request.limits)
+
+    def _visitor(self, request: SlotRequest) -> Visitor | None:
+        if request.visitor is None:
+            return None
+        return request.visitor.hashed(self._keyed_hash, self._connections.practice.contacts)
 
     async def _slot_facts(self, site: Site, rule: ServiceRule, slot: Slot, grant: Grant, request: SlotRequest) -> Facts:
         day = site.day_of(slot.time.start)
@@ -127,10 +160,13 @@ class SlotActivities:
         )
 
     async def _alternatives(self, site: Site, rule: ServiceRule, request: SlotRequest, count: int) -> tuple[Slot, ...]:
+        """Openings near the requested time. Of many who ask at once, the first reads the calendar for all."""
         begin = max(request.start, site.clock.now())
-        facts = await openings_facts(
-            self._connections, site, rule, begin - timedelta(days=1), begin + ALTERNATIVES_HORIZON
-        )
+        first, last = site.day_of(begin - timedelta(days=1)), site.day_of(begin + ALTERNATIVES_HORIZON)
+        key = (site.location.id, rule.service, first, last)
+        span = Interval(start=local_day(first, rule.tz).start, end=local_day(last, rule.tz).end)
+        calendar = await self._shared_calendars.get(key, lambda: site.read_calendar(span, rule))
+        facts = await _facts(self._connections, site, rule, span, calendar)
         return alternatives(begin, facts, provider=request.provider, count=count)
 
 
@@ -170,14 +206,14 @@ async def openings_facts(
     """Read the facts from which openings between two instants are computed."""
     now = site.clock.now()
     span = Interval(start=max(begin, now - timedelta(days=1)), end=max(end, now))
+    return await _facts(connections, site, rule, span, await site.read_calendar(span, rule))
+
+
+async def _facts(connections: Connections, site: Site, rule: ServiceRule, span: Interval, calendar: Calendar) -> Facts:
+    """What we know ourselves is always read anew, also where the calendar is some seconds old."""
+    now = site.clock.now()
     claims: Sequence[Slot] = await connections.ledger.claims.find_live(site.location.connection, span, now)
     booked: dict[date, int] = await connections.ledger.claims.count_booked(
         site.location.id, rule.service, site.day_of(span.start), site.day_of(span.end), now
     )
-    return Facts(
-        rule=rule,
-        calendar=await site.read_calendar(span, rule),
-        claims=tuple(claims),
-        now=now,
-        booked=booked,
-    )
+    return Facts(rule=rule, calendar=calendar, claims=tuple(claims), now=now, booked=booked)

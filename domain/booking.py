@@ -72,11 +72,19 @@ class Reason(StrEnum):
     LANDING_UNCLEAR = "landing_unclear"
     """We cannot tell whether the appointment is in the office system. Somebody must look there."""
     TOO_MANY_OPEN = "too_many_open"
-    """This contact already has several open requests."""
+    """This phone number or email address already has the maximum number of open requests and visits."""
+    TOO_MANY_VISITS = "too_many_visits"
+    """The patient already has the maximum number of open requests and visits."""
+    VISIT_OVERLAPS = "visit_overlaps"
+    """The patient already has a visit at this time."""
+    SAME_SERVICE = "same_service"
+    """The patient already has an upcoming visit for this service, so the request may be meant as a change."""
     NOT_REACHED = "not_reached"
     """No message about the outcome reached the patient."""
     NOT_RELEASED = "not_taken_back"
     """An appointment that we release may still be in the calendar. We keep retrying."""
+    CHART_LEFT = "chart_left"
+    """The booking created a chart for a new patient and ended without a visit."""
     NO_ANSWER = "no_answer"
     """The practice system has not answered for a while. We keep retrying."""
     NOT_FOR_NEW_PATIENTS = "not_for_new_patients"
@@ -134,6 +142,10 @@ class SetAsideCause(StrEnum):
     """The booking's state does not allow it: the exception is answered, has changed, or cannot be answered so."""
 
 
+LIMIT_REASONS = frozenset({Reason.TOO_MANY_OPEN, Reason.TOO_MANY_VISITS, Reason.VISIT_OVERLAPS, Reason.SAME_SERVICE})
+"""The patient or the contact has other visits, and the desk must say whether this one comes on top."""
+
+
 class Contacts(Value):
     """The people of a booking. Only for the practice's staff."""
 
@@ -182,7 +194,7 @@ class BookingView(Value):
     operatory: str | None = None
     appointment_id: str | None = None
     patient_candidates: tuple[str, ...] = ()
-    """Ids of the matching charts, if the desk must choose one."""
+    """Ids of the matching charts, if the desk must choose one. With ``chart_left``, the chart that we created."""
     alternatives: tuple[Slot, ...] = ()
     exception_number: int | None = None
     """The number of the open exception, counted from 1. A resolution that names it applies to no other exception."""

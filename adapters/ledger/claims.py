@@ -11,21 +11,25 @@ from sqlalchemy.exc import IntegrityError
 from adapters.ledger.database import Database, serialize_on
 from adapters.ledger.events import record_write_start
 from adapters.ledger.schema import claims
+from adapters.ledger.visits import (
+    Keys,
+    Visitor,
+    chart_subjects,
+    check_chart,
+    check_new_visit,
+    counts_as_open,
+    to_columns,
+)
 from domain.base import Value
 from domain.interval import Interval
+from domain.policy import VisitLimits
 from domain.slot import Slot
 
-MAX_CLAIMS_PER_CONTACT = 5
-"""Live claims per phone or email, so that nobody can fill a day."""
 REVIVED_CLAIM_DURATION = timedelta(minutes=10)
 
 
 class SlotClaimed(Exception):
     """Another booking has a live claim on the provider or the operatory."""
-
-
-class TooManyClaims(Exception):
-    """This contact already has the maximum number of live claims."""
 
 
 class ClaimLost(Exception):
@@ -42,8 +46,8 @@ class Claim(Value):
     local_day: date
     slot: Slot
     expires_at: AwareDatetime
-    contact: str | None = None
-    """Keyed hash of the phone or email."""
+    visitor: Visitor | None = None
+    """Whose visit it is, so that one person's visits can be counted."""
 
 
 class Grant(Value):
@@ -73,23 +77,27 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def acquire(self, claim: Claim, now: datetime, max_per_contact: int = MAX_CLAIMS_PER_CONTACT) -> Grant:
+    async def acquire(self, claim: Claim, now: datetime, limits: VisitLimits | None = None) -> Grant:
         """Claim provider and operatory together, or neither. Replaces an earlier claim of the same reference.
 
-        Raises SlotClaimed, TooManyClaims, LedgerUnavailable.
+        ``limits``: how many open visits the visitor may have; ``None``: the desk has decided that.
+        Raises SlotClaimed, VisitRefused, LedgerUnavailable.
         """
         try:
-            return await self._database.run(lambda c: _acquire(c, claim, now.timestamp(), max_per_contact))
+            return await self._database.run(lambda c: _acquire(c, claim, now.timestamp(), limits))
         except IntegrityError:
             raise SlotClaimed from None
 
-    async def renew(self, reference: str, now: datetime) -> Renewal:
+    async def renew(
+        self, reference: str, now: datetime, chart: Keys = (), limits: VisitLimits | None = None
+    ) -> Renewal:
         """Give this attempt the newest fence. Revives an expired claim, unless it landed or another claim overlaps it.
 
-        Raises ClaimLost.
+        ``chart``: the patient's chart, which is known by now. Before the first write, its other visits are counted.
+        Raises ClaimLost, VisitRefused.
         """
         try:
-            return await self._database.run(lambda c: _renew(c, reference, now.timestamp()))
+            return await self._database.run(lambda c: _renew(c, reference, now.timestamp(), chart, limits))
         except IntegrityError:
             raise ClaimLost from None
 
@@ -133,11 +141,16 @@ class Claims:
         A claim that was released meanwhile, because the desk made the hold theirs, blocks nobody but counts too.
         """
         landed = {"landed": True, "local_day": claim.local_day, "expires_at": claim.expires_at.timestamp()}
+        not_blocking = {"live": False}
 
         def work(c: Connection) -> None:
-            if not c.execute(update(claims).where(claims.c.reference == claim.reference).values(**landed)).rowcount:
-                not_blocking = {"fence": _new_fence(), "live": False, "written": True}
-                c.execute(insert(claims).values(**_to_row(claim) | landed | not_blocking))
+            our_claim = claims.c.reference == claim.reference
+            is_moved = ~_on_slot(claim.slot)  # by the desk, whose appointment now blocks the time
+            new_time = _to_time(claim) | landed | not_blocking
+            if c.execute(update(claims).where(our_claim, is_moved).values(**new_time)).rowcount:
+                return
+            if not c.execute(update(claims).where(our_claim).values(**landed)).rowcount:
+                c.execute(insert(claims).values(**_to_row(claim) | new_time | {"fence": _new_fence(), "written": True}))
 
         await self._database.run(work)
 
@@ -174,7 +187,7 @@ class Claims:
                     claims.c.location == location,
                     claims.c.service == service,
                     claims.c.local_day.between(first, last),
-                    _counts_for_daily_limit(now.timestamp()),
+                    counts_as_open(now.timestamp()),
                 )
                 .group_by(claims.c.local_day)
             )
@@ -185,11 +198,6 @@ class Claims:
 
 def _blocks_slot(now: float) -> Any:
     return and_(claims.c.live, claims.c.expires_at > now)
-
-
-def _counts_for_daily_limit(now: float) -> Any:
-    """A written hold exists until it is released, even if its claim has expired."""
-    return or_(claims.c.landed, claims.c.written, _blocks_slot(now))
 
 
 def _new_fence() -> int:
@@ -228,42 +236,46 @@ def _retire_expired(c: Connection, now: float) -> None:
     c.execute(update(claims).where(claims.c.live, claims.c.expires_at <= now).values(live=False))
 
 
-def _to_row(claim: Claim) -> dict[str, Any]:
+def _to_time(claim: Claim) -> dict[str, Any]:
     return {
+        "provider": claim.slot.provider,
+        "operatory": claim.slot.operatory,
+        "start_at": int(claim.slot.time.start.timestamp()),
+        "end_at": int(claim.slot.time.end.timestamp()),
+    }
+
+
+def _to_row(claim: Claim) -> dict[str, Any]:
+    return _to_time(claim) | {
         "reference": claim.reference,
         "connection": claim.connection,
         "location": claim.location,
         "service": claim.service,
         "local_day": claim.local_day,
-        "provider": claim.slot.provider,
-        "operatory": claim.slot.operatory,
-        "start_at": int(claim.slot.time.start.timestamp()),
-        "end_at": int(claim.slot.time.end.timestamp()),
         "expires_at": claim.expires_at.timestamp(),
-        "contact": claim.contact,
+        **(to_columns(claim.visitor) if claim.visitor is not None else {}),
     }
 
 
-def _acquire(c: Connection, claim: Claim, now: float, max_per_contact: int) -> Grant:
-    # What we count below must not grow meanwhile, so claims at one location or of one contact run one by one.
-    location_claims = f"claims at {claim.connection} {claim.location}"
-    serialize_on(c, location_claims, *([f"claims of {claim.contact}"] if claim.contact else []))
+def _acquire(c: Connection, claim: Claim, now: float, limits: VisitLimits | None) -> Grant:
+    # What we count below must not grow meanwhile, so claims at one location or of one person run one by one.
+    subjects = claim.visitor.subjects if claim.visitor is not None else ()
+    serialize_on(c, f"claims at {claim.connection} {claim.location}", *subjects)
     _retire_expired(c, now)
     row = _to_row(claim)
     if c.execute(select(claims.c.id).where(_opposes(row, now)).limit(1)).first():
         raise SlotClaimed
     own_claim = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
-    if own_claim is None and claim.contact is not None:
-        of_contact = select(func.count()).where(claims.c.contact == claim.contact, _blocks_slot(now), ~claims.c.landed)
-        if c.execute(of_contact).scalar_one() >= max_per_contact:
-            raise TooManyClaims
+    if claim.visitor is not None and limits is not None:
+        check_new_visit(c, row, claim.visitor, limits, now, is_counted=own_claim is not None)
     fence = _new_fence()
     c.execute(delete(claims).where(claims.c.reference == claim.reference))
     earlier_write = {
         "written": bool(own_claim and own_claim.written),
         "sent_at": own_claim.sent_at if own_claim else None,
+        "chart": own_claim.chart if own_claim else None,
     }
-    c.execute(insert(claims).values(**row, **earlier_write, fence=fence, live=True, landed=False))
+    c.execute(insert(claims).values(**row | earlier_write, fence=fence, live=True, landed=False))
     return Grant(fence=fence, earlier=_find_earlier(c, claim, now), booked=_count_other_bookings(c, claim, now))
 
 
@@ -288,18 +300,22 @@ def _count_other_bookings(c: Connection, claim: Claim, now: float) -> int:
         claims.c.service == claim.service,
         claims.c.local_day == claim.local_day,
         claims.c.reference != claim.reference,
-        _counts_for_daily_limit(now),
+        counts_as_open(now),
     )
     return int(c.execute(count).scalar_one())
 
 
-def _renew(c: Connection, reference: str, now: float) -> Renewal:
+def _renew(c: Connection, reference: str, now: float, chart: Keys, limits: VisitLimits | None) -> Renewal:
+    serialize_on(c, *chart_subjects(chart))
     _retire_expired(c, now)
     row = c.execute(select(claims).where(claims.c.reference == reference)).mappings().first()
     if row is None or c.execute(select(claims.c.id).where(_opposes(dict(row), now)).limit(1)).first():
         raise ClaimLost
+    is_first_write = not row["written"] and not row["landed"]
+    if chart and limits is not None and is_first_write:
+        check_chart(c, dict(row), chart, limits, now)
     fence = _new_fence()
-    values: dict[str, Any] = {"fence": fence}
+    values: dict[str, Any] = {"fence": fence, "chart": chart[0] if chart else row["chart"]}
     if not row["live"] and not row["landed"]:
         values |= {"live": True, "expires_at": now + REVIVED_CLAIM_DURATION.total_seconds()}
     c.execute(update(claims).where(claims.c.reference == reference).values(**values))

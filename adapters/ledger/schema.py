@@ -39,8 +39,14 @@ claims = Table(
     Column("sends", Integer, nullable=False, server_default="0"),
     Column("sent_at", Float),
     Column("contact", String(64)),
+    Column("other_contact", String(64)),
+    Column("person", String(64)),
+    Column("chart", String(64)),
     Index("claims_by_day", "connection", "location", "local_day"),
     Index("claims_by_contact", "contact"),
+    Index("claims_by_other_contact", "other_contact"),
+    Index("claims_by_person", "person"),
+    Index("claims_by_chart", "chart"),
     sqlite_autoincrement=True,
 )
 

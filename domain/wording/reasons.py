@@ -40,10 +40,19 @@ _SENTENCES = {
     "be booked at that time. Choose another time, or book it by hand.",
     Reason.LANDING_UNCLEAR: "The office system may or may not have the appointment. Check there, then approve it or "
     "choose another time.",
-    Reason.TOO_MANY_OPEN: "This contact already has several open requests. If this one is not needed, decline it.",
+    Reason.TOO_MANY_OPEN: "This phone number or email already has as many requests and visits as one contact may "
+    "have. Approve this one as an exception, or decline it.",
+    Reason.TOO_MANY_VISITS: "This patient already has as many requests and visits as one patient may have. Approve "
+    "this one as an exception, or decline it.",
+    Reason.VISIT_OVERLAPS: "This patient already has a request or a visit at an overlapping time. Choose another "
+    "time, or decline it.",
+    Reason.SAME_SERVICE: "This patient already has an upcoming request or visit for the same service, so this may be "
+    "meant as a change. Call to ask. Approve it to book both, or cancel the other one first.",
     Reason.NOT_REACHED: "We could not tell the patient what happened to the booking. Please call them.",
     Reason.NOT_RELEASED: "A cancelled appointment may still be in the calendar. Remove it if you see it; we keep "
     "retrying.",
+    Reason.CHART_LEFT: "We created a chart for a new patient, and then the booking ended without a visit. Keep the "
+    "chart, or make it inactive.",
     Reason.NO_ANSWER: "The practice system has not answered for a while. Please check the calendar; we keep retrying.",
     Reason.NOT_FOR_NEW_PATIENTS: "This service is for existing patients only, and no chart matches. Choose the chart "
     "if there is one; otherwise decline the request.",

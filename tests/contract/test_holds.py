@@ -21,6 +21,7 @@ from adapters.practice_system import Hold
 from devstack import ROOT
 from domain.calendar import Appointment
 from domain.interval import span
+from domain.keyed_hash import KeyedHash
 from domain.reference import new_reference
 from domain.slot import Cause, Slot
 from tests.contract.test_ascend import OAKLAND, PATIENT
@@ -30,6 +31,7 @@ from tests.support.sandbox import SandboxControl
 
 OPERATORIES = ("12000000000301", "12000000000302")
 DENTIST = "9000000000201"
+KEYED_HASH = KeyedHash(b"k" * 32)
 
 
 def slot(operatory: int, start: datetime = NINE) -> Slot:
@@ -45,7 +47,7 @@ def consultation(reference: str, slot: Slot) -> Hold:
 
 
 async def write_hold(connections: Connections, request: WriteHoldInput) -> HoldResult:
-    return await ActivityEnvironment().run(HoldActivities(connections).write_hold, request)
+    return await ActivityEnvironment().run(HoldActivities(connections, KEYED_HASH).write_hold, request)
 
 
 async def release_everything(connections: Connections, request: ReleaseInput) -> ReleaseResult:
@@ -90,7 +92,7 @@ async def test_hold_that_the_desk_moved_is_confirmed_where_it_is(
 ) -> None:
     reference = new_reference()
     await acquire_claim(connections, reference, slot(0))
-    activities, request = HoldActivities(connections), write_input(reference, slot(0))
+    activities, request = HoldActivities(connections, KEYED_HASH), write_input(reference, slot(0))
     held = (await ActivityEnvironment().run(activities.write_hold, request)).appointment
     assert held is not None
     noon = NINE + timedelta(hours=3)
@@ -178,13 +180,13 @@ async def test_hold_that_the_desk_removed_after_a_failed_read_back_is_not_writte
     environment, heartbeat_details = ActivityEnvironment(), list[Appointment]()
     environment.on_heartbeat = lambda *details: heartbeat_details.extend(details)
     with pytest.raises(Unavailable):
-        await environment.run(HoldActivities(connections).write_hold, write_input(reference, slot(0)))
+        await environment.run(HoldActivities(connections, KEYED_HASH).write_hold, write_input(reference, slot(0)))
     (row,) = sandbox.state()["appointments"]
     assert [placed.id for placed in heartbeat_details] == [row["id"]]
     sandbox.desk(do="delete", id=row["id"])
     details = [heartbeat_details[0].model_dump(mode="json")]
     environment.info = replace(environment.info, attempt=2, heartbeat_details=details)
-    written = await environment.run(HoldActivities(connections).write_hold, write_input(reference, slot(0)))
+    written = await environment.run(HoldActivities(connections, KEYED_HASH).write_hold, write_input(reference, slot(0)))
     assert (written.appointment, written.conflicts) == (None, ())
     assert sandbox.state()["appointments"] == []
 
@@ -210,10 +212,10 @@ async def test_hold_that_yielded_with_a_lost_answer_is_not_reported_as_removed_b
     sandbox.fault(system="ascend", method="DELETE", path="/v1/appointments/", kind="status_after", then=read_fault)
     environment.info = replace(environment.info, attempt=2, heartbeat_details=list(heartbeat_details))
     with pytest.raises(OutsideError):
-        await environment.run(HoldActivities(connections).write_hold, request)
+        await environment.run(HoldActivities(connections, KEYED_HASH).write_hold, request)
     assert [row["id"] for row in sandbox.state()["appointments"]] == [desk_appointment["id"]]
     environment.info = replace(environment.info, attempt=3, heartbeat_details=list(heartbeat_details))
-    written = await environment.run(HoldActivities(connections).write_hold, request)
+    written = await environment.run(HoldActivities(connections, KEYED_HASH).write_hold, request)
     assert [conflict.appointment for conflict in written.conflicts] == [desk_appointment["id"]]
     assert [row["id"] for row in sandbox.state()["appointments"]] == [desk_appointment["id"]]
 
@@ -326,7 +328,8 @@ async def test_hold_at_an_earlier_time_that_yielded_is_not_returned(
     writes = tuple(WriteRecord(slot=written_slot, patient=PATIENT) for written_slot in (slot(0), new_slot))
     request = write_input(reference, new_slot).model_copy(update={"writes": writes, "supersedes": placed.id})
     result = await ActivityEnvironment().run(
-        HoldActivities(connections).settle_landing, SettleLandingInput(**dict(request), appointment_id=placed.id)
+        HoldActivities(connections, KEYED_HASH).settle_landing,
+        SettleLandingInput(**dict(request), appointment_id=placed.id),
     )
     assert result.appointment is None
     assert [conflict.appointment for conflict in result.conflicts] == [desk_appointment["id"]]

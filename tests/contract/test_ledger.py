@@ -17,7 +17,6 @@ from adapters.ledger import (
     Ledger,
     MessageId,
     SlotClaimed,
-    TooManyClaims,
     new_holder,
 )
 from domain.interval import span
@@ -141,20 +140,6 @@ async def test_attempt_of_an_earlier_claim_may_not_write_under_a_later_claim(led
     await ledger.claims.begin_write("a", newest, new_claim.slot, "booking-a", NOW)
 
 
-async def test_concurrent_claims_of_one_contact_stay_within_the_limit(ledger: Ledger) -> None:
-    contact = os.urandom(8).hex()
-
-    async def attempt(number: int) -> bool:
-        own_claim = claim(f"r{number}", minute=30 * number, contact=contact, location=f"place-{number % 3}")
-        try:
-            await ledger.claims.acquire(own_claim, NOW)
-        except TooManyClaims:
-            return False
-        return True
-
-    assert sum(await asyncio.gather(*(attempt(n) for n in range(40)))) == 5
-
-
 async def test_second_of_two_concurrent_claims_sees_the_first(ledger: Ledger) -> None:
     """Otherwise a daily limit of one would let two pass, and neither would see the other's buffer."""
     for round_ in range(20):
@@ -166,13 +151,6 @@ async def test_second_of_two_concurrent_claims_sees_the_first(ledger: Ledger) ->
         assert sorted((grant.booked, len(grant.earlier)) for grant in grants) == [(0, 0), (1, 1)]
         for one in both_claims:
             await ledger.claims.release(one.reference)
-
-
-async def test_contact_may_not_have_more_claims_than_the_limit(ledger: Ledger) -> None:
-    for n in range(5):
-        await ledger.claims.acquire(claim(f"r{n}", minute=30 * n, contact="c"), NOW)
-    with pytest.raises(TooManyClaims):
-        await ledger.claims.acquire(claim("r9", minute=300, contact="c"), NOW)
 
 
 async def test_landed_booking_counts_for_the_daily_limit_after_its_claim_expired(ledger: Ledger) -> None:

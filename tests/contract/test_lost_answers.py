@@ -14,6 +14,7 @@ from activities.release import ReleaseActivities, ReleaseInput
 from adapters.errors import OutcomeUnknown
 from adapters.ledger import Claim, Ledger
 from adapters.practice_system import Hold
+from domain.keyed_hash import KeyedHash
 from domain.reference import new_reference
 from tests.support.clock import OffsetClock
 from tests.support.practice_systems import NINE, PracticeUnderTest
@@ -78,7 +79,7 @@ class LostWrite:
         )
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, attempt=attempt)
-        return await environment.run(HoldActivities(self._connections).write_hold, write)
+        return await environment.run(HoldActivities(self._connections, KeyedHash(b"k" * 32)).write_hold, write)
 
     async def release_everything(self) -> None:
         hold = self._hold

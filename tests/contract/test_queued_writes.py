@@ -57,10 +57,12 @@ class Activities:
         self.tested, self._ledger = tested, ledger
         connections = Connections(practice=practice, systems={"main": tested.system}, ledger=ledger)
         self.connections = connections
-        self.holds = HoldActivities(connections)
+        self.holds = HoldActivities(connections, KeyedHash(b"k" * 32))
         main = practice.connection("main").model_copy(update={"resend_after": timedelta(minutes=2)})
         slow_resend_practice = practice.model_copy(update={"connections": (main,)})
-        self.holds_with_slow_resend = HoldActivities(replace(connections, practice=slow_resend_practice))
+        self.holds_with_slow_resend = HoldActivities(
+            replace(connections, practice=slow_resend_practice), KeyedHash(b"k" * 32)
+        )
         self.patients = PatientActivities(connections, KeyedHash(b"k" * 32))
         self.slots = SlotActivities(connections, KeyedHash(b"k" * 32))
         self.run = ActivityEnvironment().run

@@ -11,7 +11,7 @@ CONNECTIONS = tuple(CATALOGS)
 START_TIMES = ("08:00", "08:30", "09:00", "09:30", "10:00", "10:30", "11:00", "11:30")
 SERVICES = ("consult", "consult", "cleaning", "cleaning", "exam", "exam", "brief")
 FOLLOW_UPS = ("", "", "cancel", "approve", "approve", "decline", "start", "retry", "reschedule")
-PERSON_COUNT = 12
+PERSON_COUNT = 18
 REQUEST_PERIOD = 10.0
 """Seconds over which requests are sent."""
 FAULTS_IN_TURN, FAULTS_BY_CHANCE = 5, 2

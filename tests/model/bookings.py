@@ -115,7 +115,7 @@ class AttemptTimedOut(Exception):
 class ModelRunner(ActivityRunner):
     """Runs attempts as Temporal does: again after a failure or a timeout, and only the latest one counts."""
 
-    def __init__(self, booking: str, scheduler: Scheduler, activities: Mapping[str, Any]) -> None:
+    def __init__(self, booking: str, scheduler: Scheduler, activities: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__("memory", "here")
         self._booking = booking
         self._scheduler = scheduler
@@ -146,16 +146,26 @@ class ModelRunner(ActivityRunner):
         finally:
             self.can_be_ended = False
 
+    async def run_local(self, activity: Callable[..., Any], request: Any, summary: str) -> None:
+        """It did not answer. The model plays the claim of the re-check."""
+
     async def run_patiently(
         self, activity: Callable[..., Any], request: Any, summary: str, *, max_duration: timedelta | None = None
     ) -> Any:
-        run = getattr(self._activities[activity.__qualname__.split(".")[0]], activity.__name__)
+        create_activities = self._activities[activity.__qualname__.split(".")[0]]
         heartbeat_details: list[Any] = []
         for number in itertools.count(1):
             actor = Actor(self._booking, activity.__name__, self._scheduler.steps)
             self._outcome = asyncio.get_running_loop().create_future()
             self._attempt = asyncio.create_task(
-                self._run(actor, run, request, number, heartbeat_details, self._outcome)
+                self._run(
+                    actor,
+                    getattr(create_activities(), activity.__name__),
+                    request,
+                    number,
+                    heartbeat_details,
+                    self._outcome,
+                )
             )
             try:
                 return await self._outcome
@@ -237,7 +247,7 @@ class Booking:
         self,
         scheduler: Scheduler,
         calendar: MemoryCalendar,
-        activities: Mapping[str, Any],
+        activities: Mapping[str, Callable[[], Any]],
         booking: BookingInput,
         staff_retry: bool,
     ) -> None:

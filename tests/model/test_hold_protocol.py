@@ -71,10 +71,11 @@ class HoldProtocol(RuleBasedStateMachine):
             clock=self.scheduler,
         )
         self._activities = {
-            "HoldActivities": self.activities(connections),
-            "SlotActivities": SlotActivities(connections, KeyedHash(b"model")),
-            "ReleaseActivities": ReleaseActivities(connections),
+            "HoldActivities": lambda: self.activities(connections, KeyedHash(b"model")),
+            "SlotActivities": lambda: SlotActivities(connections, KeyedHash(b"model")),
+            "ReleaseActivities": lambda: ReleaseActivities(connections),
         }
+        """Each attempt runs in a process of its own: it shares no reading with one that sleeps."""
         # Workflow code has no clock of its own to pass: replace the functions of the SDK that it calls.
         self._patches = ExitStack()
         patch = self._patches.enter_context(pytest.MonkeyPatch.context())

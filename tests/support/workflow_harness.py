@@ -45,6 +45,8 @@ SCRIPTED_ACTIVITIES: dict[str, Callable[..., Any]] = {
     method.__name__: method
     for method in (
         PatientActivities.match_patient,
+        PatientActivities.create_chart,
+        SlotActivities.claim_slot,
         SlotActivities.recheck_slot,
         SlotActivities.find_alternatives,
         SlotActivities.release_claim,
@@ -82,6 +84,8 @@ class WorkflowHarness:
         self._handles: list[WorkflowHandle[BookingWorkflow, BookingView]] = []
         self.responses: dict[str, Any] = {
             "match_patient": Match(verdict=Verdict.MATCHED, chart="7"),
+            "create_chart": Match(verdict=Verdict.MATCHED, chart="8", because=("created",)),
+            "claim_slot": True,
             "recheck_slot": lambda _: SlotCheck(slot=self.slot),
             "release_claim": None,
             "write_hold": lambda request: HoldResult(appointment=self.appointment(), confirmed=request.confirm),

@@ -10,6 +10,7 @@ from activities.hold_contracts import HoldResult
 from activities.release import ReleaseResult
 from adapters.errors import NotAuthorized, Unavailable
 from domain.booking import Reason, Status
+from domain.matching import Match, Verdict
 from domain.rules import Confirmation
 from domain.slot import Cause, Conflict
 from tests.support.polling import wait_until
@@ -42,6 +43,19 @@ async def test_refused_cleanup_opens_an_exception_and_the_visit_can_still_be_can
     await wait_until(lambda: len(harness.calls_to("remove_leftovers")) == 2)
     await cancel(handle)
     assert (await handle.result()).reason is Reason.CANCELLED_BY_PATIENT
+
+
+async def test_desk_hears_of_a_chart_that_was_created_for_a_booking_without_a_visit(harness: WorkflowHarness) -> None:
+    harness.responses["match_patient"] = Match(verdict=Verdict.NEW)
+    harness.responses["write_hold"] = HoldResult(conflicts=(Conflict(cause=Cause.APPOINTMENT),))
+    handle = await harness.start_booking()
+    await wait_for_exception(handle, Reason.SLOT_TAKEN)
+    await cancel(handle)
+    view = await wait_for_exception(handle, Reason.CHART_LEFT)
+    assert (view.status, view.patient_candidates) == (Status.CANCELLED, ("8",))
+    await resolve(handle, APPROVE)
+    final_view = await handle.result()
+    assert (final_view.status, final_view.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_PATIENT)
 
 
 async def test_cancel_does_not_wait_for_cleanup(harness: WorkflowHarness) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,15 +20,18 @@ from tests.support.polling import wait_until
 from tests.support.queued_writes import RARE_CHECKS, signal_event, start_queued, unlanded_appointment, use_queued_writes
 from tests.support.workflow_handles import (
     APPROVE,
+    DECLINE,
     RETRY,
     BookingHandle,
     cancel,
     resolve,
     wait_for_confirmed,
     wait_for_exception,
+    wait_for_view,
 )
 from tests.support.workflow_harness import WorkflowHarness, one_hour_from
 from workflows.booking.contracts import Resolution, ResolutionKind
+from workflows.booking.workflow import BookingWorkflow
 
 
 @pytest.fixture
@@ -92,6 +96,35 @@ async def test_refusal_after_a_person_saw_the_appointment_opens_an_exception(har
     await signal_event(handle, EventKind.LANDING, landing=LandingState.REFUSED)
     assert (await wait_for_exception(handle, Reason.REFUSED_BY_OFFICE)).status is Status.CONFIRMED
     assert (await resolve(handle, APPROVE)).reason is None
+
+
+@pytest.mark.parametrize("finding", ["refused", "gone", "still unclear"])
+async def test_decline_while_the_landing_is_looked_at_holds_for_whatever_is_found(
+    harness: WorkflowHarness, finding: str
+) -> None:
+    use_unclear_landing(harness)
+    handle = await start_queued(harness)
+    await wait_for_exception(handle, Reason.LANDING_UNCLEAR)
+    is_looking, may_end = asyncio.Event(), asyncio.Event()
+    unclear, refused = (
+        unlanded_appointment(harness).model_copy(update={"landing": landing})
+        for landing in (LandingState.INCOMPLETE, LandingState.REFUSED)
+    )
+    appointment = {"refused": refused, "gone": None, "still unclear": unclear}[finding]
+
+    async def look_slowly(_: Any) -> HoldResult:
+        is_looking.set()
+        await may_end.wait()
+        return HoldResult(appointment=appointment)
+
+    harness.responses |= {"settle_landing": look_slowly, "find_alternatives": SlotCheck()}
+    await is_looking.wait()
+    resolving = asyncio.create_task(handle.execute_update(BookingWorkflow.resolve_exception, DECLINE))
+    await wait_for_view(handle, lambda view: view.status is Status.NEEDS_STAFF and not view.resolutions)
+    may_end.set()
+    await resolving
+    final_view = await wait_for_view(handle, lambda view: view.status.is_final)
+    assert (final_view.status, final_view.reason) == (Status.DECLINED, Reason.DECLINED_BY_STAFF)
 
 
 async def start_refused(harness: WorkflowHarness) -> BookingHandle:

@@ -1,13 +1,17 @@
 """What an ended booking must not leave behind, however long the practice system is away."""
 
+import asyncio
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.booking import Reason
     from workflows.booking.compensation import Compensation
     from workflows.booking.contracts import ResolutionKind
     from workflows.booking.desk_queue import DeskQueue
     from workflows.booking.state.booking_state import BookingState
     from workflows.shared.outcomes import NeedsStaff
+    from workflows.shared.timers import wait_all
 
 
 class Cleanup:
@@ -17,12 +21,23 @@ class Cleanup:
         self._desk_queue = desk_queue
 
     async def compensate(self) -> None:
-        """Release the appointment and the claim, then watch until no leftover can appear any more."""
+        """Release the appointment and the claim, then watch until no leftover can appear any more.
+
+        Meanwhile the desk hears of a chart that nobody needs now.
+        """
         if self._state.reservation.writes:
             await self._release_until_nothing_stands()
         if self._state.leftovers.may_have_claim:
             await self._compensation.release_claim()
-        await self.watch_for_leftovers()
+        if not self._state.has_unused_chart:
+            return await self.watch_for_leftovers()
+        # No practice system lets us delete a chart, and the desk may want to keep it.
+        naming_chart = asyncio.create_task(self._desk_queue.ask(NeedsStaff(Reason.CHART_LEFT)))
+        try:
+            await self.watch_for_leftovers()
+            await wait_all([naming_chart])
+        finally:
+            naming_chart.cancel()
 
     async def _release_until_nothing_stands(self) -> None:
         """Includes the hold that stood until its successor landed.

@@ -55,7 +55,7 @@ class Desk:
         )
         async with running_meanwhile(self._office.clean_up_while_waiting()):
             result = await self._wait_for_action()
-        if result is StepResult.HOLD_RELEASED_EARLIER:
+        if result is StepResult.HOLD_RELEASED_EARLIER and not state.exception.is_declined:
             return state.exception.close()
         if state.lifecycle.is_cancelled:
             raise Cancelled

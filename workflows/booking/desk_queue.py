@@ -25,7 +25,7 @@ class DeskQueue:
 
     def open(self, problem: NeedsStaff, status: Status) -> None:
         """Put an exception in the queue and tell the desk."""
-        if self._state.exception.resolution is not None:
+        if self._state.exception.resolution is not None and not self._state.exception.is_declined:
             workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
         self._state.exception.open(problem)
         self._status_publisher.change_status(status, problem.reason)

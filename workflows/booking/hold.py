@@ -63,6 +63,8 @@ class HoldSteps:
         summary = "Write the hold, read it back" + (", confirm it" if confirm else "")
         result = await self._run_and_maybe_confirm(HoldActivities.write_hold, request, summary)
         reservation.end_write()
+        if result.refused_for is not None:
+            raise NeedsStaff(result.refused_for)
         if result.appointment is not None:
             state.office.reset_checks()
             reservation.reset_term()
@@ -261,6 +263,8 @@ class HoldSteps:
             "excluded_ids": state.leftovers.not_the_hold,
             "writes": state.reservation.writes,
             "lost_ids": state.reservation.lost_ids,
+            "visitor": state.visitor,
+            "limits": state.limits,
             "supersedes": state.reservation.id_to_supersede,
         }
 

@@ -62,15 +62,22 @@ class ReservationSteps:
         return StepResult.DONE
 
     async def _match_and_secure(self) -> None:
-        """Match the patient and secure the slot at the same time; neither needs the other."""
+        """Match the patient and secure the slot at the same time; neither needs the other.
+
+        A new booking claims its slot before that, so that a crowd that loses the slot does not look up all its charts.
+        """
+        must_match, must_secure = self._state.patient.match is None, self._state.reservation.slot is None
+        has_lost = must_match and must_secure and not await self._slots.claim()
         steps = []
-        if self._state.patient.match is None:
+        if must_match and not has_lost:
             steps.append(self._patients.match())
-        if self._state.reservation.slot is None:
+        if must_secure:
             steps.append(self._slots.secure())
         for failure in await asyncio.gather(*steps, return_exceptions=True):
             if failure is not None:
                 raise failure
+        if must_match and has_lost:
+            await self._patients.match()  # the slot has become free meanwhile
 
     async def _hold(self, chart: str, *, confirm: bool = False) -> None:
         """Write the hold once a slot is free. A hold at an earlier time stands until the new one is written."""

@@ -1,6 +1,6 @@
 """What the desk may answer to an exception, and what follows from the answer."""
 
-from domain.booking import Reason
+from domain.booking import LIMIT_REASONS, Reason
 from domain.rules import Confirmation
 from workflows.booking.contracts import BY_PATIENT, RequestedTime, Resolution, ResolutionKind
 from workflows.booking.state.booking_state import BookingState
@@ -18,16 +18,16 @@ PATIENT_REASONS = frozenset(
 )
 MAYBE_WRONG_CHART = frozenset({Reason.NOT_FOR_NEW_PATIENTS, Reason.REFUSED_BY_SYSTEM})
 """Another chart may settle it. A practice system also refuses an appointment whose chart is not there."""
-ACKNOWLEDGE_ONLY = frozenset({Reason.NOT_REACHED, Reason.NOT_RELEASED, Reason.NO_ANSWER})
+ACKNOWLEDGE_ONLY = frozenset({Reason.NOT_REACHED, Reason.NOT_RELEASED, Reason.CHART_LEFT, Reason.NO_ANSWER})
 """There is nothing to decide: the desk must only know, and see to it."""
 APPROVING = frozenset({ResolutionKind.APPROVE, ResolutionKind.START})
 """A person who saw what must be approved, and chooses another time, has approved it."""
 
 
 def allowed_resolutions(state: BookingState) -> tuple[ResolutionKind, ...]:
-    """What the desk may answer to the open exception."""
+    """What the desk may answer to the open exception. Nothing while an answer is being carried out."""
     reason, kinds = state.exception.reason, ResolutionKind
-    if reason is None:
+    if reason is None or state.exception.resolution is not None:
         return ()
     if reason in ACKNOWLEDGE_ONLY:
         return (kinds.APPROVE,)
@@ -47,6 +47,8 @@ def _can_approve(state: BookingState, reason: Reason) -> bool:
     """There is one thing to accept as it stands: the only chart, the note, or the hold."""
     if reason in PATIENT_REASONS:
         return len(state.patient.candidates) == 1
+    if reason in LIMIT_REASONS:
+        return True
     if state.reservation.is_landing and reason is not Reason.LANDING_UNCLEAR:
         return False  # it lands by itself
     return reason in NEEDS_APPROVAL or state.reservation.appointment is not None
@@ -61,6 +63,8 @@ def apply_resolution(resolution: Resolution, state: BookingState) -> None:
     exception.close()
     state.office.assume_online()  # a person may know better than our last check
     exception.override_rules(is_by_staff)
+    if reason in LIMIT_REASONS:  # only the desk is asked about these
+        exception.waive_limit()
     if is_by_staff and exception.approval_was_asked and resolution.kind in APPROVING:
         exception.approve()
     match resolution.kind:

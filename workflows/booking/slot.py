@@ -16,6 +16,15 @@ class SlotSteps:
         self._state = state
         self._runner = runner
 
+    async def claim(self) -> bool:
+        """Claim the requested time before anything is read. Returns whether it is claimed.
+
+        Whoever loses it asks the practice system for nothing but alternatives.
+        """
+        self._state.leftovers.expect_claim()
+        is_claimed = await self._runner.run_local(SlotActivities.claim_slot, self._slot_request(), "Claim the slot")
+        return is_claimed is not False  # without an answer, ``secure`` finds out
+
     async def secure(self) -> None:
         """Claim the requested time and check it. Raises NeedsStaff, or Declined if the practice's rules say no."""
         state = self._state
@@ -25,8 +34,8 @@ class SlotSteps:
         )
         if check.slot is not None:
             return state.reservation.secure(check.slot)
-        if check.too_many_open:
-            raise NeedsStaff(Reason.TOO_MANY_OPEN)
+        if check.refused_for is not None:
+            raise NeedsStaff(check.refused_for)
         reason = _reason_for(check.conflicts)
         is_first_request = state.lifecycle.message_version == 1 and not state.exception.staff_override
         if reason is Reason.OUTSIDE_RULES and is_first_request:
@@ -46,7 +55,6 @@ class SlotSteps:
     def _slot_request(self) -> SlotRequest:
         """The claim lives until the booking lands or ends. If the booking were cut off, it would expire by itself."""
         booking, requested = self._state.booking, self._state.reservation.requested
-        reached = booking.request.message_recipient
         return SlotRequest(
             reference=booking.reference,
             location=booking.request.location,
@@ -54,7 +62,8 @@ class SlotSteps:
             start=requested.start,
             provider=requested.provider,
             operatory=requested.operatory,
-            contact=reached.mobile or reached.email,
+            visitor=self._state.visitor,
+            limits=self._state.limits,
             claim_expires_at=booking.policy.hold_deadline(workflow.now()),
             asked_at=self._state.lifecycle.patient_acted_at,
             staff_override=self._state.exception.staff_override,

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from domain.booking import BookingView
+from domain.booking import BookingView, Reason
 from domain.wording import reason_sentence, set_aside_sentence
 from workflows.booking.contracts import workflow_id
 from workflows.booking.resolutions import PATIENT_REASONS, allowed_resolutions
@@ -31,7 +31,7 @@ def build_view(state: BookingState) -> BookingView:
         provider=current.provider if current else None,
         operatory=current.operatory if current else None,
         appointment_id=appointment.id if appointment else None,
-        patient_candidates=state.patient.candidates if exception.reason in PATIENT_REASONS else (),
+        patient_candidates=_charts(state),
         alternatives=tuple(slot.in_zone(zone) for slot in exception.alternatives),
         exception_number=exception.number if exception.is_open else None,
         resolutions=allowed_resolutions(state),
@@ -45,6 +45,14 @@ def build_view(state: BookingState) -> BookingView:
         note=request.note,
         updated_at=lifecycle.updated_at,
     )
+
+
+def _charts(state: BookingState) -> tuple[str, ...]:
+    """The charts that the open exception is about."""
+    reason, created = state.exception.reason, state.patient.created_chart
+    if reason is Reason.CHART_LEFT and created is not None:
+        return (created,)
+    return state.patient.candidates if reason in PATIENT_REASONS else ()
 
 
 def _detail(state: BookingState) -> str | None:

@@ -26,6 +26,8 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """A worker that died is noticed after this time without a heartbeat."""
 URGENT_TIMEOUT = timedelta(minutes=15)
 """An urgent step that has not succeeded after this time goes to the desk."""
+LOCAL_TIMEOUT = timedelta(seconds=1)
+"""A local activity delays its workflow task. After this time the booking goes on without it."""
 URGENT_PRIORITY = 1
 BACKGROUND_PRIORITY = 5
 
@@ -73,6 +75,25 @@ class ActivityRunner:
             raise
         finally:
             del self._urgent[handle]
+
+    async def run_local(
+        self, activity: Callable[[Any, Input], Awaitable[Result]], request: Input, summary: str
+    ) -> Result | None:
+        """Run an activity that only asks the ledger in the workflow's own worker, once. ``None``: it did not answer."""
+        if self._is_stopped:
+            raise Cancelled
+        try:
+            return await workflow.execute_local_activity_method(
+                activity,
+                request,
+                schedule_to_close_timeout=LOCAL_TIMEOUT,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=summary,
+            )
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            return None
 
     async def run_patiently(
         self,

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from activities.visitors import VisitorInput
 from domain.booking import MessageState, Reason, Status
 from domain.calendar import Appointment
+from domain.matching import identity_key
+from domain.policy import VisitLimits
 from domain.rules import Confirmation
 from workflows.booking.contracts import AppointmentEvent, BookingInput, RequestedTime
 from workflows.booking.state.desk_exception import DeskException
@@ -81,6 +84,24 @@ class BookingState:
         has_term = not (self.exception.is_approved or self.reservation.may_be_confirmed)
         expires_at = min(self.booking.policy.hold_deadline(term_began_at), start) if has_term else start
         return expires_at if term_began_at < expires_at else None
+
+    @property
+    def has_unused_chart(self) -> bool:
+        """We created a chart, and no appointment that stays in the calendar can be for it."""
+        return self.patient.created_chart is not None and not self.leftovers.left_to_desk
+
+    @property
+    def visitor(self) -> VisitorInput:
+        """Whose visit it is."""
+        request = self.booking.request
+        reached = request.message_recipient
+        contacts = (contact for contact in (reached.mobile, reached.email) if contact)
+        return VisitorInput(person=identity_key(request.patient), contacts=tuple(contacts))
+
+    @property
+    def limits(self) -> VisitLimits | None:
+        """How many open visits the visitor may have, or ``None`` if the desk has decided that."""
+        return None if self.exception.is_limit_waived else self.booking.policy.limits
 
     # What changes several parts.
 

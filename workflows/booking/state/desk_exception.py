@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.booking import Reason, ResolutionRecord
 from domain.slot import Slot
-from workflows.booking.contracts import Resolution
+from workflows.booking.contracts import Resolution, ResolutionKind
 from workflows.shared.outcomes import NeedsStaff
 
 NEEDS_APPROVAL = frozenset({Reason.APPROVAL, Reason.SPECIAL_REQUEST})
@@ -29,6 +29,8 @@ class DeskException:
     approval_was_asked: bool = False
     """The desk has had in front of it what must be approved: the patient's note, or the visit itself."""
     is_approved: bool = False
+    is_limit_waived: bool = False
+    """The desk wants this visit although the patient or the contact has others."""
     staff_override: bool = False
     """A person of the practice decided last, so rules such as minimum notice do not decline the time."""
 
@@ -40,10 +42,15 @@ class DeskException:
     def reason(self) -> Reason | None:
         return self.problem.reason if self.problem is not None else None
 
+    @property
+    def is_declined(self) -> bool:
+        """The desk has said no to the request, whatever else is asked by the time that is carried out."""
+        return self.resolution is not None and self.resolution.kind is ResolutionKind.DECLINE
+
     def open(self, problem: NeedsStaff) -> None:
-        # An answer to the exception before this one says nothing about this one.
-        self.discarded_resolution = self.resolution or self.discarded_resolution
-        self.problem, self.resolution = problem, None
+        if not self.is_declined:
+            self._discard_resolution()  # an answer to the exception before this one says nothing about this one
+        self.problem = problem
         self.number += 1
         self.approval_was_asked |= problem.reason in NEEDS_APPROVAL
 
@@ -59,7 +66,8 @@ class DeskException:
         return resolution
 
     def close(self) -> None:
-        self.problem = self.next_action_at = self.resolution = None
+        self._discard_resolution()
+        self.problem = self.next_action_at = None
 
     def plan_next_action(self, at: datetime) -> None:
         self.next_action_at = at
@@ -70,8 +78,15 @@ class DeskException:
     def override_rules(self, is_override: bool) -> None:
         self.staff_override = is_override
 
+    def waive_limit(self) -> None:
+        self.is_limit_waived = True
+
     def approve(self) -> None:
         self.is_approved = True
 
     def revoke_approval(self) -> None:
         self.is_approved = False
+
+    def _discard_resolution(self) -> None:
+        self.discarded_resolution = self.resolution or self.discarded_resolution
+        self.resolution = None

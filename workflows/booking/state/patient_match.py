@@ -15,6 +15,9 @@ class PatientMatch:
     excluded_charts: tuple[str, ...] = ()
     """Charts that the desk found to be somebody else's."""
 
+    created_chart: str | None = None
+    """The chart that this booking created, whichever the visit is for by now."""
+
     @property
     def doubt(self) -> Reason | None:
         """Why a person must choose the chart, or ``None``."""
@@ -38,6 +41,8 @@ class PatientMatch:
 
     def record_match(self, match: Match) -> None:
         self.match = match
+        if "created" in match.because:
+            self.created_chart = match.chart
 
     def choose(self, chart: str | None) -> None:
         """A person says that this is the patient's chart."""
@@ -57,5 +62,7 @@ class PatientMatch:
     def rekey(self, chart: str | None, former: str) -> None:
         """The chart got another id when the first appointment landed; a dependent now has a chart of their own."""
         match = self.match
+        if self.created_chart == former and chart:
+            self.created_chart = chart
         if match is not None and match.chart == former and chart and chart != former:
             self.match = match.model_copy(update={"chart": chart, "dependent": False})
