@@ -21,8 +21,8 @@ class Site:
 
     location: Location
     system: PracticeSystem
-    ids_sharing_providers: tuple[str, ...]
-    """Practice-system ids of other locations on this connection that share a provider with this one."""
+    shared_providers: Mapping[str, frozenset[str]]
+    """By the practice-system id of each other location on this connection, the providers who work there as well."""
     consistency_delay: timedelta
     """The longest time until the practice system shows a write that it has accepted."""
     resend_after: timedelta
@@ -60,21 +60,19 @@ class Site:
         return await self.read_calendar(span, rule, allow_stale_blocks=allow_stale_blocks)
 
     async def read_calendar(self, span: Interval, rule: ServiceRule, *, allow_stale_blocks: bool = False) -> Calendar:
-        """Read the location's calendar, and what occupies the rule's providers at neighboring locations.
+        """Read the location's calendar, and what occupies the rule's providers at other locations.
 
         With ``allow_stale_blocks``, closed time may be some minutes old. Windows are read only if the rule needs them.
         """
-        calendar = await self.system.read_calendar(
-            self.practice_system_id, span, allow_stale_blocks=allow_stale_blocks, include_windows=rule.only_in_windows
+        providers = frozenset(rule.providers)
+        elsewhere = {id: shared & providers for id, shared in self.shared_providers.items() if shared & providers}
+        return await self.system.read_calendar(
+            self.practice_system_id,
+            span,
+            allow_stale_blocks=allow_stale_blocks,
+            include_windows=rule.only_in_windows,
+            elsewhere=elsewhere,
         )
-        appointments, blocks = list(calendar.appointments), list(calendar.blocks)
-        for neighbor in self.ids_sharing_providers:
-            other = await self.system.read_calendar(
-                neighbor, span, allow_stale_blocks=allow_stale_blocks, include_windows=False
-            )
-            appointments += [a for a in other.appointments if set(a.providers) & set(rule.providers)]
-            blocks += [b for b in other.blocks if b.provider in rule.providers]
-        return calendar.model_copy(update={"appointments": tuple(appointments), "blocks": tuple(blocks)})
 
     async def find_our_appointments(
         self, reference: str, starts: Iterable[datetime], patients: Collection[str]
@@ -119,7 +117,7 @@ class Connections:
         return Site(
             location=location,
             system=self.systems[location.connection],
-            ids_sharing_providers=self.practice.locations_sharing_providers(location_id),
+            shared_providers=self.practice.locations_sharing_providers(location_id),
             consistency_delay=connection.consistency_delay,
             resend_after=connection.resend_after,
             late_commit=connection.late_commit,

@@ -111,7 +111,7 @@ class SlotActivities:
             options = [option for option, option_conflicts in checked if not option_conflicts]
         await self._connections.ledger.claims.release(request.reference)
         return SlotCheck(
-            conflicts=min(conflicts_by_option, key=_has_rule_conflict),
+            conflicts=min(conflicts_by_option, key=_has_standing_conflict),
             alternatives=await self._alternatives(site, rule, request, MAX_ALTERNATIVES),
         )
 
@@ -167,7 +167,9 @@ class SlotActivities:
         span = Interval(start=local_day(first, rule.tz).start, end=local_day(last, rule.tz).end)
         calendar = await self._shared_calendars.get(key, lambda: site.read_calendar(span, rule))
         facts = await _facts(self._connections, site, rule, span, calendar)
-        return alternatives(begin, facts, provider=request.provider, count=count)
+        # Whoever asked for a provider who is not active any more gets one who is.
+        provider = None if request.provider in facts.calendar.inactive_providers else request.provider
+        return alternatives(begin, facts, provider=provider, count=count)
 
 
 def _filter_by_rules(
@@ -195,9 +197,9 @@ def _filter_by_rules(
     return allowed, [option_conflicts for option_conflicts in conflicts_by_option if option_conflicts]
 
 
-def _has_rule_conflict(option_conflicts: tuple[Conflict, ...]) -> bool:
-    """Sorts first the options that the rules allow: if one of those was lost, the rules are not the reason."""
-    return any(conflict.cause.is_rule for conflict in option_conflicts)
+def _has_standing_conflict(option_conflicts: tuple[Conflict, ...]) -> bool:
+    """Sorts first the options that were possible: if one of those was lost, the rules are not the reason."""
+    return any(conflict.cause.is_rule or conflict.cause is Cause.INACTIVE for conflict in option_conflicts)
 
 
 async def openings_facts(

@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """An appointment or another booking has the time."""
     SLOT_BLOCKED = "slot_blocked"
     """The practice closed the time."""
+    NOT_ACTIVE = "not_active"
+    """The provider or the operatory is not active in the practice system any more."""
     DAY_FULL = "day_full"
     """The daily limit for this service is reached."""
     HOLD_CHANGED = "hold_changed"
@@ -116,7 +118,10 @@ class Reason(StrEnum):
 
 
 SLOT_REASONS = frozenset(
-    {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL, Reason.OUTSIDE_RULES, Reason.REFUSED_BY_OFFICE}
+    {
+        *(Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.NOT_ACTIVE, Reason.DAY_FULL),
+        *(Reason.OUTSIDE_RULES, Reason.REFUSED_BY_OFFICE),
+    }
 )
 """The requested time cannot be had, but another one may be."""
 

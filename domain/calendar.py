@@ -1,5 +1,6 @@
 """The contents of a practice system's calendar, in terms that are the same for every system."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from domain.base import Value
@@ -101,6 +102,17 @@ class Calendar(Value):
     blocks: tuple[Block, ...] = ()
     windows: tuple[Window, ...] | None = None
     """``None`` if the practice system has no templates, the practice does not use them, or they were not requested."""
+    inactive_providers: frozenset[str] = frozenset()
+    """Providers whom the practice system does not list as active any more. They cannot be booked."""
+    inactive_operatories: frozenset[str] = frozenset()
+
+    def with_busy_elsewhere(self, other: "Calendar", providers: Collection[str]) -> "Calendar":
+        """A copy that also has what occupies these providers in another location's calendar."""
+        visits = (a for a in other.appointments if not set(a.providers).isdisjoint(providers))
+        absences = (b for b in other.blocks if b.provider in providers)
+        return self.model_copy(
+            update={"appointments": (*self.appointments, *visits), "blocks": (*self.blocks, *absences)}
+        )
 
 
 class EventKind(StrEnum):

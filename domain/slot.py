@@ -29,6 +29,8 @@ class Cause(StrEnum):
     """The provider has an appointment in another operatory."""
     BLOCK = "block"
     """The practice closed the time."""
+    INACTIVE = "inactive"
+    """The practice system does not list the provider or the operatory as active any more."""
     CLAIM = "claim"
     """Another of our bookings has claimed the time and is being written."""
     BUFFER = "buffer"

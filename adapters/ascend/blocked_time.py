@@ -40,13 +40,11 @@ class BlockedTime:
         self._can_filter_by_change = True
         self._shared_reads: SharedReads[list[wire.Row]] = SharedReads()
 
-    async def rows_for(self, location: str, max_age: timedelta) -> list[wire.Row]:
-        """The events that concern a location, as read within ``max_age``. Zero means: read now."""
+    async def rows(self, max_age: timedelta) -> list[wire.Row]:
+        """All events, as read within ``max_age``. Zero means: read now."""
         if time.monotonic() - self._read_at < max_age.total_seconds():
-            rows = list(self._rows.values())
-        else:
-            rows = await self._shared_reads(EVENTS, self._refresh)
-        return [row for row in rows if wire.is_at(row, location)]
+            return list(self._rows.values())
+        return await self._shared_reads(EVENTS, self._refresh)
 
     async def problems(self) -> list[str]:
         """Why we may not see all closed time, in plain words."""

@@ -1,5 +1,6 @@
 """What seldom changes at a practice on Ascend: locations, providers, operatories and schedule templates."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from adapters.ascend import wire
 from adapters.ascend.paging import ALL_FIELDS, CollectionReader
 from adapters.errors import NotFound, Refused, Unreadable
-from adapters.practice_system import LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
+from adapters.practice_system import Inactive, LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
 from adapters.rows import MAX_NAME_LENGTH, Row, optional_text, required_id
 from adapters.ttl_cache import StaleOkCache
 from adapters.unreadable_rows import UnreadableRows
@@ -26,9 +27,11 @@ class ReferenceReader:
         self._unreadable = unreadable
 
     async def reference_data(self) -> ReferenceData:
-        locations = await self._read_identified("/v1/locations", "location")
-        providers = await self._read_identified("/v1/providers", "provider", PROVIDER_FIELDS)
-        operatories = await self._read_identified("/v1/operatories", "operatory")
+        locations, providers, operatories = await asyncio.gather(
+            self._read_identified("/v1/locations", "location"),
+            self._read_identified("/v1/providers", "provider", PROVIDER_FIELDS),
+            self._read_identified("/v1/operatories", "operatory"),
+        )
         return ReferenceData(
             locations={row_id: LocationRecord(zone=_zone_name(row)) for row_id, row in locations.items()},
             providers={
@@ -52,6 +55,16 @@ class ReferenceReader:
             return await self._read("/v1/scheduletemplates")
         except NotFound:
             return []
+
+    async def inactive(self) -> Inactive:
+        """Nothing if the account may not read providers and operatories: the check names that."""
+        try:
+            return (await self.reference_data()).inactive
+        except Refused:
+            return Inactive()
+
+    async def location_count(self) -> int:
+        return len(await self._read("/v1/locations"))
 
     async def zone(self, location: str) -> ZoneInfo:
         """The location's time zone. Raises Refused for an unknown location, and Unreadable."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from adapters.ascend.reference_data import ReferenceReader
 from adapters.ascend.transport import Transport
 from adapters.errors import NotFound, OutcomeUnknown, Refused, SlotTaken, Unavailable, Unreadable
 from adapters.practice_system import (
+    NOWHERE,
     Capabilities,
     Hold,
     NewChart,
@@ -126,34 +127,65 @@ class AscendSystem:
         return chart
 
     async def read_calendar(
-        self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
+        self,
+        location: str,
+        span: Interval,
+        *,
+        allow_stale_blocks: bool = False,
+        include_windows: bool = True,
+        elsewhere: Mapping[str, Collection[str]] = NOWHERE,
     ) -> Calendar:
-        zone = await self._reference.zone(location)
         read_span = span.widened(self._config.longest_appointment, timedelta(0))
-        rows, events, templates = await asyncio.gather(
-            self._read_rows(location, read_span),
-            self._blocked_time.rows_for(location, self._config.blocks_max_age if allow_stale_blocks else timedelta(0)),
+        zones = {each: await self._reference.zone(each) for each in (location, *elsewhere)}
+        rows, events, templates, inactive = await asyncio.gather(
+            self._read_rows_at(tuple(zones), read_span),
+            self._blocked_time.rows(self._config.blocks_max_age if allow_stale_blocks else timedelta(0)),
             self._templates(needed=include_windows),
+            self._reference.inactive(),
         )
-        appointments, possible_blocks = self._parse_appointments(rows, location, read_span)
-        overlapping_span = [a for a in appointments if a.time.overlaps(span)]
-        # An appointment without provider and operatory may occupy any of them, so it closes the whole location.
-        unassigned = [a for a in overlapping_span if wire.NO_ID == a.provider == a.operatory and a.status.occupies_time]
+        calendars = {
+            each: self._calendar(each, span, read_span, rows[each], events, zone) for each, zone in zones.items()
+        }
+        calendar = calendars[location]
+        for other, providers in elsewhere.items():
+            calendar = calendar.with_busy_elsewhere(calendars[other], providers)
         windows = tuple(
             window
             for template in templates
             if wire.readable_link(template, "location") == location
-            for window in self._windows(template, location, span, zone)
+            for window in self._windows(template, location, span, zones[location])
         )
+        return calendar.model_copy(
+            update={
+                "windows": windows if include_windows else None,
+                "inactive_providers": inactive.providers,
+                "inactive_operatories": inactive.operatories,
+            }
+        )
+
+    def _calendar(
+        self,
+        location: str,
+        span: Interval,
+        read_span: Interval,
+        rows: list[wire.Row],
+        events: Sequence[wire.Row],
+        zone: ZoneInfo,
+    ) -> Calendar:
+        """One location's appointments and closed time. An event of no location concerns every one."""
+        appointments, possible_blocks = self._parse_appointments(rows, location, read_span)
+        overlapping_span = [a for a in appointments if a.time.overlaps(span)]
+        # An appointment without provider and operatory may occupy any of them, so it closes the whole location.
+        unassigned = [a for a in overlapping_span if wire.NO_ID == a.provider == a.operatory and a.status.occupies_time]
+        own_events = [row for row in events if wire.is_at(row, location)]
         return Calendar(
             span=span,
             appointments=tuple(overlapping_span),
             blocks=(
-                *(block for row in events for block in self._blocks(row, location, span, zone)),
+                *(block for row in own_events for block in self._blocks(row, location, span, zone)),
                 *(Block(time=a.time) for a in unassigned),
                 *(block for block in possible_blocks if block.time.overlaps(span)),
             ),
-            windows=windows if include_windows else None,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:
@@ -271,17 +303,32 @@ class AscendSystem:
 
     async def _read_rows(self, location: str, span: Interval) -> list[wire.Row]:
         """The appointments that begin within the span."""
+        return [row for row in await self._calendar_rows(location, span) if wire.is_at(row, location)]
+
+    async def _read_rows_at(self, locations: Sequence[str], span: Interval) -> Mapping[str, list[wire.Row]]:
+        """The appointments of each location that begin within the span.
+
+        Ascend has no filter for several locations. One reading of the whole organization serves them all, unless it
+        would show more of other locations than of these.
+        """
+        if len(locations) == 1 or 2 * len(locations) < await self._reference.location_count():
+            readings = await asyncio.gather(*(self._read_rows(each, span) for each in locations))
+            return dict(zip(locations, readings, strict=True))
+        rows = await self._calendar_rows(None, span)
+        return {each: [row for row in rows if wire.is_at(row, each)] for each in locations}
+
+    async def _calendar_rows(self, location: str | None, span: Interval) -> list[wire.Row]:
+        """The rows of one location, or of all."""
 
         async def read() -> list[wire.Row]:
             criteria = filter_text(
-                ("location.id", "==", location),
+                *([("location.id", "==", location)] if location is not None else []),
                 ("start", ">=", instant_text(span.start)),
                 ("start", "<", instant_text(span.end)),
             )
-            rows = await self._collections.rows(
+            return await self._collections.rows(
                 APPOINTMENTS, criteria, fields=ALL_FIELDS, on_page=self._editor.fresh_rows.store
             )
-            return [row for row in rows if wire.is_at(row, location)]
 
         return await self._calendar_reads((location, span), read)
 

@@ -1,5 +1,6 @@
 """What seldom changes at a practice behind NexHealth: locations, providers, operatories and working hours."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,7 +10,7 @@ from adapters.nexhealth import wire, working_hours
 from adapters.nexhealth.config import NexHealthConfig
 from adapters.nexhealth.transport import Params, Transport, rows_of
 from adapters.nexhealth.wire import Row
-from adapters.practice_system import LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
+from adapters.practice_system import Inactive, LocationRecord, OperatoryRecord, ProviderRecord, ReferenceData
 from adapters.rows import MAX_NAME_LENGTH, as_row, optional_text, readable_id, required_id
 from adapters.ttl_cache import StaleOkCache
 from adapters.unreadable_rows import UnreadableRows
@@ -28,12 +29,9 @@ class ReferenceReader:
 
     async def reference_data(self) -> ReferenceData:
         locations = await self.locations()
-        operatories = {
-            row_id: row
-            for location in self._our_locations
-            for row_id, row in self._identified(await self._operatories(location), "operatory", location).items()
-        }
-        provider_rows = await self._cache.get("/providers", lambda: self._transport.rows("/providers"))
+        operatories: dict[str, OperatoryRecord] = {}
+        for location in self._our_locations:
+            operatories |= await self._operatory_records(location)
         return ReferenceData(
             locations={
                 location: LocationRecord(zone=_zone_name(row))
@@ -41,16 +39,21 @@ class ReferenceReader:
                 if not row.get("inactive")
             },
             providers={
-                row_id: ProviderRecord(active=not row.get("inactive"))
-                for row_id, row in self._identified(provider_rows, "provider", None).items()
+                **await self._provider_records(are_active=True),
+                **await self._provider_records(are_active=False),
             },
-            operatories={
-                row_id: OperatoryRecord(
-                    active=row.get("active") is not False, location=readable_id(row.get("location_id"))
-                )
-                for row_id, row in operatories.items()
-            },
+            operatories=operatories,
         )
+
+    async def inactive(self, location: str) -> Inactive:
+        """Nothing if the account may not read providers and operatories: the check names that."""
+        try:
+            providers, operatories = await asyncio.gather(
+                self._provider_records(are_active=False), self._operatory_records(location)
+            )
+        except Refused:
+            return Inactive()
+        return ReferenceData(locations={}, providers=providers, operatories=operatories).inactive
 
     async def locations(self) -> dict[str, Row]:
         """NexHealth's rows by location id. It nests them in rows of institutions."""
@@ -105,6 +108,21 @@ class ReferenceReader:
     async def _working_hours(self, location: str) -> list[Row]:
         params = [*at_location(location), ("source", "synced"), ("active", "true"), ("ignore_past_dates", "true")]
         return await self._transport.rows("/working_hours", [*params, ("include[]", "appointment_types")])
+
+    async def _provider_records(self, *, are_active: bool) -> dict[str, ProviderRecord]:
+        """NexHealth lists the active ones or the inactive ones, never both."""
+        params = [("inactive", "false" if are_active else "true")]
+        rows = await self._cache.get(f"providers {are_active}", lambda: self._transport.rows("/providers", params))
+        return {
+            row_id: ProviderRecord(active=not row.get("inactive"))
+            for row_id, row in self._identified(rows, "provider", None).items()
+        }
+
+    async def _operatory_records(self, location: str) -> dict[str, OperatoryRecord]:
+        return {
+            row_id: OperatoryRecord(active=row.get("active") is not False, location=readable_id(row.get("location_id")))
+            for row_id, row in self._identified(await self._operatories(location), "operatory", location).items()
+        }
 
     async def _operatories(self, location: str) -> list[Row]:
         async def read() -> list[Row]:

@@ -1,7 +1,7 @@
 """A practice system behind NexHealth."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.errors import Misconfigured, NotFound, OutcomeUnknown, Refused, Unavailable, Unreadable
@@ -17,6 +17,7 @@ from adapters.nexhealth.refusals import DuplicatePatient
 from adapters.nexhealth.subscriptions import SubscriptionResult
 from adapters.nexhealth.transport import Transport, written_row
 from adapters.practice_system import (
+    NOWHERE,
     Capabilities,
     Hold,
     NewChart,
@@ -108,18 +109,38 @@ class NexHealthSystem:
         return chart
 
     async def read_calendar(
-        self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
+        self,
+        location: str,
+        span: Interval,
+        *,
+        allow_stale_blocks: bool = False,
+        include_windows: bool = True,
+        elsewhere: Mapping[str, Collection[str]] = NOWHERE,
     ) -> Calendar:
-        read_span = span.widened(self._config.longest_appointment, timedelta(0))
-        rows, opened = await asyncio.gather(
-            self._read_rows(location, read_span), self._windows(location, span, needed=include_windows)
+        (calendar, *others), opened, inactive = await asyncio.gather(
+            asyncio.gather(*(self._read_location(each, span) for each in (location, *elsewhere))),
+            self._windows(location, span, needed=include_windows),
+            self._reference.inactive(location),
         )
+        for other, providers in zip(others, elsewhere.values(), strict=True):
+            calendar = calendar.with_busy_elsewhere(other, providers)
+        return calendar.model_copy(
+            update={
+                "windows": opened,
+                "inactive_providers": inactive.providers,
+                "inactive_operatories": inactive.operatories,
+            }
+        )
+
+    async def _read_location(self, location: str, span: Interval) -> Calendar:
+        """One location's appointments and closed time."""
+        read_span = span.widened(self._config.longest_appointment, timedelta(0))
+        rows = await self._read_rows(location, read_span)
         appointments, blocks = self._parse_rows(rows, location, read_span)
         return Calendar(
             span=span,
             appointments=tuple(a for a in appointments if a.time.overlaps(span)),
             blocks=tuple(block for block in blocks if block.time.overlaps(span)),
-            windows=opened,
         )
 
     async def find_by_reference(self, reference: str, location: str, around: datetime) -> list[Appointment]:

@@ -8,8 +8,10 @@ from adapters.practice_system.port import (
     PracticeSystem,
 )
 from adapters.practice_system.values import (
+    NOWHERE,
     Capabilities,
     Hold,
+    Inactive,
     LocationRecord,
     NewChart,
     OperatoryRecord,
@@ -22,11 +24,13 @@ from adapters.practice_system.values import (
 )
 
 __all__ = [
+    "NOWHERE",
     "AppointmentWriter",
     "CalendarReader",
     "Capabilities",
     "Diagnostics",
     "Hold",
+    "Inactive",
     "LocationRecord",
     "NewChart",
     "OperatoryRecord",

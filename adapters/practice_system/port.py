@@ -4,11 +4,12 @@ Every method may raise the errors of ``adapters.errors``. A read raises ``Unavai
 ``OutcomeUnknown``, because reading twice is harmless. Location ids are the practice system's own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from adapters.practice_system.values import (
+    NOWHERE,
     Capabilities,
     Hold,
     NewChart,
@@ -28,11 +29,19 @@ class CalendarReader(Protocol):
     """Reads appointments and closed time."""
 
     async def read_calendar(
-        self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
+        self,
+        location: str,
+        span: Interval,
+        *,
+        allow_stale_blocks: bool = False,
+        include_windows: bool = True,
+        elsewhere: Mapping[str, Collection[str]] = NOWHERE,
     ) -> Calendar:
         """Read every appointment, block and (with ``include_windows``) template window that touches ``span``, live.
 
         ``allow_stale_blocks``: blocks may be some minutes old. Only for a check that a live reading follows.
+        ``elsewhere``: other locations, each with providers; what occupies these providers there is included.
+        Who is active comes from reference data, which may be hours old.
         """
         ...
 

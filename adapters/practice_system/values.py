@@ -1,8 +1,10 @@
 """The values that cross the port to a practice system. Ids are the practice system's own, as text."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -83,6 +85,9 @@ class Hold(Value):
     """The person the visit is for, where ``patient`` is the guardian's chart and the dependent has none yet."""
 
 
+NOWHERE: Mapping[str, Collection[str]] = MappingProxyType({})
+"""No other location."""
+
 SendPermit = Callable[[], Awaitable[datetime]]
 """An adapter awaits this immediately before each send, after it has waited for everything else (token, rate limit).
 
@@ -128,6 +133,20 @@ class ReferenceData(Value):
     locations: dict[str, LocationRecord]
     providers: dict[str, ProviderRecord]
     operatories: dict[str, OperatoryRecord]
+
+    @property
+    def inactive(self) -> "Inactive":
+        return Inactive(
+            providers=frozenset(id for id, provider in self.providers.items() if not provider.active),
+            operatories=frozenset(id for id, operatory in self.operatories.items() if not operatory.active),
+        )
+
+
+class Inactive(NamedTuple):
+    """Who and what cannot be booked any more, by id."""
+
+    providers: frozenset[str] = frozenset()
+    operatories: frozenset[str] = frozenset()
 
 
 class UnreadableRow(Value):

@@ -147,20 +147,20 @@ class Practice(Value):
             placeholder_patient=location.placeholder_patient,
         )
 
-    def locations_sharing_providers(self, location_id: str) -> tuple[str, ...]:
-        """Other locations of the same connection where this location's providers work too.
+    def locations_sharing_providers(self, location_id: str) -> dict[str, frozenset[str]]:
+        """Other locations of the same connection where this location's providers work too, with those providers.
 
-        The ids are those of the practice system.
+        All ids are those of the practice system.
         """
         location = self.location(location_id)
-        providers = set(location.providers.values())
-        return tuple(
-            other.practice_system_id
+        providers = frozenset(location.providers.values())
+        return {
+            other.practice_system_id: shared
             for other in self.locations
             if other.id != location.id
             and other.connection == location.connection
-            and providers & set(other.providers.values())
-        )
+            and (shared := providers.intersection(other.providers.values()))
+        }
 
 
 def _look_up(field: str, name: str, values: Mapping[str, Named]) -> Named:

@@ -45,6 +45,7 @@ def conflicts(
     )
     return (
         *_rule_conflicts(slot, facts),
+        *_inactive_conflicts(slot, facts.calendar),
         *_appointment_conflicts(slot, facts.rule, appointments),
         *_block_conflicts(slot, facts.calendar.blocks),
         *_claim_conflicts(slot, facts.rule, facts.claims),
@@ -89,6 +90,13 @@ def _rule_conflicts(slot: Slot, facts: Facts) -> Iterator[Conflict]:
         yield Conflict(cause=Cause.WINDOW)
     if rule.daily_cap is not None and facts.booked.get(local_start.date(), 0) >= rule.daily_cap:
         yield Conflict(cause=Cause.CAP)
+
+
+def _inactive_conflicts(slot: Slot, calendar: Calendar) -> Iterator[Conflict]:
+    if slot.provider in calendar.inactive_providers:
+        yield Conflict(cause=Cause.INACTIVE, resource=slot.provider)
+    if slot.operatory in calendar.inactive_operatories:
+        yield Conflict(cause=Cause.INACTIVE, resource=slot.operatory)
 
 
 def _timing_conflicts(start: datetime, asked_at: datetime, rule: ServiceRule) -> Iterator[Conflict]:

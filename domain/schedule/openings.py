@@ -93,10 +93,12 @@ def _pairs(facts: Facts, starts: Starts) -> list[_Pair]:
     if rule.call_only:
         return []
     lengths = {provider: rule.duration_with(provider).total_seconds() for provider in rule.providers}
+    lengths = {p: seconds for p, seconds in lengths.items() if p not in facts.calendar.inactive_providers}
     busy_by_length = _busy_starts(facts, starts, set(lengths.values()))
     windows = _windows_by_operatory(facts)
     pairs = []
-    for (provider, seconds), operatory in product(lengths.items(), rule.operatories):
+    operatories = [o for o in rule.operatories if o not in facts.calendar.inactive_operatories]
+    for (provider, seconds), operatory in product(lengths.items(), operatories):
         busy = busy_by_length[seconds]
         free = ~(busy[provider, operatory] | busy[provider, None] | busy[None, operatory] | busy[None, None])
         if rule.only_in_windows:

@@ -66,6 +66,7 @@ ENGLISH = PatientTexts(
         (Status.NEEDS_STAFF, None): "We have your request and will contact you. It is not booked yet.",
         (Status.NEEDS_STAFF, Reason.SLOT_TAKEN): _NOT_AVAILABLE,
         (Status.NEEDS_STAFF, Reason.SLOT_BLOCKED): _NOT_AVAILABLE,
+        (Status.NEEDS_STAFF, Reason.NOT_ACTIVE): _NOT_AVAILABLE,
         (Status.NEEDS_STAFF, Reason.DAY_FULL): _NOT_AVAILABLE,
         (Status.HELD, None): "This time is held for you. It is not final until we confirm it.",
         (Status.CONFIRMED, None): "Your visit is confirmed.",

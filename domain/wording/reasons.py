@@ -27,6 +27,8 @@ _SENTENCES = {
     Reason.APPROVAL: "The office confirms every booking of this service. Approve or decline it.",
     Reason.SLOT_TAKEN: "The requested time is taken. Choose another time.",
     Reason.SLOT_BLOCKED: "The office blocked the requested time. Choose another time.",
+    Reason.NOT_ACTIVE: "The provider or the operatory is no longer active in the practice system. Choose another "
+    "time, with another provider or operatory.",
     Reason.DAY_FULL: "The daily limit for this service is reached. Choose another day.",
     Reason.HOLD_CHANGED: "Somebody changed or removed the appointment in the calendar. Check the calendar, then "
     "approve the appointment as it stands or choose another time.",

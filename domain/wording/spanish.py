@@ -70,6 +70,7 @@ SPANISH = PatientTexts(
         (Status.NEEDS_STAFF, None): "Recibimos su solicitud y le contactaremos. Aún no está reservada.",
         (Status.NEEDS_STAFF, Reason.SLOT_TAKEN): _NOT_AVAILABLE,
         (Status.NEEDS_STAFF, Reason.SLOT_BLOCKED): _NOT_AVAILABLE,
+        (Status.NEEDS_STAFF, Reason.NOT_ACTIVE): _NOT_AVAILABLE,
         (Status.NEEDS_STAFF, Reason.DAY_FULL): _NOT_AVAILABLE,
         (Status.HELD, None): "Le apartamos este horario. No es definitivo hasta que lo confirmemos.",
         (Status.CONFIRMED, None): "Su cita está confirmada.",

@@ -1,5 +1,6 @@
 """A provider works at two locations of one connection, and is busy at both when she is busy at one."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from adapters.ledger import Ledger
 from domain.practice import Practice
 from domain.schedule import Facts, conflicts
 from domain.slot import Cause, Slot
+from tests.support.polling import wait_until
 from tests.support.practice_systems import NINE, PracticeUnderTest, practice_under_test
 from tests.support.practices import location, practice_of
 from tests.support.sandbox import SandboxControl
@@ -70,4 +72,47 @@ async def test_closure_of_another_location_or_its_operatory_does_not_close_this_
         tested.desk(do="block", **closure)
         tested.desk(do="block", operatory=operatory_there, **closure)
         assert await conflict_causes(tested, tmp_path) == []
+        await tested.system.close()
+
+
+async def calls_to_read_the_day(tested: PracticeUnderTest, folder: Path, **changes: tuple[str, ...]) -> int:
+    """The calls of a re-check and a read-back, when everything that rarely changes is known."""
+    practice, ledger = practice_on(tested.connection), Ledger(f"sqlite:///{folder}/ledger.db")
+    site = Connections(practice=practice, systems={"main": tested.system}, ledger=ledger).site("here")
+    rule = practice.rule("here", "cleaning").model_copy(update=changes)
+    await site.read_day(NINE, rule)
+    before = tested.sandbox.calls(tested.sandbox_system)
+    await site.read_day(NINE, rule, allow_stale_blocks=True)
+    await site.read_day(NINE, rule)
+    return tested.sandbox.calls(tested.sandbox_system) - before
+
+
+async def test_location_that_shares_a_provider_costs_no_call_where_one_reading_serves_all(
+    sandbox: SandboxControl, tmp_path: Path
+) -> None:
+    with practice_under_test(sandbox, "ascend") as tested:
+        only_here = {"providers": (tested.providers[1],)}
+        alone = await calls_to_read_the_day(tested, tmp_path, **only_here)
+        assert await calls_to_read_the_day(tested, tmp_path) == alone == 3, "appointments twice, closed time once"
+        await tested.system.close()
+
+
+async def test_service_whose_providers_work_nowhere_else_reads_no_other_location(
+    sandbox: SandboxControl, tmp_path: Path
+) -> None:
+    with practice_under_test(sandbox, "nexhealth dentrix") as tested:
+        only_here = {"providers": (tested.providers[1],)}
+        assert await calls_to_read_the_day(tested, tmp_path, **only_here) == 2
+        await tested.system.close()
+
+
+async def test_nexhealth_is_asked_for_both_locations_at_once(sandbox: SandboxControl, tmp_path: Path) -> None:
+    with practice_under_test(sandbox, "nexhealth dentrix") as tested:
+        assert await calls_to_read_the_day(tested, tmp_path) == 4
+        sandbox.fault(system="nexhealth", path="^/appointments$", kind="hold_before", seconds=60)
+        sandbox.fault(system="nexhealth", path="^/appointments$", kind="hold_before", seconds=60)
+        reading = asyncio.create_task(conflict_causes(tested, tmp_path))
+        await wait_until(lambda: len(sandbox.held()) == 2)
+        sandbox.release()
+        assert await reading == []
         await tested.system.close()

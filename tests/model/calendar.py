@@ -1,13 +1,14 @@
 """A calendar in memory whose readings are as stale, and whose answers as uncertain, as the port allows."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 from adapters.practice_system import (
+    NOWHERE,
     Capabilities,
     Hold,
     NewChart,
@@ -116,7 +117,13 @@ class MemoryCalendar:
     # Our own calls wait for the model, which also decides their outcome.
 
     async def read_calendar(
-        self, location: str, span: Interval, *, allow_stale_blocks: bool = False, include_windows: bool = True
+        self,
+        location: str,
+        span: Interval,
+        *,
+        allow_stale_blocks: bool = False,
+        include_windows: bool = True,
+        elsewhere: Mapping[str, Collection[str]] = NOWHERE,
     ) -> Calendar:
         version = await self._read()
         return Calendar(span=span, appointments=tuple(version.appointments.values()), blocks=version.blocks)

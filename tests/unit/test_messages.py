@@ -195,7 +195,7 @@ def test_every_reason_has_a_plain_sentence(reason: Reason) -> None:
 
 
 PUBLIC_REASONS = {
-    Status.NEEDS_STAFF: {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.DAY_FULL},
+    Status.NEEDS_STAFF: {Reason.SLOT_TAKEN, Reason.SLOT_BLOCKED, Reason.NOT_ACTIVE, Reason.DAY_FULL},
     Status.RECEIVED: {Reason.OFFICE_OFFLINE},
     Status.DECLINED: {Reason.CALL_ONLY, Reason.OUTSIDE_RULES},
 }

@@ -118,4 +118,4 @@ def test_time_and_day_may_be_written_with_and_without_quotes() -> None:
 
 def test_provider_may_work_at_two_locations() -> None:
     there = location("there", operatories={"op1": "2"})
-    assert practice_of(location("here"), there).locations_sharing_providers("here") == ("there",)
+    assert practice_of(location("here"), there).locations_sharing_providers("here") == {"there": frozenset({"maple"})}

@@ -74,6 +74,8 @@ def _reason_for(conflicts: tuple[Conflict, ...]) -> Reason:
     causes = {conflict.cause for conflict in conflicts}
     if any(cause.is_rule for cause in causes):
         return Reason.OUTSIDE_RULES
+    if Cause.INACTIVE in causes:
+        return Reason.NOT_ACTIVE
     if Cause.CAP in causes:
         return Reason.DAY_FULL
     return Reason.SLOT_BLOCKED if Cause.BLOCK in causes else Reason.SLOT_TAKEN
