@@ -106,6 +106,7 @@ def _practice_activities(
     holds, release = HoldActivities(connections, contact_hash), ReleaseActivities(connections)
     return [
         patients.match_patient,
+        patients.recheck_chart,
         patients.create_chart,
         slots.recheck_slot,
         slots.find_alternatives,

@@ -4,13 +4,13 @@ from temporalio import activity
 
 from activities.chart_lease import ChartLease
 from activities.connections import Connections, Site
-from adapters.errors import OutcomeUnknown, OutsideError
+from adapters.errors import NotFound, OutcomeUnknown, OutsideError
 from adapters.practice_system import NewChart, PatientQuery, PatientRecords
 from domain.base import Value
 from domain.booking import Reason
 from domain.keyed_hash import KeyedHash
 from domain.matching import Match, Verdict, identity_key, match
-from domain.patient import Chart
+from domain.patient import UNBOOKABLE, Chart
 from domain.request import Person
 
 
@@ -31,6 +31,11 @@ class CreateChartInput(Value):
     """Charts that staff have looked at and found to be somebody else's."""
     provider: str | None = None
     """The provider who sees the patient first, by practice-system id."""
+
+
+class RecheckChartInput(Value):
+    location: str
+    chart: str
 
 
 class PatientActivities:
@@ -84,6 +89,22 @@ class PatientActivities:
             return Match(verdict=Verdict.ASK, reason=Reason.PATIENT_AMBIGUOUS, candidates=(chart, *twins))
         await lease.release(after=site.consistency_delay)
         return Match(verdict=Verdict.MATCHED, chart=chart, because=("created",))
+
+    @activity.defn
+    async def recheck_chart(self, request: RecheckChartInput) -> Match:
+        """Read a chart again that was matched a while ago.
+
+        If it was merged meanwhile, and the practice system says into which one, that one matches. A chart that is
+        gone or no longer active is for staff to judge.
+        """
+        records: PatientRecords = self._connections.site(request.location).system
+        try:
+            chart = await records.read_chart(request.chart)
+        except NotFound:
+            return Match(verdict=Verdict.ASK, reason=Reason.CHART_INACTIVE)
+        if chart.status in UNBOOKABLE:
+            return Match(verdict=Verdict.ASK, reason=Reason.CHART_INACTIVE, candidates=(chart.id,))
+        return Match(verdict=Verdict.MATCHED, chart=chart.id)
 
     async def _create(self, site: Site, request: CreateChartInput, lease: ChartLease) -> str:
         """Send the write and return the new chart's id."""

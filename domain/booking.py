@@ -48,7 +48,7 @@ class Reason(StrEnum):
     CONTACT_MISMATCH = "contact_mismatch"
     """A chart matches by name and birth date, but has other contact details."""
     CHART_INACTIVE = "chart_inactive"
-    """The matching chart is inactive, a duplicate, or not a patient's."""
+    """The matching chart is inactive, a duplicate, not a patient's, or not there any more."""
     SPECIAL_REQUEST = "special_request"
     """The patient wrote a note that somebody must read."""
     APPROVAL = "approval"

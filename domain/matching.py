@@ -12,7 +12,7 @@ from domain.base import Value
 from domain.booking import Reason
 from domain.contacts import contact_key, contact_keys, is_filler
 from domain.names import are_first_names_similar, are_last_names_similar, last_name, name_key, name_words
-from domain.patient import Chart, ChartStatus
+from domain.patient import UNBOOKABLE, Chart
 from domain.request import Person
 
 
@@ -151,7 +151,7 @@ def match(
     if len(sharing) > 1 or (not sharing and len(possible) > 1):
         return _ask(Reason.PATIENT_AMBIGUOUS, candidates)
     (best,) = sharing or without_contacts
-    if best.chart.status in (ChartStatus.INACTIVE, ChartStatus.NON_PATIENT, ChartStatus.DUPLICATE):
+    if best.chart.status in UNBOOKABLE:
         return _ask(Reason.CHART_INACTIVE, candidates)
     if returning is False:
         return _ask(Reason.PATIENT_EXISTS, candidates)

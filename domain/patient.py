@@ -62,6 +62,10 @@ UNREADABLE_CHART = "unreadable"
 """Stands for the id of a chart whose id is unreadable."""
 
 
+UNBOOKABLE = frozenset({ChartStatus.INACTIVE, ChartStatus.NON_PATIENT, ChartStatus.DUPLICATE})
+"""Nobody is booked on a chart with one of these statuses, unless staff say so."""
+
+
 class Chart(Value):
     """One patient record in the practice system."""
 

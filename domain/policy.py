@@ -69,6 +69,8 @@ class BookingPolicy(Value):
     new_patients: bool
     existing_patients: bool
     landing: LandingPolicy = LandingPolicy()
+    chart_max_age: timedelta = timedelta(hours=1)
+    """A chart that was read longer ago is read again before anything is written or confirmed for it."""
     placeholder_patient: str | None = None
     """The practice system's id of a chart that holds a slot until the patient's own chart is known."""
 

@@ -117,13 +117,13 @@ class NexHealthSystem:
         include_windows: bool = True,
         elsewhere: Mapping[str, Collection[str]] = NOWHERE,
     ) -> Calendar:
-        (calendar, *others), opened, inactive = await asyncio.gather(
+        (calendar, *neighbors), opened, inactive = await asyncio.gather(
             asyncio.gather(*(self._read_location(each, span) for each in (location, *elsewhere))),
             self._windows(location, span, needed=include_windows),
             self._reference.inactive(location),
         )
-        for other, providers in zip(others, elsewhere.values(), strict=True):
-            calendar = calendar.with_busy_elsewhere(other, providers)
+        for neighbor, providers in zip(neighbors, elsewhere.values(), strict=True):
+            calendar = calendar.with_busy_elsewhere(neighbor, providers)
         return calendar.model_copy(
             update={
                 "windows": opened,

@@ -22,7 +22,7 @@ _SENTENCES = {
     "chart.",
     Reason.CONTACT_MISMATCH: "A chart matches the name and birth date, but not the phone or email. Call to make sure "
     "it is the same person before you choose the chart.",
-    Reason.CHART_INACTIVE: "The matching chart is inactive. Reactivate it, or choose another chart.",
+    Reason.CHART_INACTIVE: "The patient's chart is not active, or it is gone. Reactivate it, or choose another chart.",
     Reason.SPECIAL_REQUEST: "The patient wrote a note. Read it before you approve.",
     Reason.APPROVAL: "The office confirms every booking of this service. Approve or decline it.",
     Reason.SLOT_TAKEN: "The requested time is taken. Choose another time.",

@@ -6,7 +6,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
-from activities.patients import MatchPatientInput, PatientActivities
+from activities.patients import MatchPatientInput, PatientActivities, RecheckChartInput
 from adapters.errors import NotFound
 from adapters.ledger import Ledger
 from adapters.practice_system import PatientQuery
@@ -56,15 +56,19 @@ async def test_missing_chart_is_not_found(practice: PracticeUnderTest) -> None:
         await practice.system.read_chart("99999")
 
 
-async def match_person(practice: PracticeUnderTest, person: Person, ledger: Ledger) -> Match:
-    """Match a person at a practice with this one location."""
+def activities_at(practice: PracticeUnderTest, ledger: Ledger) -> PatientActivities:
+    """The activities of a practice with this one location."""
     content = location("here", practice_system_id=practice.location)
     connections = Connections(
         practice=practice_of(content, system=practice.connection.rpartition(" ")[2]),
         systems={"main": practice.system},
         ledger=ledger,
     )
-    activities = PatientActivities(connections, KeyedHash(b"k" * 32))
+    return PatientActivities(connections, KeyedHash(b"k" * 32))
+
+
+async def match_person(practice: PracticeUnderTest, person: Person, ledger: Ledger) -> Match:
+    activities = activities_at(practice, ledger)
     return await ActivityEnvironment().run(
         activities.match_patient, MatchPatientInput(location="here", person=person, guardian=None)
     )
@@ -110,3 +114,24 @@ async def test_practice_phone_in_a_chart_is_no_evidence(
     chart = practice.chart("Fable", "Mistyper", "1988-02-04", email="other@patients.example", phone="5105550100")
     match = await match_person(practice, fable.model_copy(update={"mobile": "+15105550100"}), ledger)
     assert (match.reason, match.candidates) == (Reason.CONTACT_MISMATCH, (chart,))
+
+
+async def test_chart_that_changed_while_a_booking_waited_is_followed_or_asked_about(
+    practice: PracticeUnderTest, ledger: Ledger
+) -> None:
+    activities = activities_at(practice, ledger)
+
+    async def recheck(chart: str) -> tuple[Verdict, str | None, tuple[str, ...]]:
+        match = await ActivityEnvironment().run(
+            activities.recheck_chart, RecheckChartInput(location="here", chart=chart)
+        )
+        return match.verdict, match.chart, match.candidates
+
+    former, current = (practice.chart("Fable", "Twicely", "1988-04-02", **CONTACT) for _ in range(2))
+    assert await recheck(former) == (Verdict.MATCHED, former, ())
+    practice.desk(do="set_chart", id=former, merged_into=current)
+    followed = (Verdict.MATCHED, current, ())
+    assert await recheck(former) == ((Verdict.ASK, None, (former,)) if practice.is_nexhealth else followed)
+    practice.desk(do="set_chart", id=current, active=False)
+    assert await recheck(current) == (Verdict.ASK, None, (current,))
+    assert await recheck("99999") == (Verdict.ASK, None, ())

@@ -253,7 +253,8 @@ class Booking:
     ) -> None:
         self.reference = booking.reference
         self.state = BookingState(booking, started_at=scheduler.time, now=scheduler.time)
-        self.state.patient.record_match(Match(verdict=Verdict.MATCHED, chart=f"patient of {booking.reference}"))
+        patient_match = Match(verdict=Verdict.MATCHED, chart=f"patient of {booking.reference}")
+        self.state.patient.record_match(patient_match, scheduler.now())
         self.confirmed = False
         self._scheduler = scheduler
         self._calendar = calendar

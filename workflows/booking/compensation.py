@@ -141,7 +141,7 @@ class Compensation:
             start=reservation.start,
             appointment_id=reservation.appointment.id if reservation.appointment else None,
             slots=tuple(write.slot for write in reservation.writes),
-            patients=tuple(write.patient for write in reservation.writes),
+            patients=(*(write.patient for write in reservation.writes), *state.patient.merged_into),
             keep_ids=(*leftovers.left_to_desk, *staying),
             released_before=tuple(dict.fromkeys(leftovers.released)),
             released_twice=leftovers.released_twice,

@@ -97,8 +97,10 @@ class HoldSteps:
         hold = state.reservation.appointment
         assert hold is not None
         event, online_since = state.pending_event, state.office.online_since
+        is_chart_stale = state.is_chart_stale(workflow.now())
         request = SettleLandingInput(
-            **self._hold_input(hold.patient, confirm=self._state.approval_reason is None),
+            # A chart that was read long ago is read again first. The hold is confirmed after that.
+            **self._hold_input(hold.patient, confirm=self._state.approval_reason is None and not is_chart_stale),
             appointment_id=hold.id,
             reported=event.landing if event is not None else None,
             check_online_first=not even_if_offline,

@@ -69,6 +69,11 @@ class BookingState:
             return Reason.SPECIAL_REQUEST
         return Reason.APPROVAL if self.booking.policy.confirmation is Confirmation.STAFF else None
 
+    def is_chart_stale(self, now: datetime) -> bool:
+        """Whether the matched chart may have been merged or set inactive since it was read."""
+        read_at = self.patient.read_at
+        return read_at is not None and now - read_at >= self.booking.policy.chart_max_age
+
     @property
     def pending_event(self) -> AppointmentEvent | None:
         """An event about the hold that was not looked into yet."""

@@ -1,6 +1,7 @@
 """Which chart the patient has."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from domain.booking import Reason
 from domain.matching import Match, Verdict
@@ -14,6 +15,12 @@ class PatientMatch:
     match: Match | None = None
     excluded_charts: tuple[str, ...] = ()
     """Charts that the desk found to be somebody else's."""
+    read_at: datetime | None = None
+    """When the charts were last read. ``None``: not by this booking."""
+    merged_into: tuple[str, ...] = ()
+    """Charts into which this patient's chart was merged while the booking waited."""
+    accepted_chart: str | None = None
+    """A chart that the desk wants although it is not active."""
 
     created_chart: str | None = None
     """The chart that this booking created, whichever the visit is for by now."""
@@ -39,13 +46,27 @@ class PatientMatch:
         """This booking created the chart, or books on the guardian's chart."""
         return self.is_on_guardians_chart or (self.match is not None and "created" in self.match.because)
 
-    def record_match(self, match: Match) -> None:
-        self.match = match
+    def record_match(self, match: Match, now: datetime) -> None:
+        self.match, self.read_at = match, now
         if "created" in match.because:
             self.created_chart = match.chart
 
+    def record_reading(self, reading: Match, now: datetime) -> None:
+        """The matched chart was read again."""
+        match = self.match
+        assert match is not None
+        self.read_at = now
+        if reading.verdict is Verdict.ASK:
+            if self.accepted_chart is None or self.accepted_chart not in reading.candidates:
+                self.match = reading
+        elif reading.chart != match.chart and reading.chart is not None:
+            self.merged_into += (reading.chart,)
+            self.match = match.model_copy(update={"chart": reading.chart})
+
     def choose(self, chart: str | None) -> None:
         """A person says that this is the patient's chart."""
+        if self.doubt is Reason.CHART_INACTIVE and chart in self.candidates:
+            self.accepted_chart = chart
         self.match = Match(verdict=Verdict.MATCHED, chart=chart, because=BY_STAFF)
 
     def rule_out_candidates(self) -> None:
