@@ -94,6 +94,8 @@ class HoldResult(Value):
     """Nothing was written: the patient's chart has other open visits, so the desk must see it first."""
     office_offline: bool = False
     """Nothing was checked, because the office system is offline."""
+    is_overdue: bool = False
+    """It has not landed, although the office is online and has taken in what was written later."""
 
 
 class ConfirmHoldInput(WriteHoldInput):

@@ -154,6 +154,17 @@ class Claims:
 
         await self._database.run(work)
 
+    async def has_later_landing(self, reference: str) -> bool:
+        """Whether a hold that was sent to the same location after this one is in the calendar already."""
+        own = select(claims).where(claims.c.reference == reference).subquery()
+        later = select(claims.c.id).where(
+            claims.c.connection == own.c.connection,
+            claims.c.location == own.c.location,
+            claims.c.landed,
+            claims.c.sent_at > own.c.sent_at,
+        )
+        return await self._database.run(lambda c: c.execute(later.limit(1)).first() is not None)
+
     async def release(self, reference: str, fence: int | None = None) -> None:
         """Release the claim. With ``fence``, only while that is the newest."""
         our_claim = [claims.c.reference == reference, *([claims.c.fence == fence] if fence is not None else [])]

@@ -103,13 +103,13 @@ class TwilioMessenger:
         )
 
     async def check(self) -> list[str]:
+        """A standard API key may not read the account itself, so the check reads what sending needs: messages."""
         with reading():
-            await self._call("GET", f"/2010-04-01/Accounts/{self._config.account_sid}.json")
+            await self._call("GET", self._messages_path, params={"PageSize": "1"})
         return []
 
     async def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        # The path has the account's id, so errors name the collection instead.
-        call_name = f"{method} {'Messages' if path == self._messages_path else 'Account'}"
+        call_name = f"{method} Messages"  # the path has the account's id
         with translated_failures(call_name):
             response = await self._http.request(method, path, headers=self._headers, **request)
         try:

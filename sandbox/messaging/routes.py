@@ -50,7 +50,7 @@ async def _serve_twilio(sandbox: Sandbox, request: Request) -> Response:
     def handle() -> Response:
         _check_twilio_login(request.headers.get("authorization", ""), account)
         if request.url.path.endswith(f"{account}.json"):
-            return JSONResponse({"sid": account, "status": "active"})
+            raise twilio_error(401, 20003)  # a standard API key may not read accounts
         if request.method == "POST":
             return JSONResponse(send_text(sandbox.store, account, form), status_code=201)
         return JSONResponse({"messages": list_texts(sandbox.store, account, dict(request.query_params))})

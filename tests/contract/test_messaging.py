@@ -210,3 +210,9 @@ def test_email_conforms_to_the_vendors_openapi_document() -> None:
     )  # fmt: skip
     with pytest.raises(Exception, match=r"(?i)invalid|body"):
         OpenAPI.from_dict(json.loads(document.read_text())).validate_request(invalid_request)
+
+
+async def test_check_of_twilio_asks_only_what_a_standard_api_key_may_read(sandbox: SandboxControl) -> None:
+    assert await twilio(sandbox.url).check() == []
+    with pytest.raises(Misconfigured):
+        await twilio(sandbox.url, api_key_secret="another-secret").check()

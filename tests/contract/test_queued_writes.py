@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
 from activities.error_types import HOLD_NEVER_VISIBLE, HOLD_NOT_VISIBLE_YET
-from activities.hold_contracts import ConfirmHoldInput, SettleLandingInput, WriteHoldInput
+from activities.hold_contracts import ConfirmHoldInput, HoldResult, SettleLandingInput, WriteHoldInput
 from activities.holds import MIN_SEARCH_INTERVAL, HoldActivities
 from activities.patients import CreateChartInput, PatientActivities
 from activities.slots import SlotActivities, SlotRequest
@@ -78,6 +78,19 @@ class Activities:
         """Bookings that count for the daily limit."""
         day = NINE.date()
         return (await self._ledger.claims.count_booked("portland", "cleaning", day, day, now)).get(day, 0)
+
+    async def land_later(self) -> None:
+        """Another booking writes a hold in the other operatory, and the office has it and confirms it."""
+        hold = self.tested.hold(NINE + 2 * HOUR, operatory=1, provider=1)
+        fields = {"reference": hold.reference, "location": "portland", "service": "cleaning", "slot": hold.slot}
+        claim = Claim(**fields, connection="main", local_day=NINE.date(), expires_at=datetime.now(UTC) + CLAIM_DURATION)
+        await self._ledger.claims.acquire(claim, datetime.now(UTC))
+        request = WriteHoldInput(**fields, patient=self.tested.patient, confirm=True)
+        placed = (await self.run(self.holds.write_hold, request)).appointment
+        assert placed is not None
+        self.tested.settle()
+        settling = SettleLandingInput(**dict(request), appointment_id=placed.id, check_online_first=False)
+        assert (await self.run(self.holds.settle_landing, settling)).confirmed
 
     async def write_hold(self) -> tuple[WriteHoldInput, Appointment]:
         request = await self.acquire_claim()
@@ -311,3 +324,27 @@ async def test_one_offline_office_does_not_make_the_others_offline(activities: A
     assert await activities.tested.system.accepts_writes("101")
     assert not await activities.tested.system.accepts_writes("102")
     assert await activities.tested.system.accepts_writes("999")
+
+
+async def settle(activities: Activities, request: WriteHoldInput, placed: Appointment) -> HoldResult:
+    settling = SettleLandingInput(**dict(request), appointment_id=placed.id, check_online_first=False)
+    return await activities.run(activities.holds.settle_landing, settling)
+
+
+async def test_hold_that_later_writes_have_overtaken_is_overdue(activities: Activities) -> None:
+    request, placed = await activities.write_hold()
+    activities.tested.sandbox.fault(system="office", method="insert", kind="held", times=None, match=request.reference)
+    activities.tested.settle()
+    assert not (await settle(activities, request, placed)).is_overdue
+    await activities.land_later()
+    result = await settle(activities, request, placed)
+    assert result.appointment is not None
+    assert (result.appointment.landing, result.is_overdue) == (LandingState.ACCEPTED, True)
+
+
+async def test_hold_that_landed_first_makes_no_later_one_overdue(activities: Activities) -> None:
+    await activities.land_later()
+    activities.tested.sandbox.fault(system="office", method="insert", kind="held", times=None)
+    request, placed = await activities.write_hold()
+    activities.tested.settle()
+    assert not (await settle(activities, request, placed)).is_overdue

@@ -1,7 +1,7 @@
 """Queued writes: how a hold lands, or does not, in the practice's own system."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.support.workflow_handles import (
     APPROVE,
     DECLINE,
     RETRY,
+    SECOND,
     BookingHandle,
     cancel,
     resolve,
@@ -226,3 +227,24 @@ async def test_landing_checks_become_less_frequent(harness: WorkflowHarness) -> 
     calls_so_far = len(harness.calls_to("settle_landing"))
     await asyncio.sleep(6)
     assert len(harness.calls_to("settle_landing")) - calls_so_far <= 5
+
+
+async def test_desk_is_asked_soon_about_a_hold_that_later_writes_have_overtaken(harness: WorkflowHarness) -> None:
+    """Some office systems tell of no refusal."""
+    harness.responses["settle_landing"] = lambda _: HoldResult(
+        appointment=unlanded_appointment(harness), is_overdue=True
+    )
+    started_at = datetime.now(UTC)
+    handle = await start_queued(
+        harness, LandingPolicy(check_after=(timedelta(seconds=0.3),), min_wait=SECOND), Confirmation.AUTOMATIC
+    )
+    await wait_for_exception(handle, Reason.NOT_LANDED)
+    assert datetime.now(UTC) - started_at > SECOND
+
+
+async def test_desk_is_not_asked_soon_about_a_hold_that_nothing_has_overtaken(harness: WorkflowHarness) -> None:
+    harness.responses["settle_landing"] = lambda _: HoldResult(appointment=unlanded_appointment(harness))
+    policy = LandingPolicy(check_after=(timedelta(seconds=0.3),), min_wait=timedelta(seconds=0.5))
+    handle = await start_queued(harness, policy, Confirmation.AUTOMATIC)
+    await wait_until(lambda: len(harness.calls_to("settle_landing")) >= 3)
+    assert (await handle.query(BookingWorkflow.view)).reason is Reason.AWAITING_OFFICE

@@ -116,6 +116,7 @@ class HoldSteps:
             state.record_offline(workflow.now(), checked_since=online_since)
             return StepResult.DONE
         state.office.assume_online()
+        state.office.record_overdue(result.is_overdue)
         appointment = result.appointment
         # A new patient's chart gets another id with the first appointment.
         state.patient.rekey(appointment.patient if appointment is not None else result.patient, former=hold.patient)

@@ -72,6 +72,8 @@ class OfficeWait:
                     raise NeedsStaff(Reason.NOT_LANDED)
             if result is StepResult.HOLD_RELEASED_EARLIER:
                 return result
+            if self._is_overdue(began_at):
+                raise NeedsStaff(Reason.NOT_LANDED)
             if was_offline and not state.office.is_offline:
                 began_at = workflow.now()
         return StepResult.DONE
@@ -110,6 +112,11 @@ class OfficeWait:
             lambda: state.lifecycle.is_cancelled or state.office.next_check_at != planned,
             "Wait for the office system",
         )
+
+    def _is_overdue(self, began_at: datetime) -> bool:
+        """Later writes have landed, and this one has had its time. Some office systems never tell of a refusal."""
+        has_waited = workflow.now() >= began_at + self._policy.min_wait
+        return has_waited and self._state.office.is_overdue and self._state.reservation.is_landing
 
     def _ask_desk_at(self, began_at: datetime) -> datetime:
         """Early enough for a person to act before the visit. Time in which the office is offline does not count."""

@@ -28,6 +28,8 @@ class OfficeState:
     """The office system was reported to be online again at this time."""
     events: dict[str, AppointmentEvent] = field(default_factory=dict)
     """By appointment id: the event with the highest precedence that was not looked into yet."""
+    is_overdue: bool = False
+    """The hold had not landed when it was last checked, although later writes of others had."""
     was_seen_by_staff: bool = False
     """A person has seen the appointment in the office system; we have not yet."""
 
@@ -42,7 +44,10 @@ class OfficeState:
         self.checks += 1
 
     def reset_checks(self) -> None:
-        self.checks = 0
+        self.checks, self.is_overdue = 0, False
+
+    def record_overdue(self, is_overdue: bool) -> None:
+        self.is_overdue = is_overdue
 
     def go_offline(self, now: datetime) -> None:
         self.offline_since, self.checks = self.offline_since or now, 0
