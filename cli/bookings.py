@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from cli import render
-from cli.options import BookingId, JsonOutput, Limit, LocationFilter, parse_instant
+from cli.names import named_view
+from cli.options import BookingId, JsonOutput, Limit, LocationFilter, WrongUsage, parse_start, start_at_location
 from cli.runner import print_booking_of, print_bookings_of, refusals_reported, run_in_session
-from cli.session import Session
 from cli.terminal import SafeConsole, print_json
-from client import DEFAULT_LIST_LIMIT, BookingList, parse_request
+from client import DEFAULT_LIST_LIMIT, BookingList, Session, parse_request
 from domain.booking import BookingView, Contacts, Status
 from workflows.booking.contracts import RequestedTime
 
@@ -28,9 +28,9 @@ def submit(
     """
 
     async def work(session: Session) -> BookingView:
-        view = await session.bookings.submit(request)
+        view = await session.desk.submit(request)
         if wait and view.status is Status.RECEIVED:
-            view = await session.bookings.wait(view.request_id, wait)
+            view = await session.desk.wait(view.request_id, wait)
         return view
 
     with refusals_reported(as_json):
@@ -48,14 +48,16 @@ def show(
     """Show one booking."""
 
     async def work(session: Session) -> tuple[BookingView, Contacts | None]:
-        view = await session.bookings.show(booking)
-        return view, await session.bookings.contacts(booking) if with_contacts else None
+        view = named_view(await session.desk.show(booking), session.practice)
+        return view, await session.desk.contacts(booking) if with_contacts else None
 
     view, contacts = run_in_session(work, as_json)
     if as_json:
         print_json(view.model_dump(mode="json") | ({"contacts": contacts.model_dump(mode="json")} if contacts else {}))
     else:
         render.print_booking(SafeConsole(), view, contacts)
+    if not view.is_readable:
+        raise typer.Exit(1)
 
 
 def list_bookings(
@@ -70,20 +72,20 @@ def list_bookings(
     """List bookings in the order of their visits."""
 
     async def work(session: Session) -> BookingList:
-        return await session.bookings.find(status=status, location=location, limit=limit)
+        return await session.desk.find(status=status, location=location, limit=limit)
 
-    print_bookings_of(work, as_json, "Bookings")
+    print_bookings_of(work, as_json, render.print_bookings)
 
 
 def cancel(booking: BookingId, as_json: JsonOutput = False) -> None:
     """Cancel a request or a visit for the patient."""
-    print_booking_of(lambda session: session.bookings.cancel(booking), as_json)
+    print_booking_of(lambda session: session.desk.cancel(booking), as_json)
 
 
 def reschedule(
     booking: BookingId,
     start: Annotated[
-        datetime, typer.Option(parser=parse_instant, metavar="ISO", help="The new time, with UTC offset.")
+        datetime, typer.Option(parser=parse_start, metavar="TIME", help="The new time, on the location's clock.")
     ],
     as_json: JsonOutput = False,
 ) -> None:
@@ -91,12 +93,17 @@ def reschedule(
 
     Possible while the time that was requested is not available.
     """
-    print_booking_of(lambda session: session.bookings.reschedule(booking, RequestedTime(start=start)), as_json)
+
+    async def work(session: Session) -> BookingView:
+        time = RequestedTime(start=await start_at_location(session, booking, start))
+        return await session.desk.reschedule(booking, time)
+
+    print_booking_of(work, as_json)
 
 
 def _read_file(name: str) -> bytes:
-    """Raises BadParameter."""
+    """Raises WrongUsage."""
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise typer.BadParameter(f"cannot read {name}: {error.strerror}") from None
+        raise WrongUsage(f"cannot read {name}: {error.strerror}") from None

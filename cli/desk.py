@@ -4,23 +4,22 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from cli.options import BookingId, JsonOutput, Limit, LocationFilter, parse_instant
+from cli import render
+from cli.options import BookingId, JsonOutput, Limit, LocationFilter, WrongUsage, parse_start, start_at_location
 from cli.runner import print_booking_of, print_bookings_of
-from cli.session import Session
-from client import DEFAULT_LIST_LIMIT, BookingList
+from client import DEFAULT_LIST_LIMIT, BookingList, Session
 from domain.booking import BookingView
-from workflows.booking.contracts import Resolution, ResolutionKind
+from workflows.booking.contracts import MAX_NOTE_LENGTH, Resolution, ResolutionKind
 
 
 def exceptions(location: LocationFilter = None, limit: Limit = DEFAULT_LIST_LIMIT, as_json: JsonOutput = False) -> None:
     """Show the desk's queue: bookings that need a person."""
 
     async def work(session: Session) -> BookingList:
-        return await session.bookings.find(location=location, open_exceptions=True, limit=limit)
+        return await session.desk.find(location=location, open_exceptions=True, limit=limit)
 
-    print_bookings_of(work, as_json, "Front desk's queue")
+    print_bookings_of(work, as_json, render.print_queue)
 
 
 def resolve(
@@ -30,10 +29,11 @@ def resolve(
     patient: Annotated[str | None, typer.Option(metavar="PID", help="Choose this chart for the patient.")] = None,
     new_patient: Annotated[bool, typer.Option("--new-patient", help="Create a new chart.")] = False,
     start: Annotated[
-        datetime | None, typer.Option(parser=parse_instant, metavar="ISO", help="Book this time instead.")
+        datetime | None,
+        typer.Option(parser=parse_start, metavar="TIME", help="Book this time instead, on the location's clock."),
     ] = None,
-    provider: Annotated[str | None, typer.Option(help="Only with --start.")] = None,
-    operatory: Annotated[str | None, typer.Option(help="Only with --start.")] = None,
+    provider: Annotated[str | None, typer.Option(help="A name of the practice file. Only with --start.")] = None,
+    operatory: Annotated[str | None, typer.Option(help="A name of the practice file. Only with --start.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try the same again.")] = False,
     exception_number: Annotated[
         int | None,
@@ -54,35 +54,35 @@ def resolve(
         }
     )
     if decline is not None and not decline.strip():
-        raise typer.BadParameter("--decline: say why")
+        raise WrongUsage("--decline: say why")
+    if len(decline or "") > MAX_NOTE_LENGTH:
+        raise WrongUsage(f"--decline: use at most {MAX_NOTE_LENGTH} characters")
+    if patient is not None and not patient.strip():
+        raise WrongUsage("--patient: name the chart")
     if start is None and (provider or operatory):
-        raise typer.BadParameter("--provider and --operatory can only be used with --start")
-    resolution = _resolution(
-        kind=kind, exception_number=exception_number, by=by, patient=patient, note=decline or "", start=start
-    )
+        raise WrongUsage("--provider and --operatory can only be used with --start")
 
     async def work(session: Session) -> BookingView:
-        ids = await _practice_system_ids(session, booking, provider, operatory)
-        return await session.bookings.resolve(booking, resolution.model_copy(update=ids))
+        resolution = Resolution(
+            kind=kind,
+            exception_number=exception_number,
+            by=by,
+            patient=patient,
+            note=decline or "",
+            start=await start_at_location(session, booking, start) if start is not None else None,
+            **await _practice_system_ids(session, booking, provider, operatory),
+        )
+        return await session.desk.resolve(booking, resolution)
 
     print_booking_of(work, as_json)
 
 
 def _only_kind(options: dict[ResolutionKind, bool]) -> ResolutionKind:
-    """The one that was chosen. Raises BadParameter when there are none or several."""
+    """The one that was chosen. Raises WrongUsage when there are none or several."""
     kinds = [kind for kind, is_chosen in options.items() if is_chosen]
     if len(kinds) != 1:
-        raise typer.BadParameter("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
+        raise WrongUsage("give exactly one of --approve, --decline, --patient, --new-patient, --start, --retry")
     return kinds[0]
-
-
-def _resolution(**fields: Any) -> Resolution:
-    """Raises BadParameter."""
-    try:
-        return Resolution(**fields)
-    except ValidationError as error:
-        problems = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
-        raise typer.BadParameter(f"--{fields['kind']}: {problems}") from None
 
 
 async def _practice_system_ids(
@@ -91,7 +91,7 @@ async def _practice_system_ids(
     """The practice system's ids for names of the practice file. Raises UnknownName."""
     if provider is None and operatory is None:
         return {}
-    location = session.practice.location((await session.bookings.show(booking)).location)
+    location = session.practice.location((await session.desk.show(booking)).location)
     return {
         "provider": location.provider_id(provider) if provider else None,
         "operatory": location.operatory_id(operatory) if operatory else None,

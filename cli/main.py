@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from cli import bookings, desk, openings, operations
+from cli.version import read_version
 from runtime.process import harden_process
-from runtime.version import read_version
 
 HELP = """Submit and follow bookings, work the desk's queue, check a practice.
 
 Exit codes: 0 done, 1 refused with a reason, 2 wrong usage. With --json the
 last line on standard output is one JSON object; everything else goes to
-standard error. Web backends use the Python package `client` instead.
+standard error. Web backends use the Python package `holdfast` instead.
 """
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP, rich_markup_mode=None)

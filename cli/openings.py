@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from cli import render
+from cli.names import named_slots
 from cli.options import JsonOutput
 from cli.runner import run_in_session
-from cli.session import Session
 from cli.terminal import SafeConsole, print_json
-from client import OpeningsFinder
-from domain.slot import Slot
+from client import OpeningsFinder, OpeningsSurvey, Session
 
 
 def openings(
@@ -25,13 +24,19 @@ def openings(
 ) -> None:
     """Show free slots from the live calendar."""
 
-    async def work(session: Session) -> list[Slot]:
+    async def work(session: Session) -> OpeningsSurvey:
         session.practice.rule(location, service)  # refuse an unknown name before any connection is opened
         async with OpeningsFinder.open(session.settings, session.practice) as finder:
-            return await finder.find(location, service, first_day.date() if first_day else None, days)
+            survey = await finder.survey(location, service, first_day.date() if first_day else None, days)
+            return survey._replace(slots=named_slots(survey.slots, session.practice.location(location)))
 
-    slots = run_in_session(work, as_json, needs_temporal=False)
+    survey = run_in_session(work, as_json, needs_temporal=False)
     if as_json:
-        print_json({"openings": [slot.model_dump(mode="json") for slot in slots]})
+        print_json(
+            {
+                "openings": [slot.model_dump(mode="json") for slot in survey.slots],
+                "empty_days": {day.isoformat(): list(causes) for day, causes in survey.empty_days.items()},
+            }
+        )
     else:
-        render.print_openings(SafeConsole(), slots, location, service)
+        render.print_openings(SafeConsole(), survey, location, service)

@@ -10,8 +10,8 @@ from cli.check import run_checks
 from cli.keys import count_key_usage, count_plain, key_reports
 from cli.options import BookingId, JsonOutput
 from cli.runner import run_in_session
-from cli.session import Session
 from cli.terminal import SafeConsole, print_json
+from client import Session
 from runtime.build import open_ledger
 from runtime.key_usage import KeyUsage
 from runtime.keys import payload_keyring

@@ -5,16 +5,37 @@ from typing import Annotated
 
 import typer
 
+from client import BadRequest, Session
+from domain.local_time import from_wall_clock
 
-def parse_instant(text: str) -> datetime:
-    """A date and time with UTC offset. Raises BadParameter."""
+
+class WrongUsage(typer.BadParameter):
+    """Options that do not go together. Printed as it is, without Typer's "Invalid value" in front."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
+def parse_start(text: str) -> datetime:
+    """A date and time. Without a UTC offset it is on the location's clock. Raises BadParameter."""
     try:
-        instant = datetime.fromisoformat(text)
+        start = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter("must be a date and time such as 2026-12-01T09:00:00-08:00") from None
-    if instant.tzinfo is None:
-        raise typer.BadParameter("needs a UTC offset, as in 2026-12-01T09:00:00-08:00")
-    return instant
+        start = None
+    if start is None or ":" not in text:
+        raise typer.BadParameter("must be a date and time such as 2026-12-01T09:00")
+    return start
+
+
+async def start_at_location(session: Session, booking: str, start: datetime) -> datetime:
+    """The instant that the option names where the booking is. Raises BadRequest."""
+    if start.tzinfo is not None:
+        return start
+    location = session.practice.location((await session.desk.show(booking)).location)
+    try:
+        return from_wall_clock(start, location.tz)
+    except ValueError as error:
+        raise BadRequest([f"--start: {error}"]) from None
 
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]

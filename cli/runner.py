@@ -12,13 +12,14 @@ from temporalio.service import RPCError
 from adapters.errors import OutsideError
 from adapters.practice_file import PracticeFileError
 from cli import render
-from cli.session import Session, open_session
+from cli.names import named_view
 from cli.terminal import SafeConsole, print_json
-from client import NO_ANSWER_STATUSES, BadRequest, BookingList, NoSuchBooking, NotPossible
+from client import NO_ANSWER_STATUSES, BadRequest, BookingList, NoSuchBooking, NotPossible, Session, open_session
 from domain.booking import BookingView
-from domain.practice import UnknownName
+from domain.practice import Practice, UnknownName
 from runtime.codec import DecryptionError
-from settings import ConfigurationError
+from runtime.logs import configure_logging
+from settings import ConfigurationError, load_settings
 
 Result = TypeVar("Result")
 error_console = SafeConsole(stderr=True)
@@ -30,7 +31,9 @@ def run_in_session(
     """The result of ``work``. Ends the command with exit code 1 when it is refused for an expected reason."""
 
     async def open_and_work() -> Result:
-        async with open_session(connect=needs_temporal) as session:
+        settings = load_settings()
+        configure_logging(settings.log_format, "WARNING")
+        async with open_session(settings, connect=needs_temporal) as session:
             return await work(session)
 
     with refusals_reported(as_json):
@@ -38,19 +41,32 @@ def run_in_session(
 
 
 def print_booking_of(work: Callable[[Session], Awaitable[BookingView]], as_json: bool) -> None:
-    view = run_in_session(work, as_json)
+    """Print a booking with the practice file's names."""
+
+    async def work_with_names(session: Session) -> BookingView:
+        return named_view(await work(session), session.practice)
+
+    view = run_in_session(work_with_names, as_json)
     if as_json:
         print_json(view.model_dump(mode="json"))
     else:
         render.print_booking(SafeConsole(), view)
 
 
-def print_bookings_of(work: Callable[[Session], Awaitable[BookingList]], as_json: bool, title: str) -> None:
-    bookings = run_in_session(work, as_json)
+def print_bookings_of(
+    work: Callable[[Session], Awaitable[BookingList]],
+    as_json: bool,
+    render_list: Callable[[SafeConsole, BookingList, Practice], None],
+) -> None:
+    async def work_with_names(session: Session) -> tuple[BookingList, Practice]:
+        views, total = await work(session)
+        return BookingList([named_view(view, session.practice) for view in views], total), session.practice
+
+    bookings, practice = run_in_session(work_with_names, as_json)
     if as_json:
         print_json({"bookings": [view.model_dump(mode="json") for view in bookings.views], "total": bookings.total})
     else:
-        render.print_bookings(SafeConsole(), bookings, title)
+        render_list(SafeConsole(), bookings, practice)
 
 
 @contextmanager

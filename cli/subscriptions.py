@@ -1,7 +1,7 @@
 """Subscribe to NexHealth's webhooks, which report landings and changes of appointments."""
 
 from adapters.nexhealth.subscriptions import SubscriptionResult
-from cli.session import Session
+from client import Session
 from domain.practice import UnknownName
 from runtime.build import create_nexhealth_system
 from settings import ConfigurationError

@@ -166,7 +166,7 @@ class DeskClient:
         open_exceptions: bool = False,
         limit: int = DEFAULT_LIST_LIMIT,
     ) -> BookingList:
-        """Bookings in the order of their visits. Raises UnknownName for an unknown location.
+        """Bookings in the order of their visits; open exceptions the oldest first. Raises UnknownName.
 
         At most ``limit``: the soonest open ones, then, if there is room, the latest closed ones. The list lags behind
         by some milliseconds. A booking that does not answer in time is shown as the server knows it.
@@ -180,10 +180,12 @@ class DeskClient:
         if open_exceptions:
             clauses.append("ExceptionReason IS NOT NULL AND ExecutionStatus = 'Running'")
         executions = [execution async for execution in self._client.list_workflows(" AND ".join(clauses))]
-        first = sorted(executions, key=list_order)[:limit]
+        by_age = (lambda execution: (False, execution.start_time.timestamp())) if open_exceptions else list_order
+        first = sorted(executions, key=by_age)[:limit]
         slots, deadline = asyncio.Semaphore(MAX_CONCURRENT_QUERIES), _call_deadline()
         views = await asyncio.gather(*(self._query_or_listed(execution, slots, deadline) for execution in first))
-        return BookingList(sorted(views, key=lambda view: view.start), len(executions))
+        order = _exception_age if open_exceptions else _visit_start
+        return BookingList(sorted(views, key=order), len(executions))
 
     async def resolve(self, request_id: str, resolution: Resolution) -> BookingView:
         """The desk's answer to an open exception. Raises NotPossible, NoSuchBooking, NoAnswer.
@@ -337,6 +339,15 @@ class DeskClient:
 
     def _handle(self, request_id: str) -> WorkflowHandle[BookingWorkflow, BookingView]:
         return self._client.get_workflow_handle_for(BookingWorkflow.run, workflow_id(request_id_of(request_id)))
+
+
+def _visit_start(view: BookingView) -> datetime:
+    return view.start
+
+
+def _exception_age(view: BookingView) -> datetime:
+    """The oldest first. A booking that does not answer comes first too: it has been left alone for an unknown time."""
+    return view.exception_opened_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _call_deadline() -> datetime:

@@ -46,11 +46,11 @@ async def view_from_visibility(execution: WorkflowExecution, practice: Practice)
     """
     attributes = execution.typed_search_attributes
     reason, location = attributes.get(EXCEPTION_REASON), attributes.get(BOOKING_LOCATION) or ""
-    detail = "The booking does not answer."
+    detail, is_readable = "The booking does not answer.", True
     try:
         reference = await execution.memo_value(REFERENCE, "", type_hint=str)
     except DecryptionError as error:
-        reference, detail = "", f"The booking cannot be read: {error}."
+        reference, detail, is_readable = "", f"The booking cannot be read: {error}.", False
     return BookingView(
         id=execution.id,
         request_id=request_id_of(execution.id),
@@ -58,6 +58,7 @@ async def view_from_visibility(execution: WorkflowExecution, practice: Practice)
         status=Status(attributes.get(BOOKING_STATUS) or Status.RECEIVED),
         reason=Reason(reason) if reason else None,
         detail=detail,
+        is_readable=is_readable,
         location=location,
         service=attributes.get(BOOKING_SERVICE) or "",
         start=_start(execution).astimezone(_time_zone(practice, location)),

@@ -12,16 +12,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import render
-from cli.session import open_session
 from cli.terminal import SafeConsole
-from client import BookingList, DeskClient
+from client import BookingList, DeskClient, open_session
 from demo.calendar_table import print_calendars
 from demo.morning import Morning, status_text
 from demo.outcomes import PlayedScenario, build_report
-from demo.plan import MorningPlan, load_or_create_plan
+from demo.plan import MorningPlan, load_or_create_plan, save_plan
 from demo.snapshot import Snapshot
 from devstack import DevStack, StackError
-from settings import ConfigurationError, Settings, make_state_dir
+from domain.practice import Practice
+from runtime.logs import configure_logging
+from settings import ConfigurationError, Settings, load_settings, make_state_dir
 
 MAX_BOOKINGS = 1000
 
@@ -45,17 +46,22 @@ def run_demo(*, once: bool, fresh: bool, as_json: bool) -> int:
 
 
 async def _play(stack: DevStack, console: SafeConsole, plan: MorningPlan, once: bool, as_json: bool) -> int:
-    async with open_session() as session:
-        morning = Morning(stack.sandbox_url, session.bookings, stack.announce, plan.seed, plan.day)
+    settings = load_settings()
+    configure_logging(settings.log_format, "WARNING")
+    async with open_session(settings) as session:
+        morning = Morning(stack.sandbox_url, session.desk, stack.announce, plan.seed, plan.day)
         played_scenarios = await morning.play()
         snapshot = Snapshot(morning.day.control.state())
-        report = build_report(played_scenarios, snapshot, await _references_with_appointment(session.bookings))
-        _print_results(console, played_scenarios, report, snapshot, plan.day)
+        references = await _references_with_appointment(session.desk)
+        report = build_report(played_scenarios, snapshot, references, plan.settled)
+        as_expected = {outcome["request_id"] for outcome in report["outcomes"] if outcome["ok"]}
+        save_plan(stack.state_dir, plan._replace(settled=plan.settled | as_expected))
+        _print_results(console, session.practice, played_scenarios, report, snapshot, plan.day)
         if as_json:
             print(json.dumps(report))
         if once:
             return 0 if report["ok"] else 1
-        _print_addresses(console, stack, plan.day)
+        _print_addresses(console, stack, plan.day, snapshot)
         await _wait_for_interrupt()
     return 0
 
@@ -67,6 +73,7 @@ async def _references_with_appointment(bookings: DeskClient) -> set[str]:
 
 def _print_results(
     console: SafeConsole,
+    practice: Practice,
     played_scenarios: Sequence[PlayedScenario],
     report: dict[str, Any],
     snapshot: Snapshot,
@@ -74,15 +81,15 @@ def _print_results(
 ) -> None:
     console.print()
     print_calendars(console, snapshot, day)
-    console.print(_outcome_table(played_scenarios, report["outcomes"]))
+    console.print(outcome_table(played_scenarios, report["outcomes"]))
     open_exceptions = [played.view for played in played_scenarios if played.view and played.view.resolutions]
-    render.print_bookings(console, BookingList(open_exceptions, len(open_exceptions)), "Front desk's queue")
+    render.print_queue(console, BookingList(open_exceptions, len(open_exceptions)), practice)
     problems = ", ".join(f"{count} {name}" for name, count in report["calendar"].items())
     emails, texts = len(snapshot.state["emails"]), len(snapshot.state["texts"])
     console.print(f"Calendar: {problems}. Sent: {emails} emails, {texts} texts.")
 
 
-def _outcome_table(played_scenarios: Sequence[PlayedScenario], outcomes: Sequence[dict[str, Any]]) -> Table:
+def outcome_table(played_scenarios: Sequence[PlayedScenario], outcomes: Sequence[dict[str, Any]]) -> Table:
     """Two lines for each request, so that the table fits into 80 columns."""
     table = Table(title="What happened to each request", title_justify="left")
     table.add_column("Request", no_wrap=True)
@@ -100,14 +107,27 @@ def _outcome_table(played_scenarios: Sequence[PlayedScenario], outcomes: Sequenc
     return table
 
 
-def _print_addresses(console: SafeConsole, stack: DevStack, day: date) -> None:
-    console.print(f"\nTemporal UI             {stack.temporal_ui_url}/namespaces/default/workflows")
-    console.print(f"Calendars and messages  {stack.sandbox_url}/?date={day}")
-    console.print(
-        f"Command line            . {stack.state_dir}/demo.env; {sys.executable} starter.py exceptions", soft_wrap=True
+def _print_addresses(console: SafeConsole, stack: DevStack, day: date, snapshot: Snapshot) -> None:
+    """What to open, for whom it is, and how to try something. Addresses are never broken."""
+    environment_file = f"{stack.state_dir}/demo.env"
+    lines = (
+        "",
+        "[bold]As the front desk[/], in a second terminal:",
+        f"  . {environment_file}",
+        f"  {sys.executable} starter.py exceptions",
+        "  Without the first line, commands look for another Temporal and other keys.",
+        "  The same holds for a request of your own: starter.py submit FILE.",
+        "[bold]As the patient[/]: the link in every message. The newest one is",
+        f"  {snapshot.newest_link()}",
+        "[bold]As the developer[/]: nobody at a practice sees these.",
+        f"  Calendars and messages  {stack.sandbox_url}/?date={day}",
+        f"  Temporal's UI           {stack.temporal_ui_url}/namespaces/default/workflows",
+        "",
+        "Everything keeps running. Press Ctrl-C to stop.",
+        "The next `make demo` continues from here.",
     )
-    console.print("Everything keeps running. Press Ctrl-C to stop.")
-    console.print("The next `make demo` continues from here.")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 async def _wait_for_interrupt() -> None:

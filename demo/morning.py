@@ -46,7 +46,8 @@ class Morning:
         for played in played_scenarios:
             await self._wait_for_decision(played)
         for played in played_scenarios:
-            if played.scenario.approve and played.view is not None and played.view.status is not Status.CONFIRMED:
+            can_approve = played.view is not None and ResolutionKind.APPROVE in played.view.resolutions
+            if played.scenario.approve and can_approve:
                 await self._approve(played)
         await self._wait_for_messages(played_scenarios)
         return played_scenarios

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from devstack import StackError
 
-LEFTOVER_FILES = ("morning.json", "demo.env", "*.db", "*.db-shm", "*.db-wal", "*.log")
+PLAN_FILE = "morning.json"
+LEFTOVER_FILES = (PLAN_FILE, "demo.env", "*.db", "*.db-shm", "*.db-wal", "*.log")
 """What a morning leaves in the state directory. The payload keys are not among them: the next morning uses them too."""
 DAYS_AHEAD = 3
 
@@ -17,6 +18,8 @@ class MorningPlan(NamedTuple):
     seed: str
     """Starts every request id, so that a later run sends the same requests and gets the same bookings."""
     day: date
+    settled: frozenset[str] = frozenset()
+    """Request ids that an earlier run has seen end as expected. What differs now was done by hand since."""
 
 
 def load_or_create_plan(state_dir: Path, fresh: bool) -> MorningPlan:
@@ -25,21 +28,26 @@ def load_or_create_plan(state_dir: Path, fresh: bool) -> MorningPlan:
     A new morning first deletes the files of the last one. Raises StackError if the directory has a ledger that does not
     belong to a demo, because that must not be deleted.
     """
-    plan_file = state_dir / "morning.json"
+    plan_file = state_dir / PLAN_FILE
     today = datetime.now(UTC).date()
     if not plan_file.exists() and (state_dir / "ledger.db").exists():
         raise StackError(f"{state_dir} has a ledger that does not belong to a demo; set STATE_DIR to another directory")
     if not fresh and plan_file.exists():
         saved = json.loads(plan_file.read_text())
-        plan = MorningPlan(saved["seed"], date.fromisoformat(saved["day"]))
+        plan = MorningPlan(saved["seed"], date.fromisoformat(saved["day"]), frozenset(saved.get("settled", ())))
         if plan.day > today:
             return plan
     for pattern in LEFTOVER_FILES:
         for path in state_dir.glob(pattern):
             path.unlink()
     plan = MorningPlan(secrets.token_hex(8), _next_weekday(today + timedelta(days=DAYS_AHEAD)))
-    plan_file.write_text(json.dumps({"seed": plan.seed, "day": plan.day.isoformat()}))
+    save_plan(state_dir, plan)
     return plan
+
+
+def save_plan(state_dir: Path, plan: MorningPlan) -> None:
+    content = {"seed": plan.seed, "day": plan.day.isoformat(), "settled": sorted(plan.settled)}
+    (state_dir / PLAN_FILE).write_text(json.dumps(content))
 
 
 def _next_weekday(day: date) -> date:

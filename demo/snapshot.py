@@ -10,6 +10,7 @@ from demo.people import DemoPatient
 from demo.sandbox_control import Row
 
 REFERENCE = re.compile(r"\bbk_[a-z2-7]{26}\b")
+LINK = re.compile(r"https?://\S+/manage/\S+")
 STATUSES_THAT_FREE_THE_SLOT = ("BROKEN", "NO_SHOW")
 HELD, CONFIRMED = "held", "confirmed"
 
@@ -78,6 +79,11 @@ class Snapshot:
             for row in self.state["patients"]
             if (row["firstName"], row["lastName"], row["dateOfBirth"]) == person.identity
         ]
+
+    def newest_link(self) -> str:
+        """The link to the status page in the newest email to a patient; empty if there is none."""
+        texts = (mail["text"] for mail in reversed(self.state["emails"]))
+        return next((link.group(0) for link in map(LINK.search, texts) if link), "")
 
     def count_messages(self, person: DemoPatient) -> tuple[int, int]:
         """The number of emails and of text messages to this person."""

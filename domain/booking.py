@@ -195,12 +195,17 @@ class BookingView(Value):
     service: str
     start: AwareDatetime
     end: AwareDatetime | None = None
+    moving_to: AwareDatetime | None = None
+    """Another time that was chosen and is not secured yet. Until then the present one stands."""
     provider: str | None = None
     operatory: str | None = None
     appointment_id: str | None = None
     patient_candidates: tuple[str, ...] = ()
     """Ids of the matching charts, if the desk must choose one. With ``chart_left``, the chart that we created."""
     alternatives: tuple[Slot, ...] = ()
+    alternatives_as_of: AwareDatetime | None = None
+    """When the calendar was read for the alternatives. Some may be gone by now."""
+    exception_opened_at: AwareDatetime | None = None
     exception_number: int | None = None
     """The number of the open exception, counted from 1. A resolution that names it applies to no other exception."""
     resolutions: tuple[str, ...] = ()
@@ -211,6 +216,12 @@ class BookingView(Value):
     """When the hold is released if nobody confirms it."""
     language: str = "en"
     """The language of the request."""
+    declined_by: str | None = None
+    """The account name of whoever declined it, if the desk did."""
+    decline_note: str = Field(default="", repr=False)
+    """Why the desk declined it, in its own words."""
+    is_readable: bool = True
+    """False if it was encrypted with keys that this process lacks. Then most of it is missing here."""
     messages: tuple[MessageState, ...] = ()
     last_resolution: ResolutionRecord | None = None
     set_aside: int = 0

@@ -29,6 +29,24 @@ def local_day(day: date, tz: ZoneInfo) -> Interval:
     return Interval(start=instant(day, time(0), tz), end=instant(day + timedelta(days=1), time(0), tz))
 
 
+def from_wall_clock(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The instant at which clocks in this zone show ``wall``, a naive time. Raises ValueError, which says what to do.
+
+    A time that clocks skip is no time; one that they show twice needs a UTC offset.
+    """
+    if not wall_time_exists(wall, tz):
+        raise ValueError(_skipped_time(wall, tz))
+    first, second = (wall.replace(tzinfo=tz, fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        both = " or ".join(each.isoformat() for each in (first, second))
+        raise ValueError(f"{wall:%H:%M} comes twice on {wall:%Y-%m-%d} in {tz.key}; write {both}")
+    return first
+
+
+def _skipped_time(wall: datetime, tz: ZoneInfo) -> str:
+    return f"{wall:%H:%M} does not exist on {wall:%Y-%m-%d} in {tz.key}, because clocks are set forward then"
+
+
 def check_start(start: datetime, tz: ZoneInfo) -> None:
     """Raises ValueError if ``start`` is a wall-clock time that does not exist in the location's zone.
 
@@ -38,6 +56,4 @@ def check_start(start: datetime, tz: ZoneInfo) -> None:
     wall = start.replace(tzinfo=None)
     zone_offsets = {wall.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1)}
     if start.utcoffset() in zone_offsets and not wall_time_exists(wall, tz):
-        raise ValueError(
-            f"{wall:%H:%M} does not exist on {wall:%Y-%m-%d} in {tz.key}, because clocks are set forward then"
-        )
+        raise ValueError(_skipped_time(wall, tz))

@@ -49,3 +49,21 @@ def configure_logging(style: str, level: str) -> None:
     log_unhandled_exceptions()
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
+
+
+def log_through_host() -> None:
+    """Send our lines to the host's ``logging``, unless the host has set up structlog itself.
+
+    For a library: structlog's own default prints every line on standard output.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )

@@ -6,6 +6,9 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+import activities
+import adapters
+import domain
 from runtime.codec import MarkingCodec
 from runtime.converter import data_converter
 from runtime.interceptors import HoldfastInterceptor
@@ -13,9 +16,9 @@ from runtime.keys import Keyring
 from runtime.query_guard import QueryGuard, QueryRetryInterceptor
 
 PASSTHROUGH_MODULES = (
-    "domain",
-    "adapters",
-    "activities",
+    domain.__name__,  # not a literal: in the wheel it is holdfast.domain
+    adapters.__name__,
+    activities.__name__,
     "structlog",
     "phonenumbers",
     "rapidfuzz",

@@ -1,11 +1,23 @@
 """One plain sentence or two for each reason, as the desk reads it: what happened, and what to do."""
 
+import re
+
 from domain.booking import Reason, SetAsideCause
 
 
-def reason_sentence(reason: Reason) -> str:
-    """What the desk reads about a reason. It has no patient data."""
-    return _SENTENCES[reason]
+def reason_sentence(reason: Reason, refusal: str = "") -> str:
+    """What the desk reads about a reason. It has no patient data.
+
+    ``refusal``: what the practice system said when it refused, as our adapter reports it.
+    """
+    said = _said(refusal)
+    return _SENTENCES[reason] + (f" It said: {said}." if said else "")
+
+
+def _said(refusal: str) -> str:
+    """The words of a refusal without the call's method, path and number, which tell the desk nothing."""
+    words = re.sub(r"^[A-Z]+ /\S*:? *\d*:? *", "", refusal)
+    return words.replace("_", " ") if re.fullmatch(r"[a-z_]+", words) else words
 
 
 def set_aside_sentence(cause: SetAsideCause) -> str:

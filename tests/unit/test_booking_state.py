@@ -4,9 +4,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from activities.hold_contracts import WriteRecord
+from domain.calendar import Appointment, AppointmentStatus, LandingState
 from domain.interval import span
 from domain.slot import Slot
 from tests.model.bookings import booking_input
+from workflows.booking.contracts import RequestedTime
 from workflows.booking.state.booking_state import BookingState
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -57,3 +59,15 @@ def test_office_is_offline_from_the_first_report_until_it_is_online_again() -> N
     assert not state.office.is_offline, "the report that it is online is newer than this answer"
     state.record_offline(later, checked_since=later)
     assert state.office.offline_since == later
+
+
+def test_hold_that_has_not_landed_is_an_answer_unless_another_time_was_chosen() -> None:
+    state = state_with_write()
+    slot = Slot(time=span(VISIT, 30), provider="1", operatory="1")
+    hold = Appointment(
+        id="11", patient="1", status=AppointmentStatus.TENTATIVE, landing=LandingState.ACCEPTED, **dict(slot)
+    )
+    state.record_hold(hold, NOW)
+    assert state.has_answer
+    state.reservation.request_time(RequestedTime(start=VISIT + timedelta(days=1)))
+    assert not state.has_answer, "the answer would show the time that is no longer wanted"

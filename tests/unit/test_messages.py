@@ -206,3 +206,19 @@ PUBLIC_REASONS = {
 def test_public_status_reveals_no_reason_that_depends_on_who_asks(status: Status) -> None:
     other_reasons = set(Reason) - PUBLIC_REASONS.get(status, set())
     assert len({public_status(status, reason) for reason in (None, *other_reasons)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        ("POST /appointments: 422 slot_taken", "slot taken"),
+        ("POST /appointments: 404: a record that it names does not exist", "a record that it names does not exist"),
+        ("PUT /v1/appointments/7001: 409", ""),
+        ("this appointment cannot be moved in place", "this appointment cannot be moved in place"),
+        ("", ""),
+    ],
+)
+def test_refusal_is_told_to_the_desk_without_the_vendors_path(refusal: str, said: str) -> None:
+    plain = reason_sentence(Reason.REFUSED_BY_SYSTEM)
+    told = f" It said: {said}." if said else ""
+    assert reason_sentence(Reason.REFUSED_BY_SYSTEM, refusal) == plain + told

@@ -36,7 +36,8 @@ async def test_second_resolution_of_an_exception_is_refused_with_the_reason(
     view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9), service="exam"))
     assert (view.status, view.reason) == (Status.HELD, Reason.APPROVAL)
     assert (await resolve_and_wait(bookings, view, APPROVE)).status is Status.CONFIRMED
-    with pytest.raises(NotPossible, match="There is no open exception; the booking is confirmed"):
+    refusal = "There is no open exception; the booking is confirmed. To move the visit, the desk moves the appointment"
+    with pytest.raises(NotPossible, match=refusal):
         await bookings.resolve(view.request_id, APPROVE)
 
 
@@ -170,3 +171,13 @@ async def test_hold_can_move_by_half_its_length_although_the_calendar_refuses_ov
 
 def start_resolution(start: datetime) -> Resolution:
     return Resolution(kind=ResolutionKind.START, start=start)
+
+
+async def test_decline_is_kept_with_who_declined_and_why(bookings: DeskClient, control: SandboxControl) -> None:
+    view = await submit_held(bookings, at(next_free_day(), 9))
+    assert view.exception_opened_at is not None
+    decline = Resolution(kind=ResolutionKind.DECLINE, by="sam", note="We do not offer this.")
+    await resolve_and_wait(bookings, view, decline)
+    declined = await bookings.show(view.request_id)
+    assert (declined.declined_by, declined.decline_note) == ("sam", "We do not offer this.")
+    assert declined.exception_opened_at is None

@@ -136,3 +136,24 @@ async def test_hold_approved_while_it_expires_is_written_again_at_its_own_time(h
     await resolving
     await wait_for_confirmed(handle)
     assert harness.calls_to("recheck_slot")[-1].start == first.time.start
+
+
+async def test_answer_says_that_the_booking_moves_while_the_new_time_is_not_secured(harness: WorkflowHarness) -> None:
+    first, later = harness.slot, slot_after(harness, timedelta(days=9))
+    harness.responses["write_hold"] = lambda _: held_result(harness, **dict(first))
+    handle = await harness.start_booking(confirmation=Confirmation.STAFF)
+    await wait_for_exception(handle, Reason.APPROVAL)
+    may_write = asyncio.Event()
+
+    async def write_late(_: Any) -> HoldResult:
+        await may_write.wait()
+        return HoldResult(appointment=harness.appointment(id="12", **dict(later)), confirmed=True)
+
+    harness.responses["recheck_slot"] = SlotCheck(slot=later)
+    harness.responses["write_hold"] = write_late
+    choice = Resolution(kind=ResolutionKind.START, start=later.time.start)
+    answer = await handle.execute_update(BookingWorkflow.resolve_exception, choice)
+    assert (answer.start, answer.moving_to) == (first.time.start, later.time.start)
+    may_write.set()
+    moved = await wait_for_confirmed(handle)
+    assert (moved.start, moved.moving_to) == (later.time.start, None)

@@ -34,6 +34,9 @@ MAX_YEARS_AHEAD = 5
 SUBMIT_UPDATE_ID, WAIT_UPDATE_ID = "submit", "wait"
 """The ids of the updates that wait. Callers who repeat a call attach to the same update."""
 
+MAX_NOTE_LENGTH = 500
+"""Of ``Resolution.note``, in characters."""
+
 _PREFIX = "booking-"
 
 
@@ -116,7 +119,7 @@ class Resolution(Value):
     """With ``start``: the new time. ``provider`` and ``operatory`` (practice-system ids) narrow it."""
     provider: str | None = None
     operatory: str | None = None
-    note: str = Field(default="", max_length=500, repr=False)
+    note: str = Field(default="", max_length=MAX_NOTE_LENGTH, repr=False)
     """With ``decline``: why, for the practice's own record."""
 
     @model_validator(mode="after")

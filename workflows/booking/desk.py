@@ -48,7 +48,7 @@ class Desk:
         this one, Declined if the desk says no or nobody answered before the visit, and Cancelled.
         """
         state = self._state
-        state.exception.offer(problem.alternatives)
+        state.exception.offer(problem.alternatives, workflow.now())
         self._queue.open(problem, Status.HELD if problem.reason is Reason.APPROVAL else Status.NEEDS_STAFF)
         self._notifications.notify_patient(
             MessageKind.HELD if state.reservation.is_hold_landed else MessageKind.RECEIVED

@@ -27,7 +27,7 @@ class DeskQueue:
         """Put an exception in the queue and tell the desk."""
         if self._state.exception.resolution is not None and not self._state.exception.is_declined:
             workflow.logger.warning("resolution_discarded", extra={"cause": "another exception was opened"})
-        self._state.exception.open(problem)
+        self._state.exception.open(problem, workflow.now())
         self._status_publisher.change_status(status, problem.reason)
         self._notifications.notify_desk(MessageKind.DESK_EXCEPTION, problem.reason)
 

@@ -115,7 +115,7 @@ class BookingHandlers:
         state, exception = self._state, self._state.exception
         self._check_booking(resolution.request_id)
         if not exception.is_open or exception.resolution is not None:
-            raise ApplicationError(f"There is no open exception; the booking is {_status(state)}.", type=NOT_ALLOWED)
+            raise ApplicationError(_nothing_to_resolve(_status(state)), type=NOT_ALLOWED)
         if resolution.exception_number not in (None, exception.number):
             raise _exception_changed()
         if resolution.kind not in allowed_resolutions(state):
@@ -211,7 +211,7 @@ class BookingHandlers:
         if not is_waiting or self._state.lifecycle.is_confirmed_or_final:
             raise ApplicationError(
                 "Another time can be picked only while the first one could not be had; "
-                f"the booking is {_status(self._state)}. To move it, cancel it and submit a new request.",
+                f"the booking is {_status(self._state)}. {_how_to_move(_status(self._state))}",
                 type=NOT_ALLOWED,
             )
 
@@ -270,6 +270,17 @@ class BookingHandlers:
 
 def _status(state: BookingState) -> Status:
     return state.lifecycle.status
+
+
+def _nothing_to_resolve(status: Status) -> str:
+    hint = f" {_how_to_move(status)}" if status is Status.CONFIRMED else ""
+    return f"There is no open exception; the booking is {status}.{hint}"
+
+
+def _how_to_move(status: Status) -> str:
+    if status is Status.CONFIRMED:
+        return "To move the visit, the desk moves the appointment in the practice's calendar; the booking follows it."
+    return "To move it, cancel it and submit a new request."
 
 
 def _exception_changed() -> ApplicationError:

@@ -58,7 +58,7 @@ class ReservationSteps:
             result = await self._holds.confirm(await self._patients.get_or_create_chart())
             if result is not StepResult.DONE:
                 return result
-        self._state.exception.offer(())
+        self._state.exception.offer((), workflow.now())
         return StepResult.DONE
 
     async def _match_and_secure(self) -> None:

@@ -57,6 +57,7 @@ def _can_approve(state: BookingState, reason: Reason) -> bool:
 def apply_resolution(resolution: Resolution, state: BookingState) -> None:
     """Carry out the desk's answer. Raises Declined if the answer is no."""
     if resolution.kind is ResolutionKind.DECLINE:
+        state.exception.record_decline(resolution)
         raise Declined(Reason.DECLINED_BY_STAFF)
     exception, reason = state.exception, state.exception.reason
     is_by_staff = resolution.by != BY_PATIENT

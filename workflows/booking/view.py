@@ -28,16 +28,21 @@ def build_view(state: BookingState) -> BookingView:
         service=policy.service,
         start=start.astimezone(zone),
         end=end.astimezone(zone),
+        moving_to=state.reservation.requested.start.astimezone(zone) if state.reservation.is_moving else None,
         provider=current.provider if current else None,
         operatory=current.operatory if current else None,
         appointment_id=appointment.id if appointment else None,
         patient_candidates=_charts(state),
         alternatives=tuple(slot.in_zone(zone) for slot in exception.alternatives),
+        alternatives_as_of=exception.alternatives_as_of if exception.alternatives else None,
+        exception_opened_at=exception.opened_at,
         exception_number=exception.number if exception.is_open else None,
         resolutions=allowed_resolutions(state),
         deadline=exception.next_action_at,
         held_until=held_until.astimezone(zone) if (held_until := state.hold_expires_at) else None,
         language=request.language,
+        declined_by=exception.decline.by if exception.decline else None,
+        decline_note=exception.decline.note if exception.decline else "",
         messages=tuple(state.messages),
         last_resolution=exception.last_resolution,
         set_aside=state.inbox.set_aside,
@@ -61,4 +66,4 @@ def _detail(state: BookingState) -> str | None:
     if reason is None:
         return None
     refusal = problem.refusal if problem is not None and problem.reason is reason else ""
-    return reason_sentence(reason) + (f" It said: {refusal}." if refusal else "")
+    return reason_sentence(reason, refusal)

@@ -90,7 +90,7 @@ class BookingWorkflow(BookingHandlers):
             except NeedsStaff as problem:
                 phase = await self._hand_to_desk(problem)
             except Declined as answer:
-                self._state.exception.offer(answer.alternatives)
+                self._state.exception.offer(answer.alternatives, workflow.now())
                 phase = self._end_without_visit(Status.DECLINED, answer.reason, MessageKind.DECLINED)
             except Cancelled:
                 phase = self._end_as_cancelled()

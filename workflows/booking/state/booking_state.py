@@ -48,7 +48,8 @@ class BookingState:
     @property
     def has_answer(self) -> bool:
         """There is something to tell the patient, and nothing more to expect soon."""
-        return self.has_decision or self.reservation.is_landing or self.is_confirmation_blocked_by_office
+        is_landing = self.reservation.is_landing and not self.reservation.is_moving
+        return self.has_decision or is_landing or self.is_confirmation_blocked_by_office
 
     @property
     def has_desk_wait_ended(self) -> bool:

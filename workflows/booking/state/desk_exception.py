@@ -25,7 +25,12 @@ class DeskException:
     """The latest answer that was not applied, because another exception was open by then."""
     next_action_at: datetime | None = None
     """When we act next if nobody answers: the exception is escalated, or the hold expires."""
+    opened_at: datetime | None = None
     alternatives: tuple[Slot, ...] = ()
+    alternatives_as_of: datetime | None = None
+    """When the calendar was read for the alternatives."""
+    decline: Resolution | None = None
+    """The desk's answer that declined the booking."""
     approval_was_asked: bool = False
     """The desk has had in front of it what must be approved: the patient's note, or the visit itself."""
     is_approved: bool = False
@@ -47,10 +52,10 @@ class DeskException:
         """The desk has said no to the request, whatever else is asked by the time that is carried out."""
         return self.resolution is not None and self.resolution.kind is ResolutionKind.DECLINE
 
-    def open(self, problem: NeedsStaff) -> None:
+    def open(self, problem: NeedsStaff, now: datetime) -> None:
         if not self.is_declined:
             self._discard_resolution()  # an answer to the exception before this one says nothing about this one
-        self.problem = problem
+        self.problem, self.opened_at = problem, now
         self.number += 1
         self.approval_was_asked |= problem.reason in NEEDS_APPROVAL
 
@@ -67,13 +72,16 @@ class DeskException:
 
     def close(self) -> None:
         self._discard_resolution()
-        self.problem = self.next_action_at = None
+        self.problem = self.next_action_at = self.opened_at = None
 
     def plan_next_action(self, at: datetime) -> None:
         self.next_action_at = at
 
-    def offer(self, alternatives: tuple[Slot, ...]) -> None:
-        self.alternatives = alternatives
+    def offer(self, alternatives: tuple[Slot, ...], now: datetime) -> None:
+        self.alternatives, self.alternatives_as_of = alternatives, now
+
+    def record_decline(self, resolution: Resolution) -> None:
+        self.decline = resolution
 
     def override_rules(self, is_override: bool) -> None:
         self.staff_override = is_override
