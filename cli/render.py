@@ -31,6 +31,7 @@ CAUSE_TEXTS = {
     Cause.APPOINTMENT: "booked",
     Cause.PROVIDER_ELSEWHERE: "booked",
     Cause.BUFFER: "booked",
+    Cause.INACTIVE: "provider or operatory is inactive",
     Cause.CLAIM: "being booked now",
     Cause.BLOCK: "time is blocked",
     Cause.NOTICE: "too soon",
