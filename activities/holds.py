@@ -130,7 +130,7 @@ class HoldActivities:
             return HoldResult()
         if ours.landing is LandingState.LANDED:
             return await self._read_back_and_confirm(site, request, ours, may_commit_late=False)
-        is_overdue = await self._connections.ledger.claims.has_later_landing(request.reference)
+        is_overdue = await self._connections.ledger.claims.was_overtaken(request.reference)
         return HoldResult(appointment=ours, is_overdue=is_overdue)
 
     @activity.defn

@@ -154,7 +154,7 @@ class Claims:
 
         await self._database.run(work)
 
-    async def has_later_landing(self, reference: str) -> bool:
+    async def was_overtaken(self, reference: str) -> bool:
         """Whether a hold that was sent to the same location after this one is in the calendar already."""
         own = select(claims).where(claims.c.reference == reference).subquery()
         later = select(claims.c.id).where(
