@@ -84,10 +84,12 @@ def _is_with_reference(reference: str, appointment: Appointment) -> bool:
 def _find_conflicts(hold: Appointment, day: Calendar, our_ids: frozenset[str]) -> tuple[Conflict, ...]:
     """What overlaps our hold with an older right.
 
-    That is everything that the desk put there or confirmed there, and other bookings' holds written before ours.
+    That is everything that the desk put there or confirmed there, and other bookings' holds written before ours. What
+    an unreadable row may close is left out: nobody knows whether it overlaps, and whose it is.
     """
+    certain = day.model_copy(update={"blocks": tuple(block for block in day.blocks if not block.is_guess)})
     newer_holds = {a.id for a in day.appointments if _is_hold(a) and a.creation_order() > hold.creation_order()}
-    return calendar_conflicts(hold.slot, day, ignoring=our_ids | newer_holds)
+    return calendar_conflicts(hold.slot, certain, ignoring=our_ids | newer_holds)
 
 
 def _is_hold(appointment: Appointment) -> bool:

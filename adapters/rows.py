@@ -135,6 +135,11 @@ def blocks_for_closure(time: Interval, operatory: str | None, provider: str | No
         yield Block(time=time, provider=provider)
 
 
+def guesses(blocks: Iterable[Block]) -> list[Block]:
+    """The blocks of an unreadable row."""
+    return [block.model_copy(update={"is_guess": True}) for block in blocks]
+
+
 def check_still_ours(appointment: Appointment, reference: str) -> None:
     """Raises Refused if the appointment no longer carries our reference, or was broken."""
     owner = owner_for_change(appointment, reference)

@@ -81,6 +81,8 @@ class Block(Value):
     time: Interval
     operatory: str | None = None
     provider: str | None = None
+    is_guess: bool = False
+    """The row could not be read completely, so this is all that it may close. It may close less, or nothing."""
 
 
 class Window(Value):

@@ -26,7 +26,7 @@ from adapters.practice_system import (
     SendPermit,
     UnreadableRow,
 )
-from adapters.rows import check_ours_readable, check_still_ours, row_key
+from adapters.rows import check_ours_readable, check_still_ours, guesses, row_key
 from adapters.shared_reads import SharedReads
 from adapters.unreadable_rows import PATIENT, UnreadableRows
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar, Window
@@ -343,7 +343,7 @@ class AscendSystem:
                 appointments.append(wire.appointment(row))
             except Unreadable as error:
                 self._unreadable.record("appointment", row, error, location)
-                possible_blocks += wire.possible_blocks(row, read_span, self._config.longest_appointment)
+                possible_blocks += guesses(wire.possible_blocks(row, read_span, self._config.longest_appointment))
         return appointments, possible_blocks
 
     def _blocks(self, row: wire.Row, location: str, span: Interval, zone: ZoneInfo) -> list[Block]:
@@ -351,6 +351,7 @@ class AscendSystem:
             recurrence.check(row)
         except Unreadable as error:
             self._unreadable.record("event", row, error, location)
+            return guesses(recurrence.blocks(row, span, zone))
         return recurrence.blocks(row, span, zone)
 
     def _windows(self, row: wire.Row, location: str, span: Interval, zone: ZoneInfo) -> list[Window]:

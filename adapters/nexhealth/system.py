@@ -27,7 +27,7 @@ from adapters.practice_system import (
     SendPermit,
     UnreadableRow,
 )
-from adapters.rows import check_ours_readable, check_still_ours, readable_id
+from adapters.rows import check_ours_readable, check_still_ours, guesses, readable_id
 from adapters.shared_reads import SharedReads
 from adapters.unreadable_rows import PATIENT, UnreadableRows
 from domain.calendar import Appointment, AppointmentStatus, Block, Calendar, Window
@@ -292,7 +292,7 @@ class NexHealthSystem:
                     appointments.append(self._editor.parse(row))
             except Unreadable as error:
                 self._unreadable.record("appointment or block", row, error, location)
-                blocks += wire.possible_blocks(row, read_span, self._config.longest_appointment)
+                blocks += guesses(wire.possible_blocks(row, read_span, self._config.longest_appointment))
         return appointments, blocks
 
     async def _windows(self, location: str, span: Interval, *, needed: bool) -> tuple[Window, ...] | None:

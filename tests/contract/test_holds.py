@@ -142,6 +142,35 @@ async def test_hold_that_the_desk_moved_over_another_visit_is_not_confirmed_auto
     assert [conflict.appointment for conflict in written.conflicts] == [desk_appointment["id"]]
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+async def test_hold_yields_to_what_certainly_overlaps_and_not_to_a_guess(
+    connections: Connections, sandbox: SandboxControl, is_readable: bool
+) -> None:
+    """A row that ends before it starts may occupy the hours before and after: nobody knows."""
+    reference = new_reference()
+    await acquire_claim(connections, reference, slot(0))
+    resources = {"operatory": OPERATORIES[0], "provider": DENTIST, "patient": PATIENT}
+    start = NINE - timedelta(hours=1)
+    row = sandbox.desk(do="book", start=start.isoformat(), duration=90 if is_readable else -60, **resources)
+    written = await write_hold(connections, write_input(reference, slot(0)).model_copy(update={"confirm": True}))
+    assert written.confirmed is not is_readable
+    assert [conflict.appointment for conflict in written.conflicts] == ([row["id"]] if is_readable else [])
+    assert len(sandbox.state()["appointments"]) == (1 if is_readable else 2)
+
+
+async def test_confirmation_does_not_yield_to_a_guess(connections: Connections, sandbox: SandboxControl) -> None:
+    reference = new_reference()
+    await acquire_claim(connections, reference, slot(0))
+    activities, request = HoldActivities(connections), write_input(reference, slot(0))
+    held = (await ActivityEnvironment().run(activities.write_hold, request)).appointment
+    assert held is not None
+    sandbox.desk(do="block", location=OAKLAND, provider=DENTIST, start="?", end="?")
+    writes = (WriteRecord(slot=slot(0), patient=PATIENT),)
+    confirm = ConfirmHoldInput(**{**dict(request), "writes": writes}, appointment_id=held.id)
+    confirmed = await ActivityEnvironment().run(activities.confirm_hold, confirm)
+    assert (confirmed.appointment and confirmed.appointment.id, confirmed.conflicts) == (held.id, ())
+
+
 @pytest.mark.parametrize("action", ["delete", "cancel", "note"])
 async def test_hold_that_the_desk_removed_before_the_read_back_is_not_written_again(
     connections: Connections, sandbox: SandboxControl, action: str

@@ -1,18 +1,23 @@
 """A provider works at two locations of one connection, and is busy at both when she is busy at one."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.connections import Connections
-from adapters.ledger import Ledger
+from activities.hold_contracts import HoldResult, WriteHoldInput
+from activities.holds import HoldActivities
+from adapters.ledger import Claim, Ledger
+from domain.interval import span
 from domain.practice import Practice
-from domain.schedule import Facts, conflicts
+from domain.reference import new_reference
+from domain.schedule import Facts, conflicts, openings
 from domain.slot import Cause, Slot
 from tests.support.polling import wait_until
-from tests.support.practice_systems import NINE, PracticeUnderTest, practice_under_test
+from tests.support.practice_systems import DAY, NINE, TUESDAY, PracticeUnderTest, practice_under_test
 from tests.support.practices import location, practice_of
 from tests.support.sandbox import SandboxControl
 
@@ -32,6 +37,34 @@ def practice_on(connection: str) -> Practice:
         for name, (location_id, operatory) in zip(("here", "there"), ids, strict=True)
     ]
     return practice_of(*locations, system=connection.rpartition(" ")[2])
+
+
+async def open_starts(connections: Connections, name: str) -> set[datetime]:
+    site, rule = connections.site(name), connections.practice.rule(name, "cleaning")
+    facts = Facts(rule=rule, calendar=await site.read_day(NINE, rule), now=NINE - 72 * HOUR)
+    return {slot.time.start for slot in openings(facts, TUESDAY, 1)}
+
+
+async def claim_and_write(connections: Connections, slot: Slot, patient: str) -> HoldResult:
+    reference, now = new_reference(), datetime.now(UTC)
+    claim = Claim(
+        reference=reference,
+        connection="main",
+        location="here",
+        service="cleaning",
+        local_day=TUESDAY,
+        slot=slot,
+        expires_at=now + HOUR,
+    )
+    await connections.ledger.claims.acquire(claim, now)
+    request = WriteHoldInput(reference=reference, location="here", service="cleaning", slot=slot, patient=patient)
+    return await ActivityEnvironment().run(HoldActivities(connections).write_hold, request)
+
+
+def book_backwards(tested: PracticeUnderTest, operatory: str, provider: str) -> None:
+    """The desk's row begins at three in the afternoon and ends an hour before."""
+    visit = {"operatory": operatory, "provider": provider, "patient": tested.patient, "duration": -60}
+    tested.desk(do="book", start=(NINE + 6 * HOUR).isoformat(), **visit)
 
 
 async def conflict_causes(tested: PracticeUnderTest, folder: Path) -> list[Cause]:
@@ -115,4 +148,30 @@ async def test_nexhealth_is_asked_for_both_locations_at_once(sandbox: SandboxCon
         await wait_until(lambda: len(sandbox.held()) == 2)
         sandbox.release()
         assert await reading == []
+        await tested.system.close()
+
+
+@pytest.mark.parametrize("connection", LOCATIONS)
+async def test_row_that_ends_before_it_starts_leaves_the_neighbor_open_and_is_told_once(
+    sandbox: SandboxControl, ledger: Ledger, connection: str
+) -> None:
+    (_, operatory), (there, operatory_there), provider = LOCATIONS[connection]
+    practice = practice_on(connection)
+    with practice_under_test(sandbox, connection) as tested:
+        book_backwards(tested, operatory_there, provider)
+        connections = Connections(practice=practice, systems={"main": tested.system}, ledger=ledger)
+        for name in ("here", "there"):
+            starts = await open_starts(connections, name)
+            assert {NINE + HOUR * hours for hours in range(-1, 5)} <= starts
+            assert max(starts) == NINE + 4 * HOUR, "from two o'clock on, the provider may be busy"
+        slot = Slot(time=span(NINE, 60), provider=provider, operatory=operatory)
+        written = await claim_and_write(connections, slot, tested.patient)
+        assert written.conflicts == ()
+        assert written.appointment is not None
+        assert written.appointment.slot == slot
+        calendar = await tested.system.read_calendar(there, DAY)
+        guesses = {(block.operatory, block.provider) for block in calendar.blocks if block.is_guess}
+        assert guesses == {(operatory_there, None), (None, provider)}
+        (told,) = tested.system.take_unreadable_rows()
+        assert (told.location, told.kind.split()[0]) == (there, "appointment")
         await tested.system.close()
