@@ -69,6 +69,8 @@ class Reason(StrEnum):
     """By the deadline, the practice system was unreachable or the outcome of the write was still unknown."""
     REFUSED_BY_SYSTEM = "refused_by_system"
     """The practice system refused a write."""
+    NOT_AUTHORIZED = "not_authorized"
+    """The practice system does not accept our credentials, so it refuses every call until somebody mends them."""
     REFUSED_BY_OFFICE = "refused_by_office"
     """The partner accepted the write, but the office system refused it."""
     LANDING_UNCLEAR = "landing_unclear"

@@ -50,6 +50,8 @@ _SENTENCES = {
     "Retry, or choose another time.",
     Reason.REFUSED_BY_SYSTEM: "The practice system refused the change, perhaps because the chart is missing there. "
     "Check the chart, then retry, or book it by hand.",
+    Reason.NOT_AUTHORIZED: "The practice system no longer accepts our credentials. Nothing is lost. Tell whoever runs "
+    "Holdfast, and retry when it is mended.",
     Reason.REFUSED_BY_OFFICE: "The office system refused the appointment without giving a reason. Something else may "
     "be booked at that time. Choose another time, or book it by hand.",
     Reason.LANDING_UNCLEAR: "The office system may or may not have the appointment. Check there, then approve it or "

@@ -8,7 +8,7 @@ from itertools import permutations
 from tests.faults.evidence import Evidence, ObservedBooking, Violation
 from tests.faults.practice_probe import Appointment, Block, Change
 
-UNCLEAR_REASONS = ("not_landed", "refused_by_system", "landing_unclear")
+UNCLEAR_REASONS = ("not_landed", "refused_by_system", "not_authorized", "landing_unclear")
 """Reasons of exceptions that ask the desk to look into the calendar."""
 FINAL_STATUSES = ("completed", "no_show", "cancelled", "declined")
 

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from activities.hold_contracts import HoldResult
 from activities.release import ReleaseResult
-from adapters.errors import NotAuthorized, Unavailable
+from adapters.errors import Refused, Unavailable
 from domain.booking import Reason, Status
 from domain.matching import Match, Verdict
 from domain.rules import Confirmation
@@ -33,7 +33,7 @@ async def test_refused_cleanup_opens_an_exception_and_the_visit_can_still_be_can
     harness.responses["write_hold"] = lambda _: HoldResult(
         appointment=harness.appointment(), confirmed=True, may_commit_late=True
     )
-    harness.responses["remove_leftovers"] = NotAuthorized("not authorized")
+    harness.responses["remove_leftovers"] = Refused("no")
     handle = await harness.start_booking()
     view = await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     assert view.status is Status.CONFIRMED
@@ -69,7 +69,7 @@ async def test_cancel_does_not_wait_for_cleanup(harness: WorkflowHarness) -> Non
 
 
 async def test_claim_that_may_exist_is_released_when_the_booking_ends(harness: WorkflowHarness) -> None:
-    harness.responses["recheck_slot"] = NotAuthorized("not authorized")
+    harness.responses["recheck_slot"] = Refused("no")
     handle = await harness.start_booking()
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     await cancel(handle)
@@ -78,7 +78,7 @@ async def test_claim_that_may_exist_is_released_when_the_booking_ends(harness: W
 
 
 async def test_claim_is_released_when_a_person_removed_the_hold(harness: WorkflowHarness) -> None:
-    harness.responses["release_everything"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = Refused("no")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     await wait_for_exception(handle, Reason.APPROVAL)
     await resolve(handle, DECLINE)

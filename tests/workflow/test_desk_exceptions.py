@@ -7,6 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.hold_contracts import HoldResult
+from activities.release import ReleaseResult
 from activities.slots import SlotCheck
 from adapters.errors import NotAuthorized, Refused
 from domain.booking import Reason, Status
@@ -33,7 +34,7 @@ from workflows.booking.workflow import BookingWorkflow
 async def test_note_counts_as_read_only_if_its_exception_was_approved(
     harness: WorkflowHarness, resolution: Resolution
 ) -> None:
-    recheck_slot, harness.responses["recheck_slot"] = harness.responses["recheck_slot"], NotAuthorized("not authorized")
+    recheck_slot, harness.responses["recheck_slot"] = harness.responses["recheck_slot"], Refused("no")
     handle = await harness.start_booking(note="I take blood thinners")
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     harness.responses["recheck_slot"] = recheck_slot
@@ -47,7 +48,7 @@ async def test_note_counts_as_read_only_if_its_exception_was_approved(
 
 
 async def test_resolved_exception_is_not_shown_while_the_booking_continues(harness: WorkflowHarness) -> None:
-    recheck_slot, harness.responses["recheck_slot"] = harness.responses["recheck_slot"], NotAuthorized("not authorized")
+    recheck_slot, harness.responses["recheck_slot"] = harness.responses["recheck_slot"], Refused("no")
     handle = await harness.start_booking()
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     may_continue = asyncio.Event()
@@ -111,7 +112,7 @@ async def test_desk_hears_at_once_of_an_exception_that_waits_behind_another(harn
     handle = await harness.start_booking(consent=False)
     await wait_for_exception(handle, Reason.NOT_REACHED)
     harness.responses["read_appointment"] = lambda _: harness.appointment(status=AppointmentStatus.TENTATIVE)
-    harness.responses["confirm_hold"] = NotAuthorized("not authorized")
+    harness.responses["confirm_hold"] = Refused("no")
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     await handle.signal(SignalName.SCHEDULE_CHANGED, change_failed)
     await wait_until(lambda: Reason.REFUSED_BY_SYSTEM in [call.reason for call in harness.calls_to("route_exception")])
@@ -131,7 +132,7 @@ async def test_notice_of_a_waiting_exception_and_escalations_do_not_delay_each_o
     handle = await harness.start_booking(consent=False, staff_deadline=5 * SECOND)
     await wait_for_exception(handle, Reason.NOT_REACHED)
     harness.responses["read_appointment"] = lambda _: harness.appointment(status=AppointmentStatus.TENTATIVE)
-    harness.responses["confirm_hold"] = NotAuthorized("not authorized")
+    harness.responses["confirm_hold"] = Refused("no")
     change_failed = AppointmentEvent(kind=EventKind.CHANGE_FAILED, appointment_id="11")
     try:
         await handle.signal(SignalName.SCHEDULE_CHANGED, change_failed)
@@ -152,6 +153,34 @@ async def test_desk_reads_why_the_practice_system_refused(harness: WorkflowHarne
     assert (view.detail or "").endswith("It said: this practice system makes no chart without an email.")
     await resolve(handle, DECLINE)
     assert (await handle.result()).detail == "The office declined the request."
+
+
+async def test_refused_credentials_are_not_blamed_on_the_chart(harness: WorkflowHarness) -> None:
+    write_hold = harness.responses["write_hold"]
+    harness.responses["write_hold"] = NotAuthorized("POST /v1/appointments: 401", code="401")
+    handle = await harness.start_booking()
+    view = await wait_for_exception(handle, Reason.NOT_AUTHORIZED)
+    assert view.resolutions == ("decline", "start", "retry")
+    assert view.detail == (
+        "The practice system no longer accepts our credentials. Nothing is lost. Tell whoever runs Holdfast, and retry "
+        "when it is mended."
+    )
+    harness.responses["write_hold"] = write_hold
+    await resolve(handle, RETRY)
+    await wait_for_confirmed(handle)
+
+
+async def test_refused_credentials_after_the_confirmation_can_be_retried_or_seen(harness: WorkflowHarness) -> None:
+    harness.responses["write_hold"] = lambda _: HoldResult(
+        appointment=harness.appointment(), confirmed=True, may_commit_late=True
+    )
+    harness.responses["remove_leftovers"] = NotAuthorized("GET /v1/appointments: 401", code="401")
+    handle = await harness.start_booking()
+    view = await wait_for_exception(handle, Reason.NOT_AUTHORIZED)
+    assert (view.status, view.resolutions) == (Status.CONFIRMED, ("approve", "retry"))
+    harness.responses["remove_leftovers"] = ReleaseResult()
+    view = await resolve(handle, RETRY)
+    assert (view.status, view.reason) == (Status.CONFIRMED, None)
 
 
 async def test_patient_resolved_as_new_is_not_matched_again(harness: WorkflowHarness) -> None:

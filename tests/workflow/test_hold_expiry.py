@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
-from adapters.errors import NotAuthorized, Unavailable
+from adapters.errors import Refused, Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus
 from domain.desk_hours import DeskHours
@@ -33,7 +33,7 @@ from workflows.booking.workflow import BookingWorkflow
 async def test_expired_hold_that_cannot_be_released_is_retried_rarely_and_the_desk_is_asked(
     harness: WorkflowHarness,
 ) -> None:
-    harness.responses["release_everything"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = Refused("no")
     started_at = datetime.now(UTC)
     handle = await harness.start_booking(confirmation=Confirmation.STAFF, hold_expiry=SECOND)
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
@@ -128,7 +128,7 @@ async def test_hold_that_nobody_decided_on_is_released_at_the_visit_start(harnes
 
 async def test_booking_expires_although_its_hold_cannot_be_released(harness: WorkflowHarness) -> None:
     harness.schedule_visit_in(3)
-    harness.responses["release_everything"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = Refused("no")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     view = await wait_for_view(handle, lambda view: view.status is Status.DECLINED and bool(view.resolutions))
     assert view.reason is Reason.REFUSED_BY_SYSTEM
@@ -166,7 +166,7 @@ async def test_booking_approved_during_the_release_of_its_expired_hold_gets_a_ne
 
 async def test_hold_that_the_desk_removed_is_not_written_again_without_being_asked(harness: WorkflowHarness) -> None:
     """Our own release of the expired hold was refused, so it does not explain why the hold is gone."""
-    harness.responses["release_everything"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = Refused("no")
     harness.responses["write_hold"] = lambda request: HoldResult(
         appointment=harness.appointment(status=AppointmentStatus.TENTATIVE), confirmed=request.confirm
     )

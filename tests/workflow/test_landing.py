@@ -9,7 +9,7 @@ import pytest
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
 from activities.slots import SlotCheck
-from adapters.errors import NotAuthorized, Unavailable
+from adapters.errors import Refused, Unavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.matching import Verdict
@@ -52,7 +52,7 @@ def use_unclear_landing(harness: WorkflowHarness) -> None:
 async def test_unlanded_hold_cannot_be_approved_and_confirms_itself_once_it_lands(harness: WorkflowHarness) -> None:
     settle_landing, harness.responses["settle_landing"] = (
         harness.responses["settle_landing"],
-        NotAuthorized("not authorized"),
+        Refused("no"),
     )
     handle = await start_queued(harness, confirmation=Confirmation.AUTOMATIC)
     view = await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
@@ -163,7 +163,7 @@ async def test_booking_can_be_cancelled_while_a_refused_hold_cannot_be_removed(h
 
 
 async def test_refusal_survives_later_events_and_a_failed_check(harness: WorkflowHarness) -> None:
-    harness.responses["settle_landing"] = NotAuthorized("not authorized")
+    harness.responses["settle_landing"] = Refused("no")
     harness.responses["find_alternatives"] = SlotCheck(slot=harness.slot)
     handle = await start_queued(harness, RARE_CHECKS)
     await wait_until(lambda: harness.calls_to("write_hold"))

@@ -8,7 +8,7 @@ import pytest
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
 from activities.release import ReleaseResult
-from adapters.errors import NotAuthorized, OutcomeUnknown
+from adapters.errors import OutcomeUnknown, Refused
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind, LandingState
 from domain.policy import LandingPolicy
@@ -171,7 +171,7 @@ async def test_refused_confirmation_is_repeated_once_before_a_person_is_asked(ha
 
 
 async def test_cleanup_does_not_cover_a_write_that_began_after_it(harness: WorkflowHarness) -> None:
-    harness.responses["settle_landing"] = NotAuthorized("not authorized")
+    harness.responses["settle_landing"] = Refused("no")
     may_finish = asyncio.Event()
 
     async def remove_slowly(_: Any) -> Any:

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.hold_contracts import HoldResult
 from activities.slots import SlotCheck
-from adapters.errors import NotAuthorized
+from adapters.errors import Refused
 from domain.booking import Reason
 from domain.calendar import LandingState
 from domain.matching import Match, Verdict
@@ -23,7 +23,7 @@ from workflows.booking.contracts import Resolution, ResolutionKind, SignalName
 
 async def test_resolution_of_a_closed_exception_is_refused(harness: WorkflowHarness) -> None:
     """The desk's page still shows the approval when the open exception is that the hold cannot be released."""
-    harness.responses["release_everything"] = NotAuthorized("not authorized")
+    harness.responses["release_everything"] = Refused("no")
     handle = await harness.start_booking(confirmation=Confirmation.STAFF)
     approval = await wait_for_exception(handle, Reason.APPROVAL)
     await cancel(handle)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
-from adapters.errors import NotAuthorized, OutcomeUnknown, Unavailable
+from adapters.errors import OutcomeUnknown, Refused, Unavailable
 from domain.booking import Reason, Status
 from domain.rules import Confirmation
 from tests.support.polling import wait_until
@@ -63,7 +63,7 @@ async def test_workflow_cancellation_during_the_last_message_still_asks_the_desk
     await resolve(handle, DECLINE)
     await wait_until(lambda: "declined" in harness.patient_messages())
     await handle.cancel()
-    harness.responses["notify"] = NotAuthorized("not authorized")
+    harness.responses["notify"] = Refused("no")
     assert (await wait_for_exception(handle, Reason.NOT_REACHED)).status is Status.DECLINED
     await resolve(handle, APPROVE)
     with pytest.raises(WorkflowFailureError):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.hold_contracts import ConfirmHoldResult, HoldResult
-from adapters.errors import NotAuthorized
+from adapters.errors import Refused
 from client import DeskClient, NotPossible
 from domain.booking import Reason, Status
 from domain.calendar import Appointment, AppointmentStatus, EventKind, LandingState
@@ -50,7 +50,7 @@ async def test_unreadable_outcome_opens_an_exception(harness: WorkflowHarness) -
     use_past_visit(harness).set()
     read_appointment, harness.responses["read_appointment"] = (
         harness.responses["read_appointment"],
-        NotAuthorized("not authorized"),
+        Refused("no"),
     )
     handle = await harness.start_booking()
     view = await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
@@ -84,7 +84,7 @@ async def test_visit_moved_by_the_desk_is_followed_to_its_new_end(harness: Workf
 
 async def test_exception_about_an_unreached_patient_closes_with_the_visit(harness: WorkflowHarness) -> None:
     outcome_known = use_past_visit(harness)
-    harness.responses["notify"] = NotAuthorized("not authorized")
+    harness.responses["notify"] = Refused("no")
     handle = await harness.start_booking()
     await wait_for_exception(handle, Reason.NOT_REACHED)
     outcome_known.set()

@@ -41,7 +41,7 @@ class BackgroundRunner:
         try:
             return await self._runner.run_patiently(activity, request, summary, max_duration=_late_after(visit_start))
         except NeedsStaff as problem:
-            if problem.reason is Reason.REFUSED_BY_SYSTEM:
+            if problem.reason is not Reason.NOT_LANDED:
                 raise
         async with running_meanwhile(self._desk_queue.inform_until_acknowledged(reason_if_late)):
             return await self._runner.run_patiently(activity, request, summary)

@@ -12,7 +12,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.queues import practice_queue
-    from adapters.errors import REFUSAL_TYPES
+    from adapters.errors import REFUSAL_TYPES, NotAuthorized
     from domain.booking import Reason
     from workflows.shared.outcomes import Cancelled, NeedsStaff
     from workflows.shared.timers import is_task_cancelled
@@ -105,7 +105,8 @@ class ActivityRunner:
     ) -> Result:
         """Run an activity that may take long; without ``max_duration`` it is retried until it succeeds.
 
-        Raises NeedsStaff: REFUSED_BY_SYSTEM if the practice system refuses, NOT_LANDED after ``max_duration``.
+        Raises NeedsStaff: REFUSED_BY_SYSTEM or NOT_AUTHORIZED if the practice system refuses, NOT_LANDED after
+        ``max_duration``.
         """
         return await _wait_for_result(
             self._start(activity, request, summary, max_duration, BACKGROUND_RETRY, BACKGROUND_PRIORITY)
@@ -148,9 +149,15 @@ async def _wait_for_result(handle: Awaitable[Result]) -> Result:
             raise
         if is_task_cancelled():
             raise asyncio.CancelledError from failure
-        if isinstance(failure.cause, ApplicationError) and failure.cause.type in REFUSAL_TYPES:
-            raise NeedsStaff(Reason.REFUSED_BY_SYSTEM, refusal=failure.cause.message) from failure
-        raise NeedsStaff(Reason.NOT_LANDED) from failure
+        raise _translated(failure.cause) from failure
     if is_task_cancelled():
         raise asyncio.CancelledError
     return result
+
+
+def _translated(cause: BaseException | None) -> NeedsStaff:
+    if not isinstance(cause, ApplicationError) or cause.type not in REFUSAL_TYPES:
+        return NeedsStaff(Reason.NOT_LANDED)
+    if cause.type == NotAuthorized.__name__:
+        return NeedsStaff(Reason.NOT_AUTHORIZED)
+    return NeedsStaff(Reason.REFUSED_BY_SYSTEM, refusal=cause.message)
