@@ -105,8 +105,8 @@ class Settings(BaseSettings):
     nexhealth_api_key: SecretStr = SecretStr("")
     nexhealth_subdomain: str = ""
     nexhealth_webhook_secret: SecretStr = SecretStr("")
-    nexhealth_processes: PositiveInt = 1
-    """How many workers and webhook receivers share the API key. Each process uses its part of the rate limit."""
+    nexhealth_workers: PositiveInt = 1
+    """How many workers share the API key. Each uses its part of the rate limit; the webhook receiver is not counted."""
     nexhealth_connect_timeout: Timeout = 5
     nexhealth_read_timeout: Timeout = 15
     sendgrid_base_url: BaseUrl = "https://api.sendgrid.com"

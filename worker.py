@@ -27,6 +27,7 @@ from runtime.client import connect, ensure_search_attributes
 from runtime.codec_process import CodecProcess
 from runtime.http_server import serve
 from runtime.keys import create_development_keys, link_keyring, payload_keyring
+from runtime.limited_values import find_limited_values
 from runtime.ops import ops_app
 from runtime.process import run_until_stopped
 from runtime.readiness import watching
@@ -125,6 +126,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     check_codec_settings(settings)
     practice = read_practice(settings.practice_file)
     create_development_keys(settings)
+    for value in find_limited_values(practice, settings):
+        log.warning("practice_value_limited", **value._asdict())
     async with AsyncExitStack() as stack:
         systems, ledger = await stack.enter_async_context(open_connections(settings, practice))
         await publish_profile(settings, practice, ledger)

@@ -13,7 +13,8 @@ from adapters.errors import OutsideError
 
 log = structlog.get_logger(__name__)
 
-RETRY_FAILED_READ_AFTER = timedelta(seconds=30)
+READ_AGAIN_AFTER = timedelta(seconds=30)
+"""How long a value is kept that could not be refreshed, or of which a part could not be read."""
 
 
 class StaleOkCache:
@@ -41,6 +42,11 @@ class StaleOkCache:
                 if key not in self._entries:
                     raise
                 log.warning("stale_value_kept", key=key, error=type(failure).__name__)
-                ttl = min(ttl, RETRY_FAILED_READ_AFTER)
+                ttl = min(ttl, READ_AGAIN_AFTER)
             self._entries[key] = (time.monotonic() + ttl.total_seconds(), value)
             return value
+
+    def read_again_soon(self, key: str) -> None:
+        """A part of the value of ``key`` cannot be read, so keep it only for a short time: a correction counts soon."""
+        expires_at, value = self._entries[key]
+        self._entries[key] = (min(expires_at, time.monotonic() + READ_AGAIN_AFTER.total_seconds()), value)

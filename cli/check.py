@@ -8,7 +8,7 @@ from temporalio.service import RPCError
 
 from adapters.errors import OutsideError
 from adapters.messenger import Channel, Messenger
-from adapters.nexhealth import Account
+from adapters.nexhealth import Account, worker_share
 from adapters.practice_file import PracticeFileError, read_practice
 from adapters.practice_system import Capabilities, PracticeSystem, ReferenceData
 from adapters.rate_limits import wait_out_rate_limit
@@ -18,6 +18,7 @@ from domain.practice import Connection, Location, Practice
 from runtime import time_zone_data
 from runtime.build import create_practice_system, open_ledger, open_messengers
 from runtime.keys import payload_keyring
+from runtime.limited_values import find_limited_values
 from runtime.logs import configure_logging
 from runtime.required_settings import webhook_secret_problems
 from runtime.shared_profile import connect_checked
@@ -97,11 +98,14 @@ def _check_webhooks(settings: Settings, practice: Practice) -> list[Finding]:
 
 
 async def _check_connections(settings: Settings, practice: Practice) -> list[Finding]:
-    findings, account = [], Account(settings.nexhealth_processes)
+    findings, account = [], Account(worker_share(settings.nexhealth_workers))
     for connection in practice.connections:
         problems = await _connection_problems(connection, practice, settings, account)
         findings += _findings(f"connection {connection.name}", problems)
-    return findings
+    limited_values = find_limited_values(practice, settings)
+    return findings + [
+        Finding(f"connection {value.connection}: limited", True, value.sentence) for value in limited_values
+    ]
 
 
 async def _connection_problems(

@@ -8,7 +8,7 @@ from adapters.ledger import Ledger
 from adapters.messaging.sendgrid import SendGridConfig, SendGridMessenger
 from adapters.messaging.twilio import TwilioConfig, TwilioMessenger
 from adapters.messenger import Channel, Messenger
-from adapters.nexhealth import Account, NexHealthConfig, NexHealthSystem
+from adapters.nexhealth import RECEIVER_SHARE, Account, NexHealthConfig, NexHealthSystem, worker_share
 from adapters.practice_system import PracticeSystem
 from domain.practice import Connection, Practice
 from runtime.required_settings import check_connection_settings
@@ -17,18 +17,19 @@ from settings import Settings, missing_variables
 
 @asynccontextmanager
 async def open_connections(
-    settings: Settings, practice: Practice, kind: str | None = None
+    settings: Settings, practice: Practice, *, for_webhooks: bool = False
 ) -> AsyncIterator[tuple[Mapping[str, PracticeSystem], Ledger]]:
     """Every practice system by connection name, and the ledger with its tables up to date.
 
-    ``kind``: only those that are reached in this way. Raises ConfigurationError and LedgerUnavailable.
+    ``for_webhooks``: only those that send webhooks, with the receiver's share of the rate limit. Raises
+    ConfigurationError and LedgerUnavailable.
     """
-    connections = [connection for connection in practice.connections if kind in (None, connection.kind)]
+    connections = [each for each in practice.connections if each.kind == "nexhealth" or not for_webhooks]
     check_connection_settings(settings, connections)
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(open_ledger(settings))
         systems: dict[str, PracticeSystem] = {}
-        account = Account(settings.nexhealth_processes)
+        account = Account(RECEIVER_SHARE if for_webhooks else worker_share(settings.nexhealth_workers))
         for connection in connections:
             system = create_practice_system(connection, practice, settings, account)
             stack.push_async_callback(system.close)

@@ -44,7 +44,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         raise ConfigurationError(problems)
     async with AsyncExitStack() as stack:
         # Only NexHealth sends webhooks, so this process needs the credentials of no other system.
-        nexhealth, ledger = await stack.enter_async_context(open_connections(settings, practice, "nexhealth"))
+        nexhealth, ledger = await stack.enter_async_context(open_connections(settings, practice, for_webhooks=True))
         await check_profile(settings, practice, ledger, signs_links=True)
         temporal = await connect(settings, runtime=create_runtime(metrics_address=""))
         readiness = await stack.enter_async_context(watching(settings, temporal, ledger))

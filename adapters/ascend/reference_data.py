@@ -14,12 +14,17 @@ from adapters.rows import MAX_NAME_LENGTH, Row, optional_text, required_id
 from adapters.ttl_cache import StaleOkCache
 from adapters.unreadable_rows import UnreadableRows
 
+LOCATIONS = "/v1/locations"
+TEMPLATES = "/v1/scheduletemplates"
 PROVIDER_FIELDS = ("firstName", "lastName", "active")
 """Not all fields: a provider also carries every insurance carrier there is."""
 
 
 class ReferenceReader:
-    """Reads through a cache. A collection that cannot be read again stays as it was."""
+    """Reads through a cache. A collection that cannot be read again stays as it was.
+
+    One with an unreadable row is read again soon.
+    """
 
     def __init__(self, collections: CollectionReader, max_age: timedelta, unreadable: UnreadableRows) -> None:
         self._collections = collections
@@ -28,12 +33,12 @@ class ReferenceReader:
 
     async def reference_data(self) -> ReferenceData:
         locations, providers, operatories = await asyncio.gather(
-            self._read_identified("/v1/locations", "location"),
+            self._read_identified(LOCATIONS, "location"),
             self._read_identified("/v1/providers", "provider", PROVIDER_FIELDS),
             self._read_identified("/v1/operatories", "operatory"),
         )
         return ReferenceData(
-            locations={row_id: LocationRecord(zone=_zone_name(row)) for row_id, row in locations.items()},
+            locations={row_id: LocationRecord(zone=self._zone_name(row)) for row_id, row in locations.items()},
             providers={
                 row_id: ProviderRecord(active=row.get("active") is not False) for row_id, row in providers.items()
             },
@@ -52,9 +57,13 @@ class ReferenceReader:
         services are not offered.
         """
         try:
-            return await self._read("/v1/scheduletemplates")
+            return await self._read(TEMPLATES)
         except NotFound:
             return []
+
+    def record_unreadable_template(self, row: Row, error: Unreadable, location: str) -> None:
+        self._cache.read_again_soon(TEMPLATES)
+        self._unreadable.record("schedule template", row, error, location)
 
     async def inactive(self) -> Inactive:
         """Nothing if the account may not read providers and operatories: the check names that."""
@@ -64,17 +73,25 @@ class ReferenceReader:
             return Inactive()
 
     async def location_count(self) -> int:
-        return len(await self._read("/v1/locations"))
+        return len(await self._read(LOCATIONS))
 
     async def zone(self, location: str) -> ZoneInfo:
         """The location's time zone. Raises Refused for an unknown location, and Unreadable."""
-        row = (await self._read_identified("/v1/locations", "location")).get(location)
+        row = (await self._read_identified(LOCATIONS, "location")).get(location)
         if row is None or not row.get("timeZone"):
             raise Refused(f"the practice system has no location {location}", code="unknown_location")
         try:
-            return ZoneInfo(_zone_name(row) or "")
+            return ZoneInfo(self._zone_name(row) or "")
         except (ValueError, OSError, ZoneInfoNotFoundError):
+            self._cache.read_again_soon(LOCATIONS)
             raise Unreadable("timeZone") from None
+
+    def _zone_name(self, row: Row) -> str | None:
+        try:
+            return optional_text(row, "timeZone", MAX_NAME_LENGTH)
+        except Unreadable:
+            self._cache.read_again_soon(LOCATIONS)
+            return None
 
     async def _read_identified(self, path: str, kind: str, fields: Sequence[str] = ALL_FIELDS) -> dict[str, Row]:
         """The collection's rows by id, without those whose id is unreadable."""
@@ -83,16 +100,10 @@ class ReferenceReader:
             try:
                 rows[required_id(row)] = row
             except Unreadable as error:
+                self._cache.read_again_soon(path)
                 self._unreadable.record(kind, row, error, None)
         return rows
 
     async def _read(self, path: str, fields: Sequence[str] = ALL_FIELDS) -> list[Row]:
         rows = await self._cache.get(path, lambda: self._collections.rows(path, fields=fields))
         return cast(list[Row], rows)
-
-
-def _zone_name(row: Row) -> str | None:
-    try:
-        return optional_text(row, "timeZone", MAX_NAME_LENGTH)
-    except Unreadable:
-        return None

@@ -359,7 +359,7 @@ class AscendSystem:
         try:
             return wire.windows(row, span, zone)
         except Unreadable as error:
-            self._unreadable.record("schedule template", row, error, location)
+            self._reference.record_unreadable_template(row, error, location)
             return []
 
     async def _templates(self, *, needed: bool) -> list[wire.Row]:

@@ -14,6 +14,9 @@ MAX_CALLS_PER_SECOND = 15.0
 """NexHealth's documents allow 1,000 calls a minute for patients and appointments, and 100 a second in all."""
 MAX_CALENDAR_READS_PER_SECOND = 10.0
 """NexHealth's limit for GET /appointments."""
+RECEIVER_SHARE = 0.1
+"""The part of both limits that is set aside for the receiver of webhooks, which calls seldom. Workers divide the rest.
+"""
 BURST_SECONDS = 0.25
 """Calls that this many seconds allow may be made at once."""
 TOKEN_RENEWAL_SECONDS = 300.0
@@ -25,10 +28,11 @@ MAX_TOKEN_SECONDS = 3000.0
 class Account:
     """One rate limit and one token for all connections under one API key in this process."""
 
-    def __init__(self, processes: int = 1) -> None:
-        """``processes``: how many processes use the key at the same time. Each takes its share of the rate limit."""
-        self.limiter = rate_limiter(MAX_CALLS_PER_SECOND / processes)
-        self.calendar_limiter = rate_limiter(MAX_CALENDAR_READS_PER_SECOND / processes)
+    def __init__(self, share: float = 1.0) -> None:
+        """``share``: the part of the key's rate limits that this process may use."""
+        self.calls_per_second = MAX_CALLS_PER_SECOND * share
+        self.limiter = rate_limiter(self.calls_per_second)
+        self.calendar_limiter = rate_limiter(MAX_CALENDAR_READS_PER_SECOND * share)
         self._token: str | None = None
         self._token_expires_at = 0.0
         """By the monotonic clock."""
@@ -46,6 +50,11 @@ class Account:
                 self._token_expires_at = time.monotonic() + usable_seconds(self._token)
             assert self._token is not None
             return self._token
+
+
+def worker_share(workers: int) -> float:
+    """The part of the key's rate limits that each of this many workers may use."""
+    return (1 - RECEIVER_SHARE) / workers
 
 
 def rate_limiter(per_second: float) -> AsyncLimiter:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.errors import Refused, Unreadable
@@ -17,9 +17,14 @@ from adapters.unreadable_rows import UnreadableRows
 from domain.calendar import Window
 from domain.interval import Interval
 
+LOCATIONS = "/locations"
+
 
 class ReferenceReader:
-    """Reads through a cache. A collection that cannot be read again stays as it was."""
+    """Reads through a cache. A collection that cannot be read again stays as it was.
+
+    One with an unreadable row is read again soon.
+    """
 
     def __init__(self, transport: Transport, config: NexHealthConfig, unreadable: UnreadableRows) -> None:
         self._transport = transport
@@ -34,7 +39,7 @@ class ReferenceReader:
             operatories |= await self._operatory_records(location)
         return ReferenceData(
             locations={
-                location: LocationRecord(zone=_zone_name(row))
+                location: LocationRecord(zone=self._zone_name(row))
                 for location, row in locations.items()
                 if not row.get("inactive")
             },
@@ -58,12 +63,11 @@ class ReferenceReader:
     async def locations(self) -> dict[str, Row]:
         """NexHealth's rows by location id. It nests them in rows of institutions."""
 
-        async def read() -> dict[str, Row]:
-            institutions = rows_of(await self._transport.read("/locations"), "/locations")
-            rows = [as_row(entry) for institution in institutions for entry in _locations_of(institution)]
-            return self._identified(rows, "location", None)
+        async def read() -> list[Row]:
+            institutions = rows_of(await self._transport.read(LOCATIONS), LOCATIONS)
+            return [as_row(entry) for institution in institutions for entry in _locations_of(institution)]
 
-        return cast(dict[str, Row], await self._cache.get("/locations", read))
+        return self._identified(LOCATIONS, await self._cache.get(LOCATIONS, read), "location", None)
 
     async def location(self, location: str) -> Row:
         """Raises Refused for an unknown location."""
@@ -74,34 +78,44 @@ class ReferenceReader:
 
     async def windows(self, location: str, span: Interval) -> tuple[Window, ...]:
         """The windows that the location's working hours open within a span."""
-        hours: list[Row] = await self._cache.get(f"hours {location}", lambda: self._working_hours(location))
-        self._record_unreadable_hours(hours, location)
+        key = f"hours {location}"
+        hours: list[Row] = await self._cache.get(key, lambda: self._working_hours(location))
+        self._record_unreadable_hours(key, hours, location)
         needs_operatories = any(row.get("operatory_id") is None for row in hours)
-        rows = await self._operatories(location) if needs_operatories else []
-        operatories = list(self._identified(rows, "operatory", location))
+        operatories = list(await self._operatories(location)) if needs_operatories else []
         return tuple(working_hours.windows(hours, span, await self._zone(location), operatories))
 
     async def _zone(self, location: str) -> ZoneInfo:
         try:
-            return ZoneInfo(_zone_name(await self.location(location)) or "")
+            return ZoneInfo(self._zone_name(await self.location(location)) or "")
         except (ValueError, OSError, ZoneInfoNotFoundError):
+            self._cache.read_again_soon(LOCATIONS)
             raise Unreadable("tz") from None
 
-    def _record_unreadable_hours(self, hours: list[Row], location: str) -> None:
+    def _zone_name(self, row: Row) -> str | None:
+        try:
+            return optional_text(row, "tz", MAX_NAME_LENGTH)
+        except Unreadable:
+            self._cache.read_again_soon(LOCATIONS)
+            return None
+
+    def _record_unreadable_hours(self, key: str, hours: list[Row], location: str) -> None:
         """They open nothing."""
         for row in hours:
             try:
                 working_hours.check(row)
             except Unreadable as error:
+                self._cache.read_again_soon(key)
                 self._unreadable.record("working hours", row, error, location)
 
-    def _identified(self, rows: Iterable[Row], kind: str, location: str | None) -> dict[str, Row]:
-        """The rows by id, without those whose id is unreadable."""
+    def _identified(self, key: str, rows: Iterable[Row], kind: str, location: str | None) -> dict[str, Row]:
+        """The rows under a key of the cache by id, without those whose id is unreadable."""
         rows_by_id: dict[str, Row] = {}
         for row in rows:
             try:
                 rows_by_id[required_id(row)] = row
             except Unreadable as error:
+                self._cache.read_again_soon(key)
                 self._unreadable.record(kind, row, error, location)
         return rows_by_id
 
@@ -111,36 +125,30 @@ class ReferenceReader:
 
     async def _provider_records(self, *, are_active: bool) -> dict[str, ProviderRecord]:
         """NexHealth lists the active ones or the inactive ones, never both."""
-        params = [("inactive", "false" if are_active else "true")]
-        rows = await self._cache.get(f"providers {are_active}", lambda: self._transport.rows("/providers", params))
+        key, params = f"providers {are_active}", [("inactive", "false" if are_active else "true")]
+        rows = await self._cache.get(key, lambda: self._transport.rows("/providers", params))
         return {
             row_id: ProviderRecord(active=not row.get("inactive"))
-            for row_id, row in self._identified(rows, "provider", None).items()
+            for row_id, row in self._identified(key, rows, "provider", None).items()
         }
 
     async def _operatory_records(self, location: str) -> dict[str, OperatoryRecord]:
         return {
             row_id: OperatoryRecord(active=row.get("active") is not False, location=readable_id(row.get("location_id")))
-            for row_id, row in self._identified(await self._operatories(location), "operatory", location).items()
+            for row_id, row in (await self._operatories(location)).items()
         }
 
-    async def _operatories(self, location: str) -> list[Row]:
+    async def _operatories(self, location: str) -> dict[str, Row]:
         async def read() -> list[Row]:
             return await self._transport.rows("/operatories", at_location(location))
 
-        return cast(list[Row], await self._cache.get(f"operatories {location}", read))
+        key = f"operatories {location}"
+        return self._identified(key, await self._cache.get(key, read), "operatory", location)
 
 
 def at_location(location: str) -> Params:
     """Query parameters for one location. Raises Misconfigured if its id is not a number."""
     return [("location_id", str(wire.numeric_id(location, "location")))]
-
-
-def _zone_name(row: Row) -> str | None:
-    try:
-        return optional_text(row, "tz", MAX_NAME_LENGTH)
-    except Unreadable:
-        return None
 
 
 def _locations_of(institution: Row) -> list[Any]:

@@ -67,7 +67,8 @@ def _connection(keys: ConnectionKeys) -> Connection:
         max_wait=keys.landing_max_wait,
         lead_time=keys.landing_lead_time,
     )
-    unchanged = {name: value for name, value in keys if name in Connection.model_fields}
+    # Only what is written in the file, so that ``model_fields_set`` tells it from the defaults.
+    unchanged = {name: getattr(keys, name) for name in keys.model_fields_set if name in Connection.model_fields}
     resolved = {"kind": keys.effective_kind, "landing": landing, "resend_after": keys.effective_resend_after}
     return Connection(**unchanged | resolved)
 

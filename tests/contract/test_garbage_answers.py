@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 
+from adapters import ttl_cache
 from adapters.errors import OutsideError
 from adapters.messenger import Messenger
 from adapters.nexhealth import NexHealthSystem
@@ -19,7 +20,7 @@ from adapters.practice_system import NewChart, PatientQuery
 from domain.patient import Address, Chart
 from domain.request import Person
 from tests.contract.test_messaging import EMAIL, SMS, sendgrid, twilio
-from tests.support.garbage import garbage_vendor
+from tests.support.garbage import garbage_vendor, garble_field
 from tests.support.practice_systems import DAY, NINE, PracticeUnderTest, practice_under_test, unlimited_permit
 from tests.support.sandbox import SandboxControl
 
@@ -152,3 +153,39 @@ async def test_garbage_from_a_messaging_provider_is_an_error_of_the_port_or_a_va
             assert await messenger.send(message)
             await messenger.close()
     assert vendor.garbled > 100
+
+
+UNREADABLE_REFERENCES = (
+    ("ascend", "timeZone", 5),
+    ("nexhealth dentrix", "tz", 5),
+    ("nexhealth eaglesoft", "begin_time", 5),
+    ("nexhealth dentrix", "id", []),
+)
+
+
+@pytest.mark.parametrize(("connection", "field", "garbage"), UNREADABLE_REFERENCES)
+async def test_reference_data_with_an_unreadable_row_is_read_again_after_seconds(
+    sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, connection: str, field: str, garbage: object
+) -> None:
+    """A correction at the vendor counts soon, and not an hour later."""
+
+    async def what_is_known() -> object:
+        try:
+            calendar = await practice.system.read_calendar(practice.location, DAY)
+            return calendar.windows, await practice.system.reference_data()
+        except OutsideError as error:
+            return error
+
+    monkeypatch.setattr(ttl_cache, "READ_AGAIN_AFTER", timedelta(0))
+    async with garbage_vendor(sandbox.url) as vendor:
+        settings = {"base_url": vendor.url, "requests_per_second": 1000}
+        with practice_under_test(sandbox, connection, **settings) as practice:
+            known = await what_is_known()
+            await practice.system.close()
+        with practice_under_test(sandbox, connection, **settings) as practice:
+            vendor.garbles, vendor.rng = [garble_field(field, garbage)], random.Random(0)
+            unreadable = await what_is_known()
+            vendor.rng = None
+            assert unreadable != known
+            assert await what_is_known() == known
+            await practice.system.close()

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +55,15 @@ def mutate_field(rng: random.Random, status: int, body: bytes) -> list[bytes]:
         return answer(status, body)
     changed = _with_field(value, rng.choice(names), rng.choice(VALUES))
     return answer(status, json.dumps(changed).replace('"1e999"', "1e999").encode())
+
+
+def garble_field(name: str, garbage: Any) -> Garble:
+    """Garbage wherever a field of this name stands, and nothing else."""
+
+    def garble(_: random.Random, status: int, body: bytes) -> list[bytes]:
+        return answer(status, json.dumps(_with_field(json.loads(body), name, garbage)).encode())
+
+    return garble
 
 
 def _names_in(value: Any) -> Iterator[str]:
@@ -136,6 +145,7 @@ class GarbageVendor:
     url: str
     rng: random.Random | None = None
     """Garbles every answer, if it is set."""
+    garbles: Sequence[Garble] = GARBLES
     garbled: int = 0
 
 
@@ -165,7 +175,7 @@ async def garbage_vendor(sandbox_url: str) -> AsyncIterator[GarbageVendor]:
             if vendor.rng is None:
                 return answer(response.status_code, response.content)
             vendor.garbled += 1
-            return vendor.rng.choice(GARBLES)(vendor.rng, response.status_code, response.content)
+            return vendor.rng.choice(vendor.garbles)(vendor.rng, response.status_code, response.content)
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         vendor = GarbageVendor(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")

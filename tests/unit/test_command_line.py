@@ -91,6 +91,23 @@ def test_check_names_a_location_whose_desk_gets_no_email(tmp_path: Path) -> None
     assert "desk_email is not set" in finding["remedy"]
 
 
+def test_check_names_values_that_do_not_apply_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "practice.toml"
+    text = (ROOT / "practice.toml").read_text()
+    name = 'name = "boston-eaglesoft"'
+    assert name in text
+    limits = 'landing_max_wait = "1m"\nrequests_per_second = 20\n'
+    file.write_text(text.replace(name, f"{limits}{name}"))
+    findings = json_output(run("check", "--json", PRACTICE_FILE=str(file), NEXHEALTH_WORKERS="2"))["findings"]
+    limited = [finding for finding in findings if finding["what"] == "connection boston-eaglesoft: limited"]
+    assert [finding["ok"] for finding in limited] == [True, True]
+    assert [finding["remedy"].partition(":")[0] for finding in limited] == [
+        "landing_max_wait is 60s in the practice file, but 300s applies",
+        "requests_per_second is 20 in the practice file, but 6.75 applies",
+    ]
+    assert not any(finding["what"].endswith("limited") for finding in json_output(run("check", "--json"))["findings"])
+
+
 def test_check_reports_missing_variables_and_still_checks_the_other_connections() -> None:
     found = remedies(**ASCEND)
     assert found["settings"] == found["ledger"] == []

@@ -223,10 +223,10 @@ def test_every_service_requires_the_same_keys() -> None:
             assert service["environment"][name].startswith(f"${{{name}:?")
 
 
-def test_every_service_knows_how_many_processes_share_the_nexhealth_key() -> None:
-    processes = sum(service.get("deploy", {}).get("replicas", 1) for service in OUR_SERVICES.values())
-    assert {service["environment"]["NEXHEALTH_PROCESSES"] for service in OUR_SERVICES.values()} == {str(processes)}
-    assert SERVICES["worker"]["deploy"]["replicas"] == 2
+def test_every_service_knows_how_many_workers_share_the_nexhealth_key() -> None:
+    workers = SERVICES["worker"]["deploy"]["replicas"]
+    assert {service["environment"]["NEXHEALTH_WORKERS"] for service in OUR_SERVICES.values()} == {str(workers)}
+    assert workers == 2
     assert "two workers" in README
 
 

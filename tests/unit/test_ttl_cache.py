@@ -59,3 +59,18 @@ async def test_hanging_read_blocks_only_its_own_key() -> None:
     assert await asyncio.wait_for(cache.get("other", source.read), 30) == 1
     release_read.set()
     await hanging_read
+
+
+async def test_value_with_an_unreadable_part_is_read_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, source = StaleOkCache(timedelta(hours=1)), Source()
+    begin = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: begin)
+    assert await cache.get("key", source.read) == 1
+    cache.read_again_soon("key")
+    monkeypatch.setattr(time, "monotonic", lambda: begin + 20)
+    assert await cache.get("key", source.read) == 1
+    cache.read_again_soon("key")
+    monkeypatch.setattr(time, "monotonic", lambda: begin + 31)
+    assert await cache.get("key", source.read) == 2
+    monkeypatch.setattr(time, "monotonic", lambda: begin + 3000)
+    assert await cache.get("key", source.read) == 2
