@@ -155,7 +155,7 @@ async def test_garbage_from_a_messaging_provider_is_an_error_of_the_port_or_a_va
     assert vendor.garbled > 100
 
 
-UNREADABLE_REFERENCES = (
+UNREADABLE_REFERENCES: tuple[tuple[str, str, object], ...] = (
     ("ascend", "timeZone", 5),
     ("nexhealth dentrix", "tz", 5),
     ("nexhealth eaglesoft", "begin_time", 5),

@@ -161,7 +161,7 @@ async def test_hold_yields_to_what_certainly_overlaps_and_not_to_a_guess(
 async def test_confirmation_does_not_yield_to_a_guess(connections: Connections, sandbox: SandboxControl) -> None:
     reference = new_reference()
     await acquire_claim(connections, reference, slot(0))
-    activities, request = HoldActivities(connections), write_input(reference, slot(0))
+    activities, request = HoldActivities(connections, KEYED_HASH), write_input(reference, slot(0))
     held = (await ActivityEnvironment().run(activities.write_hold, request)).appointment
     assert held is not None
     sandbox.desk(do="block", location=OAKLAND, provider=DENTIST, start="?", end="?")

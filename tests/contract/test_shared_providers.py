@@ -12,6 +12,7 @@ from activities.hold_contracts import HoldResult, WriteHoldInput
 from activities.holds import HoldActivities
 from adapters.ledger import Claim, Ledger
 from domain.interval import span
+from domain.keyed_hash import KeyedHash
 from domain.practice import Practice
 from domain.reference import new_reference
 from domain.schedule import Facts, conflicts, openings
@@ -58,7 +59,7 @@ async def claim_and_write(connections: Connections, slot: Slot, patient: str) ->
     )
     await connections.ledger.claims.acquire(claim, now)
     request = WriteHoldInput(reference=reference, location="here", service="cleaning", slot=slot, patient=patient)
-    return await ActivityEnvironment().run(HoldActivities(connections).write_hold, request)
+    return await ActivityEnvironment().run(HoldActivities(connections, KeyedHash(b"k" * 32)).write_hold, request)
 
 
 def book_backwards(tested: PracticeUnderTest, operatory: str, provider: str) -> None:
