@@ -224,10 +224,13 @@ SCENARIOS = (
     *(
         Scenario(
             f"same request, {NEXHEALTH_SYSTEMS.get(location, 'ascend')}",
-            "The same request goes to each of the four practice systems.", location, "consult", "16:00",
-            people.AT_EVERY_SYSTEM, "confirmed", messages=4,
+            "Each of the four practice systems gets such a request.", location, "consult", "16:00", patient, "confirmed",
         )
-        for location in ("oakland", *NEXHEALTH_SYSTEMS)
+        for location, patient in zip(
+            ("oakland", *NEXHEALTH_SYSTEMS),
+            (people.AT_ASCEND, people.AT_DENTRIX, people.AT_ENTERPRISE, people.AT_EAGLESOFT),
+            strict=True,
+        )
     ),
     Scenario(
         "refused by the office", "NexHealth accepts the write. The office's own system refuses it.", "portland",

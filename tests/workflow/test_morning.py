@@ -36,14 +36,19 @@ def start_demo(state_dir: Path) -> "subprocess.Popen[str]":
     )
 
 
-def kill_child(command: str, parent: int) -> None:
-    """Wait for a child process of the demo with this command line, then ``kill -9`` it."""
-    for _ in range(300):
-        pids = subprocess.run(["pgrep", "-P", str(parent), "-f", command], capture_output=True, text=True).stdout
+def wait_for_child(command: str, parent: int) -> int:
+    """Wait for a child process of the demo with this command line. Returns its process id."""
+    for _ in range(600):
+        pids = subprocess.run(["pgrep", "-P", str(parent), "-f", "--", command], capture_output=True, text=True).stdout
         if pids:
-            return os.kill(int(pids.split()[0]), signal.SIGKILL)
+            return int(pids.split()[0])
         time.sleep(0.1)
     pytest.fail(f"{command} did not start")
+
+
+def kill_child(command: str, parent: int) -> None:
+    """``kill -9`` a child process of the demo, as soon as there is one."""
+    os.kill(wait_for_child(command, parent), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +56,12 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], P
     """The report and the state directory of a demo that was killed, continued, and lost its worker and its server."""
     state_dir = tmp_path_factory.mktemp("morning")
     first = start_demo(state_dir)
-    time.sleep(6)
+    wait_for_child("-m web", first.pid)
+    time.sleep(4)
     os.kill(first.pid, signal.SIGKILL)  # the child processes die with their parent
     first.communicate()
     second = start_demo(state_dir)
+    wait_for_child("-m web", second.pid)  # the last process to start
     time.sleep(5)
     kill_child("worker.py", second.pid)
     time.sleep(4)

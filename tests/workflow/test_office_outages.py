@@ -18,7 +18,8 @@ async def test_bookings_made_overnight_land_when_the_office_comes_online(
     control.office(101, online=False)
     start = next_free_start("portland")
     submitted = [
-        await submit_at_office(bookings, "portland", start + timedelta(hours=n), service="consult") for n in range(2)
+        await submit_at_office(bookings, "portland", start + timedelta(hours=n), service=service)
+        for n, service in enumerate(("consult", "cleaning"))
     ]
     control.clock(advance=9 * 3600)
     for view in submitted:

@@ -111,7 +111,7 @@ async def test_message_that_is_superseded_while_it_is_sent_does_not_wait_for_qui
     await cancel(handle)
     may_finish.set()
     await handle.result()
-    assert harness.patient_messages() == ["confirmed", "cancelled"]
+    assert harness.patient_messages() == ["confirmed", "visit_cancelled"]
 
 
 async def test_last_message_is_sent_after_every_older_one(harness: WorkflowHarness) -> None:
@@ -135,7 +135,7 @@ async def test_last_message_is_sent_after_every_older_one(harness: WorkflowHarne
     await cancel(handle)
     may_finish.set()
     await wait_until(lambda: len(sent) == 2)
-    assert sent == ["held", "cancelled"]
+    assert sent == ["held", "visit_cancelled"]
 
 
 async def test_patient_who_heard_of_a_hold_hears_that_it_was_lost(harness: WorkflowHarness) -> None:
@@ -172,5 +172,5 @@ async def test_guardian_is_notified_if_only_the_guardian_can_be_reached(harness:
     await wait_for_confirmed(handle)
     await harness.wait_for_patient_messages("confirmed")
     assert [notice.to for notice in harness.calls_to("notify")] == ["ma@patients.example"]
-    assert harness.calls_to("recheck_slot")[0].contact == "ma@patients.example"
+    assert harness.calls_to("recheck_slot")[0].visitor.contacts == ("ma@patients.example",)
     assert (await handle.query(BookingWorkflow.view)).reason is None

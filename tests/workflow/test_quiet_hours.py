@@ -12,6 +12,7 @@ from temporalio.worker import Worker
 
 from activities import notifications
 from activities.connections import Connections
+from activities.slots import SlotActivities
 from activities.status_links import StatusLinks
 from adapters.ledger import Ledger
 from adapters.practice_file import read_practice
@@ -49,7 +50,8 @@ async def test_text_message_waits_for_the_end_of_quiet_hours_and_email_does_not(
     no_links = StatusLinks(ledger, b"k" * 32, "")
     async with open_messengers(settings, practice.name) as channels:
         messaging = notifications.NotificationActivities(connections, channels, KeyedHash(b"k" * 32), no_links)
-        activities: list[Callable[..., Any]] = [messaging.notify, messaging.route_exception]
+        slots = SlotActivities(connections, KeyedHash(b"k" * 32))
+        activities: list[Callable[..., Any]] = [messaging.notify, messaging.route_exception, slots.claim_slot]
         async with Worker(client, task_queue=TASK_QUEUE, workflows=[BookingWorkflow], activities=activities):
             bookings = DeskClient(client, practice, TASK_QUEUE)
             view = await submit_and_wait(bookings, build_request(at(next_free_day(), 9)))

@@ -15,7 +15,7 @@ from domain.matching import Match, Verdict
 from domain.rules import Confirmation
 from tests.support.polling import wait_until
 from tests.support.queued_writes import FREQUENT_CHECKS, unlanded_appointment
-from tests.support.workflow_handles import APPROVE, DECLINE, cancel, resolve, wait_for_exception
+from tests.support.workflow_handles import APPROVE, cancel, resolve, wait_for_exception
 from tests.support.workflow_harness import WorkflowHarness
 from tests.support.workflow_history import wait_until_update_validated
 from workflows.booking.contracts import Resolution, ResolutionKind, SignalName
@@ -92,7 +92,7 @@ async def test_resolution_is_refused_if_another_exception_opens_first(harness: W
     handle = await harness.start_booking(landing=FREQUENT_CHECKS, placeholder_patient="99")
     await wait_for_exception(handle, Reason.PATIENT_AMBIGUOUS)
     await wait_until(lambda: harness.calls_to("settle_landing"))
-    resolving = asyncio.create_task(resolve(handle, DECLINE))
+    resolving = asyncio.create_task(resolve(handle, Resolution(kind=ResolutionKind.PATIENT, patient="7")))
     await wait_until_update_validated(handle)
     check_may_finish.set()
     with pytest.raises(WorkflowUpdateFailedError):
