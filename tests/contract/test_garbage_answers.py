@@ -4,11 +4,13 @@ Seeds are fixed. ``GARBAGE_SEEDS`` runs more of them.
 """
 
 import asyncio
+import base64
 import os
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +18,14 @@ from adapters import ttl_cache
 from adapters.errors import OutsideError
 from adapters.messenger import Messenger
 from adapters.nexhealth import NexHealthSystem
+from adapters.practice_file import read_practice
 from adapters.practice_system import NewChart, PatientQuery
+from devstack import ROOT, sandbox_settings
 from domain.patient import Address, Chart
+from domain.reference import new_reference
 from domain.request import Person
+from runtime.build import open_connections
+from settings import Settings, load_settings
 from tests.contract.test_messaging import EMAIL, SMS, sendgrid, twilio
 from tests.support.garbage import garbage_vendor, garble_field
 from tests.support.practice_systems import DAY, NINE, PracticeUnderTest, practice_under_test, unlimited_permit
@@ -189,3 +196,55 @@ async def test_reference_data_with_an_unreadable_row_is_read_again_after_seconds
             assert unreadable != known
             assert await what_is_known() == known
             await practice.system.close()
+
+
+def production_settings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
+    """Settings that production accepts."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    accepted = {
+        "APP_ENV": "production",
+        "PAYLOAD_KEYS": f"k1:{base64.b64encode(bytes(range(32))).decode()}",
+        "LINK_KEYS": f"l1:{base64.b64encode(bytes(range(1, 33))).decode()}",
+        "LEDGER_URL": f"sqlite:///{folder}/ledger.db",
+        "PUBLIC_BASE_URL": "https://booking.example.com",
+    }
+    for name, value in accepted.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.is_production
+    return settings
+
+
+@pytest.mark.parametrize("kind", ["ascend", "nexhealth"])
+async def test_garbage_is_an_error_of_the_port_or_a_value_in_a_production_worker(
+    sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    """The systems are built as a worker builds them, with its timeouts and pace.
+
+    Production accepts neither this machine's address nor the sandbox's credentials, so both are put in afterward.
+    """
+    rng = random.Random(f"production {kind}")
+    practice = read_practice(ROOT / "practice.toml")
+    async with garbage_vendor(sandbox.url) as vendor:
+        here = {name.lower(): value for name, value in sandbox_settings(vendor.url).items()}
+        fields = {name: value for name, value in here.items() if name.startswith(("ascend", "nexhealth"))}
+        accepted = production_settings(monkeypatch, tmp_path)
+        settings = Settings.model_validate(accepted.model_dump() | fields)
+        assert settings.is_production
+        async with open_connections(settings, practice) as (systems, _):
+            location = next(each for each in practice.locations if practice.connection(each.connection).kind == kind)
+            system, place = systems[location.connection], location.practice_system_id
+            calls: tuple[Call, ...] = (
+                lambda: system.read_calendar(place, DAY),
+                lambda: system.find_by_reference(new_reference(), place, NINE),
+                lambda: system.get_appointment("1"),
+                system.reference_data,
+            )
+            for call in calls:
+                vendor.rng = rng
+                for _ in range(ROUNDS):
+                    await make(call)
+                vendor.rng = None
+                assert (await system.read_calendar(place, DAY)).span == DAY
+    assert vendor.garbled > 30

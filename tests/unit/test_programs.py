@@ -1,5 +1,6 @@
 """How our programs refuse to start: one sentence on standard error, exit code 2, no traceback."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import ROOT
+from devstack import ROOT, sandbox_settings
 
 SERVE_ON_PORT = """
 import asyncio, sys
@@ -71,6 +72,25 @@ def test_worker_and_receiver_name_a_port_in_use_and_its_setting(port_in_use: int
     assert refusal("-c", SERVE_ON_PORT, str(port_in_use), folder=tmp_path) == (
         f"WEB_ADDRESS: cannot listen on 127.0.0.1:{port_in_use}: Address already in use"
     )
+
+
+def test_worker_names_values_of_the_practice_file_that_do_not_apply_as_written(tmp_path: Path) -> None:
+    text, name = (ROOT / "practice.toml").read_text(), 'name = "boston-eaglesoft"'
+    (tmp_path / "practice.toml").write_text(text.replace(name, f'landing_max_wait = "1m"\n{name}'))
+    unused = "127.0.0.1:1"
+    environment = os.environ | sandbox_settings(f"http://{unused}") | {"PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"}
+    environment |= {"TEMPORAL_ADDRESS": unused, "STATE_DIR": str(tmp_path), "PRACTICE_FILE": "practice.toml"}
+    command = [sys.executable, "-m", "worker"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    lines = [json.loads(line) for line in (result.stdout + result.stderr).splitlines() if line.startswith("{")]
+    (warning,) = [line for line in lines if line["event"] == "practice_value_limited"]
+    assert warning["level"] == "warning"
+    assert {name: warning[name] for name in ("connection", "key", "written", "applies")} == {
+        "connection": "boston-eaglesoft",
+        "key": "landing_max_wait",
+        "written": "60s",
+        "applies": "300s",
+    }
 
 
 def _free_port() -> int:

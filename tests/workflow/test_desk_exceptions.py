@@ -10,6 +10,7 @@ from activities.hold_contracts import HoldResult
 from activities.release import ReleaseResult
 from activities.slots import SlotCheck
 from adapters.errors import NotAuthorized, Refused
+from adapters.ledger import LedgerUnavailable
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind
 from domain.matching import Match, Verdict
@@ -197,4 +198,29 @@ async def test_patient_resolved_as_new_is_not_matched_again(harness: WorkflowHar
         handle,
         lambda view: view.reason is Reason.SLOT_TAKEN and view.exception_number != first_exception.exception_number,
     )
+    assert len(harness.calls_to("match_patient")) == 1
+
+
+async def _answer_too_late(_: Any) -> bool:
+    await asyncio.sleep(3)
+    return True
+
+
+@pytest.mark.parametrize("answer", [LedgerUnavailable("locked"), KeyError("unforeseen"), _answer_too_late])
+async def test_booking_goes_on_if_the_first_claim_gets_no_answer(harness: WorkflowHarness, answer: Any) -> None:
+    harness.responses["claim_slot"] = answer
+    handle = await harness.start_booking()
+    await wait_for_confirmed(handle)
+
+
+async def test_who_loses_the_first_claim_and_the_slot_is_not_looked_up(harness: WorkflowHarness) -> None:
+    harness.responses["claim_slot"] = False
+    recheck_slot = harness.responses["recheck_slot"]
+    harness.responses["recheck_slot"] = SlotCheck(conflicts=(Conflict(cause=Cause.CLAIM, time=harness.slot.time),))
+    handle = await harness.start_booking()
+    await wait_for_exception(handle, Reason.SLOT_TAKEN)
+    assert harness.calls_to("match_patient") == []
+    harness.responses["recheck_slot"] = recheck_slot
+    await resolve(handle, RETRY)
+    await wait_for_confirmed(handle)
     assert len(harness.calls_to("match_patient")) == 1

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
@@ -90,7 +90,7 @@ class ActivityRunner:
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 summary=summary,
             )
-        except ActivityError as failure:
+        except FailureError as failure:  # not always an ActivityError: the SDK may raise the activity's own failure
             if is_cancelled_exception(failure):
                 raise
             return None
