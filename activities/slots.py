@@ -61,7 +61,7 @@ class SlotActivities:
 
     @activity.defn
     async def claim_slot(self, request: SlotRequest) -> bool:
-        """Claim the slot before anything is read. Asks only the ledger, so it may run as a local activity.
+        """Claim the slot before anything is read. Asks only the ledger, so it runs on the workflows' own queue.
 
         Returns whether it is claimed. ``recheck_slot`` claims it too: whoever loses the claim here need not look the
         patient up meanwhile.
@@ -72,7 +72,7 @@ class SlotActivities:
         options, _ = _filter_by_rules(candidates, rule, request, site.clock.now())
         for slot in options:
             try:
-                await self._acquire_claim(site, request, slot)
+                await self._acquire_claim(site, request, slot, keeps_own_claim=True)
             except SlotClaimed:
                 continue
             except VisitRefused:
@@ -128,7 +128,9 @@ class SlotActivities:
     async def release_claim(self, reference: str) -> None:
         await self._connections.ledger.claims.release(reference)
 
-    async def _acquire_claim(self, site: Site, request: SlotRequest, slot: Slot) -> Grant:
+    async def _acquire_claim(
+        self, site: Site, request: SlotRequest, slot: Slot, *, keeps_own_claim: bool = False
+    ) -> Grant:
         now = site.clock.now()
         claim = Claim(
             reference=request.reference,
@@ -140,7 +142,9 @@ class SlotActivities:
             expires_at=request.claim_expires_at,
             visitor=self._visitor(request),
         )
-        return await self._connections.ledger.claims.acquire(claim, now, request.limits)
+        return await self._connections.ledger.claims.acquire(
+            claim, now, request.limits, keeps_own_claim=keeps_own_claim
+        )
 
     def _visitor(self, request: SlotRequest) -> Visitor | None:
         if request.visitor is None:

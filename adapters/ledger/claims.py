@@ -77,14 +77,18 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def acquire(self, claim: Claim, now: datetime, limits: VisitLimits | None = None) -> Grant:
+    async def acquire(
+        self, claim: Claim, now: datetime, limits: VisitLimits | None = None, *, keeps_own_claim: bool = False
+    ) -> Grant:
         """Claim provider and operatory together, or neither. Replaces an earlier claim of the same reference.
 
+        ``keeps_own_claim``: leave an earlier claim of the same reference as it is, with its fence. A step that may run
+        late must not take the fence from the attempt that is about to write.
         ``limits``: how many open visits the visitor may have; ``None``: the desk has decided that.
         Raises SlotClaimed, VisitRefused, LedgerUnavailable.
         """
         try:
-            return await self._database.run(lambda c: _acquire(c, claim, now.timestamp(), limits))
+            return await self._database.run(lambda c: _acquire(c, claim, now.timestamp(), limits, keeps_own_claim))
         except IntegrityError:
             raise SlotClaimed from None
 
@@ -268,7 +272,7 @@ def _to_row(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _acquire(c: Connection, claim: Claim, now: float, limits: VisitLimits | None) -> Grant:
+def _acquire(c: Connection, claim: Claim, now: float, limits: VisitLimits | None, keeps_own_claim: bool) -> Grant:
     # What we count below must not grow meanwhile, so claims at one location or of one person run one by one.
     subjects = claim.visitor.subjects if claim.visitor is not None else ()
     serialize_on(c, f"claims at {claim.connection} {claim.location}", *subjects)
@@ -277,6 +281,8 @@ def _acquire(c: Connection, claim: Claim, now: float, limits: VisitLimits | None
     if c.execute(select(claims.c.id).where(_opposes(row, now)).limit(1)).first():
         raise SlotClaimed
     own_claim = c.execute(select(claims).where(claims.c.reference == claim.reference)).first()
+    if own_claim is not None and keeps_own_claim:
+        return Grant(fence=own_claim.fence, earlier=(), booked=0)
     if claim.visitor is not None and limits is not None:
         check_new_visit(c, row, claim.visitor, limits, now, is_counted=own_claim is not None)
     fence = _new_fence()

@@ -96,6 +96,13 @@ async def test_attempt_without_the_newest_fence_may_not_write(ledger: Ledger) ->
     assert (await ledger.claims.renew("a", NOW)).written
 
 
+async def test_first_claim_that_runs_late_takes_no_fence_from_the_attempt_that_writes(ledger: Ledger) -> None:
+    await ledger.claims.acquire(claim("a"), NOW)
+    renewal = await ledger.claims.renew("a", NOW)
+    await ledger.claims.acquire(claim("a"), NOW, keeps_own_claim=True)
+    await ledger.claims.begin_write("a", renewal, claim("a").slot, "booking-a", NOW)
+
+
 async def test_attempt_without_the_newest_fence_releases_nothing(ledger: Ledger) -> None:
     await ledger.claims.acquire(claim("a"), NOW)
     stale_renewal = await ledger.claims.renew("a", NOW)

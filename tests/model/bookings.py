@@ -146,7 +146,7 @@ class ModelRunner(ActivityRunner):
         finally:
             self.can_be_ended = False
 
-    async def run_local(self, activity: Callable[..., Any], request: Any, summary: str) -> None:
+    async def run_once(self, activity: Callable[..., Any], request: Any, summary: str) -> None:
         """It did not answer. The model plays the claim of the re-check."""
 
     async def run_patiently(

@@ -22,7 +22,7 @@ class SlotSteps:
         Whoever loses it asks the practice system for nothing but alternatives.
         """
         self._state.leftovers.expect_claim()
-        is_claimed = await self._runner.run_local(SlotActivities.claim_slot, self._slot_request(), "Claim the slot")
+        is_claimed = await self._runner.run_once(SlotActivities.claim_slot, self._slot_request(), "Claim the slot")
         return is_claimed is not False  # without an answer, ``secure`` finds out
 
     async def secure(self) -> None:

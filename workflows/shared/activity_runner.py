@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
@@ -26,8 +26,8 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """A worker that died is noticed after this time without a heartbeat."""
 URGENT_TIMEOUT = timedelta(minutes=15)
 """An urgent step that has not succeeded after this time goes to the desk."""
-LOCAL_TIMEOUT = timedelta(seconds=1)
-"""A local activity delays its workflow task. After this time the booking goes on without it."""
+ONCE_TIMEOUT = timedelta(seconds=3)
+"""A booking goes on without the answer of a step that would only have saved work."""
 URGENT_PRIORITY = 1
 BACKGROUND_PRIORITY = 5
 
@@ -76,21 +76,21 @@ class ActivityRunner:
         finally:
             del self._urgent[handle]
 
-    async def run_local(
+    async def run_once(
         self, activity: Callable[[Any, Input], Awaitable[Result]], request: Input, summary: str
     ) -> Result | None:
-        """Run an activity that only asks the ledger in the workflow's own worker, once. ``None``: it did not answer."""
+        """Run an activity that only asks the ledger, on the workflows' own queue. ``None``: it did not answer."""
         if self._is_stopped:
             raise Cancelled
         try:
-            return await workflow.execute_local_activity_method(
+            return await workflow.execute_activity_method(
                 activity,
                 request,
-                schedule_to_close_timeout=LOCAL_TIMEOUT,
+                schedule_to_close_timeout=ONCE_TIMEOUT,
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 summary=summary,
             )
-        except FailureError as failure:  # not always an ActivityError: the SDK may raise the activity's own failure
+        except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
             return None
