@@ -15,7 +15,7 @@ class Slot(Value):
     operatory: str
 
     def in_zone(self, tz: ZoneInfo) -> "Slot":
-        """The same slot, with its times in the given zone."""
+        """The same slot, with its times on the zone's clock: an interval keeps the offset, not the zone's name."""
         time = Interval(start=self.time.start.astimezone(tz), end=self.time.end.astimezone(tz))
         return self.model_copy(update={"time": time})
 
