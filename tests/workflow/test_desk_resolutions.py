@@ -120,7 +120,7 @@ async def test_another_time_after_a_write_with_unknown_outcome_leaves_one_appoin
     first_start = at(next_free_day(), 9)
     control.fault(system="ascend", method="GET", path="/v1/appointments$", kind="forbidden", skip=1)
     view = await submit_and_wait(bookings, build_request(first_start))
-    assert (view.reason, appointment_starts(control, view)) == (Reason.REFUSED_BY_SYSTEM, [first_start])
+    assert (view.reason, appointment_starts(control, view)) == (Reason.NOT_AUTHORIZED, [first_start])
     new_start = first_start + timedelta(days=days_later, hours=5)
     final_view = await resolve_and_wait(bookings, view, start_resolution(new_start))
     assert (final_view.status, final_view.start) == (Status.CONFIRMED, new_start)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from activities.hold_contracts import HoldResult
-from adapters.errors import NotAuthorized
+from adapters.errors import Refused
 from domain.booking import Reason, Status
 from domain.calendar import AppointmentStatus, EventKind
 from domain.matching import Match, Verdict
@@ -83,7 +83,7 @@ async def test_inactive_chart_that_the_desk_approved_is_not_asked_about_again(ha
 
 
 async def test_chart_is_read_again_before_a_new_write(harness: WorkflowHarness) -> None:
-    harness.responses["write_hold"] = NotAuthorized("not authorized")
+    harness.responses["write_hold"] = Refused("no")
     handle = await harness.start_booking(chart_max_age=SOON)
     await wait_for_exception(handle, Reason.REFUSED_BY_SYSTEM)
     await asyncio.sleep(SOON.total_seconds())
