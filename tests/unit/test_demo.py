@@ -1,6 +1,7 @@
 """The demo begins a new morning without touching files that are not its own."""
 
 import io
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -132,3 +133,11 @@ def test_table_of_outcomes_and_queue_fit_80_columns() -> None:
     lines = screen.getvalue().splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert all(any(scenario.name in line for line in lines) for scenario in SCENARIOS)
+
+
+def test_patients_of_the_demo_share_a_phone_only_on_purpose() -> None:
+    """Otherwise the messages of one would count for another."""
+    patients = [person for person in vars(people).values() if isinstance(person, DemoPatient)]
+    shared = [phone for phone, count in Counter(person.phone for person in patients).items() if count > 1]
+    families = [{person.last for person in patients if person.phone == phone} for phone in shared]
+    assert all(len(last_names) == 1 for last_names in families), families

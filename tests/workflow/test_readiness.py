@@ -1,6 +1,7 @@
 """Worker and receiver are ready only while Temporal and the ledger are there, and their logs say when one goes."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,14 @@ from tests.support.polling import poll
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevStack]:
     """A stack of its own, because its Temporal and its ledger go away. Its logs are JSON."""
-    folder = tmp_path_factory.mktemp("readiness")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOG_FORMAT", "json")
-        patch.setenv("WEB_ADDRESS", f"127.0.0.1:{free_port(0)}")
+    folder, original_environment = tmp_path_factory.mktemp("readiness"), dict(os.environ)
+    os.environ |= {"LOG_FORMAT": "json", "WEB_ADDRESS": f"127.0.0.1:{free_port(0)}"}
+    try:
         with DevStack(folder, print, any_ports=True) as stack:
             yield stack
+    finally:  # a stack sets many variables, and the tests that follow use those of the shared stack
+        os.environ.clear()
+        os.environ.update(original_environment)
 
 
 def is_ready(stack: DevStack) -> list[int]:
