@@ -27,10 +27,11 @@ def count_workflows_in_memory() -> int:
 @pytest.mark.usefixtures("disabled_garbage_collector")
 async def test_cached_workflows_are_freed_when_their_worker_stops(client: Client) -> None:
     harness = WorkflowHarness(client)
+    left_by_other_tests = count_workflows_in_memory()
     async with harness.running_workers():
         handle = await harness.start_booking(consent=False)
         await wait_for_exception(handle, Reason.NOT_REACHED)
         # A workflow task that timed out on a busy machine leaves a second instance behind.
-        assert count_workflows_in_memory() >= 1
-    assert count_workflows_in_memory() == 0
+        assert count_workflows_in_memory() > left_by_other_tests
+    assert count_workflows_in_memory() <= left_by_other_tests
     await harness.terminate_and_replay()
