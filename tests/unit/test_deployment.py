@@ -239,7 +239,7 @@ def test_codec_is_reachable_only_inside_a_worker_and_the_readme_shows_how() -> N
     assert address.startswith("127.0.0.1:")
     assert "ports" not in SERVICES["worker"]
     assert "TEMPORAL_CODEC_ENDPOINT" not in SERVICES["temporal-ui"]["environment"]
-    assert f"--codec-endpoint http://{address}/codec" in README
+    assert f'--codec-endpoint http://{address}/codec --codec-auth "Bearer $CODEC_TOKEN"' in README
 
 
 def test_env_example_has_every_variable_of_compose_and_no_secret() -> None:
